@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * alert/ledger.c: how deliveries get into the store and back. What changes is collected and written
+ * together in the next turn; what the store does not take stays here, is delivered from memory, and is
+ * written when the store is well again.
+ */
+#include <assert.h>
+#include <string.h>
+#include "alert/private.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+enum { FLUSH_MAX_ROWS = 500 };
+#define FLUSH_RETRY (5 * USEC_PER_SEC)
+
+/* ---- rows ------------------------------------------------------------------------------------- */
+
+static int write_record(struct store_batch *batch, const struct record *record)
+{
+	const struct notice *n = &record->notice;
+
+	return store_batch_add(batch, STORE_NOTICE_PUT, "sssssij", n->id, notice_kind_name(n->kind),
+		n->incident_id, n->fingerprint, conf_severity_names[n->severity], (int64_t)n->wall,
+		record->doc);
+}
+
+static int write_receiver(struct store_batch *batch, const struct receiver *receiver)
+{
+	return store_batch_add(batch, STORE_RECEIVER_PUT, "siis", receiver->name,
+		(int64_t)receiver->sequence, (int64_t)receiver->disabled_wall,
+		receiver->disabled_wall ? receiver->disabled_why : NULL);
+}
+
+int ledger_write(struct store_batch *batch, struct delivery *d)
+{
+	int r = d->record->saved ? 0 : write_record(batch, d->record);
+
+	if (r == 0)
+		r = store_batch_add(batch, STORE_DELIVERY_PUT, "ssisiiissjis", d->record->notice.id,
+			d->receiver->name, (int64_t)d->sequence, delivery_state_names[d->state],
+			(int64_t)d->n_tries, (int64_t)d->next_wall, (int64_t)d->delivered_wall,
+			d->error[0] ? d->error : NULL,
+			d->superseded_by[0] ? d->superseded_by : NULL, d->merged,
+			(int64_t)d->added_wall, d->via);
+	if (r == 0 && !d->saved)
+		r = write_receiver(batch, d->receiver);
+	return r;
+}
+
+/* ---- tokens: batches on their way -------------------------------------------------------------- */
+
+int token_new(struct alert *alert, struct token **ret_token)
+{
+	struct token *token = calloc(1, sizeof(*token));
+
+	if (!token)
+		return -ENOMEM;
+	token->alert = alert;
+	token->number = ++alert->n_tokens;
+	*ret_token = token;
+	return 0;
+}
+
+struct token *token_free(struct token *token)
+{
+	if (!token)
+		return NULL;
+	VEC_FOREACH (&token->writes, struct write *, write) {
+		write->delivery->n_writing--;
+		delivery_unref(write->delivery);
+		free(write);
+	}
+	vec_clear(&token->writes);
+	free(token);
+	return NULL;
+}
+
+int token_add(struct token *token, struct delivery *d)
+{
+	struct write *write = malloc(sizeof(*write));
+	int r = write ? vec_push(&token->writes, write) : -ENOMEM;
+
+	if (r < 0) {
+		free(write);
+		return r;
+	}
+	*write = (struct write){ .delivery = delivery_ref(d), .version = d->version };
+	d->n_writing++;
+	return 0;
+}
+
+static void release(struct delivery *d, bool durable)
+{
+	if (d->released)
+		return;
+	d->released = true;
+	d->undurable = !durable;
+}
+
+static void apply_write(const struct write *write, int r)
+{
+	struct delivery *d = write->delivery;
+
+	if (r == 0) {
+		d->saved = MAX(d->saved, write->version);
+		d->record->saved = true;
+		if (d->n_tries == 0 && !d->in_flight)
+			d->undurable = false;
+	}
+	release(d, r == 0);
+}
+
+static void unwritten_push(struct alert *alert, struct delivery *d);
+
+void token_end(struct token *token, int r)
+{
+	struct alert *alert = token->alert;
+	auto(token_free) struct token *ended = r == -EINPROGRESS ? NULL : token;
+
+	token->late = r == -EINPROGRESS;
+	if (r < 0)
+		alert_set_undurable(alert, true);
+	VEC_FOREACH (&token->writes, struct write *, write) {
+		apply_write(write, r);
+		if (ended && write->delivery->saved != write->delivery->version)
+			unwritten_push(alert, write->delivery);
+	}
+	/* The receivers may call back and add tokens: nothing of this one is touched afterwards. */
+	for (size_t i = 0; i < token->writes.len; i++)
+		receiver_pump(((struct write *)token->writes.items[i])->delivery->receiver);
+}
+
+/* ---- what is not written yet ------------------------------------------------------------------- */
+
+static void drop_one_settled(struct alert *alert)
+{
+	for (size_t i = 0; i < alert->unwritten.len; i++) {
+		struct delivery *d = alert->unwritten.items[i];
+
+		if (d->state == DELIVERY_WAITING)
+			continue;
+		if (alert->n_dropped++ == 0)
+			log_error("outbox: the store does not take what was delivered, the oldest is "
+				  "forgotten: a restart may repeat it under the same id");
+		vec_remove(&alert->unwritten, i);
+		d->in_ledger = false;
+		delivery_unref(d);
+		return;
+	}
+}
+
+static void unwritten_push(struct alert *alert, struct delivery *d)
+{
+	if (d->in_ledger)
+		return;
+	if (alert->unwritten.len >= LEDGER_MAX_UNWRITTEN)
+		drop_one_settled(alert);
+	if (vec_push(&alert->unwritten, d) < 0)
+		return;
+	d->in_ledger = true;
+	delivery_ref(d);
+}
+
+static void arm_flush(struct alert *alert)
+{
+	if (!alert->flushing && !alert->undurable)
+		loop_defer_set(alert->flush_defer, true);
+}
+
+void ledger_touch(struct delivery *d)
+{
+	struct alert *alert = d->receiver->alert;
+
+	d->version++;
+	unwritten_push(alert, d);
+	arm_flush(alert);
+}
+
+static void unwritten_compact(struct alert *alert)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < alert->unwritten.len; i++) {
+		struct delivery *d = alert->unwritten.items[i];
+
+		if (d->saved == d->version) {
+			d->in_ledger = false;
+			delivery_unref(d);
+		} else {
+			alert->unwritten.items[kept++] = d;
+		}
+	}
+	alert->unwritten.len = kept;
+}
+
+static bool any_late(const struct alert *alert)
+{
+	VEC_FOREACH (&alert->tokens, struct token *, token)
+		if (token->late)
+			return true;
+	return false;
+}
+
+static void on_flushed(int r, void *data)
+{
+	struct token *token = data;
+	struct alert *alert = token->alert;
+
+	if (r == -EINPROGRESS) {
+		token_end(token, r);
+		return;
+	}
+	alert->flushing = NULL;
+	token_end(token, r);
+	unwritten_compact(alert);
+	if (r < 0) {
+		loop_timer_set(alert->flush_timer, clock_now() + FLUSH_RETRY);
+		return;
+	}
+	if (alert->unwritten.len > 0)
+		loop_defer_set(alert->flush_defer, true);
+	else if (!any_late(alert))
+		alert_set_undurable(alert, false);
+}
+
+static int collect(struct alert *alert, struct store_batch *batch, struct token *token)
+{
+	int r = 0;
+
+	VEC_FOREACH (&alert->unwritten, struct delivery *, d) {
+		if (token->writes.len >= FLUSH_MAX_ROWS)
+			break;
+		if (d->n_writing > 0 || d->saved == d->version)
+			continue;
+		r = ledger_write(batch, d);
+		if (r == 0)
+			r = token_add(token, d);
+		if (r < 0)
+			break;
+	}
+	/* What did not fit comes with the next batch. */
+	return r == -EFBIG && token->writes.len > 0 ? 0 : r;
+}
+
+void ledger_flush(struct alert *alert)
+{
+	auto(store_batch_free) struct store_batch *batch = NULL;
+	auto(token_free) struct token *token = NULL;
+	int r;
+
+	if (alert->flushing)
+		return;
+	unwritten_compact(alert);
+	r = store_batch_new(&batch);
+	if (r == 0)
+		r = token_new(alert, &token);
+	if (r == 0)
+		r = collect(alert, batch, token);
+	if (r == 0 && token->writes.len == 0) {
+		if (alert->undurable && alert->unwritten.len == 0 && !any_late(alert))
+			alert_set_undurable(alert, false);
+		return;
+	}
+	if (r == 0)
+		r = store_commit(alert->deps.store, TAKE(batch), on_flushed, token);
+	if (r == 0) {
+		alert->flushing = TAKE(token);
+		return;
+	}
+	log_debug("outbox: cannot write the ledger: %s, next try in 5 s", strerror(-r));
+	alert_set_undurable(alert, true);
+	loop_timer_set(alert->flush_timer, clock_now() + FLUSH_RETRY);
+}
+
+void ledger_flush_last(struct alert *alert)
+{
+	auto(store_batch_free) struct store_batch *batch = NULL;
+	int r = store_batch_new(&batch);
+
+	VEC_FOREACH (&alert->unwritten, struct delivery *, d)
+		if (r == 0 && d->saved != d->version)
+			r = ledger_write(batch, d);
+	if (r == 0 && alert->unwritten.len > 0)
+		r = store_commit(alert->deps.store, TAKE(batch), NULL, NULL);
+	if (r < 0)
+		log_error("outbox: the end of %zu deliveries is not recorded: %s; they are repeated "
+			  "under the same ids",
+			alert->unwritten.len, strerror(-r));
+}
+
+void ledger_clear(struct alert *alert)
+{
+	VEC_FOREACH (&alert->unwritten, struct delivery *, d) {
+		delivery_unref(d);
+	}
+	vec_clear(&alert->unwritten);
+	VEC_FOREACH (&alert->tokens, struct token *, token) {
+		token_free(token);
+	}
+	vec_clear(&alert->tokens);
+	alert->unsealed = token_free(alert->unsealed);
+	alert->flushing = token_free(alert->flushing);
+}
+
+void ledger_put_receiver(struct alert *alert, const struct receiver *receiver)
+{
+	auto(store_batch_free) struct store_batch *batch = NULL;
+	int r = store_batch_new(&batch);
+
+	if (r == 0)
+		r = write_receiver(batch, receiver);
+	if (r == 0)
+		r = store_commit(alert->deps.store, TAKE(batch), NULL, NULL);
+	if (r < 0)
+		log_warning("receiver '%s': its state is not recorded: %s", receiver->name, strerror(-r));
+}
+
+/* ---- back from the store ----------------------------------------------------------------------- */
+
+static usec_t get_time(json_t *row, const char *key)
+{
+	json_int_t value = json_integer_value(json_object_get(row, key));
+
+	return value > 0 ? (usec_t)value : 0;
+}
+
+static void get_text(json_t *row, const char *key, char *buf, size_t size)
+{
+	const char *text = json_string_value(json_object_get(row, key));
+
+	snprintf(buf, size, "%s", text ? text : "");
+}
+
+static int load_record(struct map *records, json_t *row, struct record **ret_record)
+{
+	json_t *doc = json_object_get(row, "doc_json");
+	const char *id = json_string_value(json_object_get(row, "notice"));
+	struct record *record = id ? map_get(records, id) : NULL;
+	int r;
+
+	if (!id || !json_is_object(doc))
+		return -EINVAL;
+	if (!record) {
+		r = record_from_json(doc, &record);
+		if (r == 0)
+			r = map_put(records, id, record);
+		if (r < 0)
+			return r;
+		record->saved = true;
+	}
+	*ret_record = record;
+	return 0;
+}
+
+static int load_delivery(struct receiver *receiver, struct map *records, json_t *row)
+{
+	auto(delivery_unref) struct delivery *d = NULL;
+	struct delivery *superseded;
+	struct record *record;
+	json_t *merged = json_object_get(row, "merged_json");
+	const char *via = json_string_value(json_object_get(row, "via"));
+	usec_t wall = clock_wall(), now = clock_now();
+	int r = load_record(records, row, &record);
+
+	if (r == 0)
+		r = delivery_new(record, receiver, &d);
+	if (r < 0)
+		return r;
+	d->sequence = get_time(row, "sequence");
+	d->n_tries = (unsigned)get_time(row, "tries");
+	d->next_wall = get_time(row, "next_at");
+	d->added_wall = get_time(row, "added_at");
+	get_text(row, "last_error", d->error, sizeof(d->error));
+	d->merged = json_is_array(merged) ? json_incref(merged) : NULL;
+	d->via = via ? strdup(via) : NULL;
+	d->released = true;
+	d->saved = d->version;
+	/* A clock that was set must not make it wait for years: Retry-After is an hour at most. */
+	d->next_at = d->next_wall > wall ? now + MIN(d->next_wall - wall, 3600 * USEC_PER_SEC) : 0;
+	r = outbox_add(&receiver->outbox, d, &superseded);
+	while (r == 0 && superseded) {
+		auto(delivery_unref) struct delivery *old = superseded;
+
+		superseded = old->next;
+		old->next = NULL;
+		delivery_settle(old, DELIVERY_SUPERSEDED, NULL);
+	}
+	return r;
+}
+
+static int load_waiting(struct alert *alert, struct receiver *receiver, struct map *records)
+{
+	auto_json json_t *rows = NULL;
+	json_t *row;
+	size_t i;
+	int r = store_read_now(
+		alert->deps.store, STORE_QUERY_DELIVERIES_WAITING, &rows, "s", receiver->name);
+
+	if (r < 0)
+		return r;
+	json_array_foreach(rows, i, row)
+	{
+		r = load_delivery(receiver, records, row);
+		if (r == -EINVAL)
+			log_error("receiver '%s': a waiting notice cannot be read, it stays in the store",
+				receiver->name);
+		else if (r < 0)
+			return r;
+	}
+	if (receiver->outbox.n_waiting > 0)
+		log_notice("receiver '%s': %zu notices wait since before the start", receiver->name,
+			receiver->outbox.n_waiting);
+	return 0;
+}
+
+static int load_receiver(struct alert *alert, struct map *records, json_t *row)
+{
+	auto(receiver_free) struct receiver *receiver = NULL;
+	const char *name = json_string_value(json_object_get(row, "name"));
+	struct receiver *kept;
+	int r = name ? receiver_new(alert, name, &receiver) : -EINVAL;
+
+	if (r == 0)
+		r = map_put(&alert->receivers, name, receiver);
+	if (r < 0)
+		return r;
+	kept = TAKE(receiver);
+	kept->sequence = get_time(row, "sequence");
+	kept->disabled_wall = get_time(row, "disabled_at");
+	get_text(row, "disabled_why", kept->disabled_why, sizeof(kept->disabled_why));
+	return load_waiting(alert, kept, records);
+}
+
+int ledger_load(struct alert *alert)
+{
+	auto_json json_t *rows = NULL;
+	struct map records = { 0 };
+	json_t *row;
+	size_t i;
+	int r = store_read_now(alert->deps.store, STORE_QUERY_RECEIVERS, &rows, "");
+
+	json_array_foreach(rows, i, row)
+	{
+		if (r == 0)
+			r = load_receiver(alert, &records, row);
+	}
+	MAP_FOREACH (&records, struct record *, record)
+		record_unref(record);
+	map_clear(&records);
+	return r;
+}

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * /metrics in the Prometheus text format 0.0.4
+ * (https://prometheus.io/docs/instrumenting/exposition_formats/) and /healthz.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+#include "api/private.h"
+
+enum { METRICS_MAX_BYTES = 64 << 20, METRICS_MAX_RECEIVERS = 256 };
+#define LAG_KEEP_USEC (10 * USEC_PER_SEC)
+
+struct metrics {
+	struct str text;
+	bool failed; /* no memory: the page is refused, never cut */
+};
+
+__attribute__((format(printf, 2, 3))) static void put(
+	struct metrics *m, const char *format, ...)
+{
+	va_list ap;
+	char *line = NULL;
+	int n;
+
+	va_start(ap, format);
+	n = vasprintf(&line, format, ap);
+	va_end(ap);
+	if (n < 0 || str_append(&m->text, line, (size_t)n) < 0)
+		m->failed = true;
+	if (n >= 0)
+		free(line);
+}
+
+static void head(struct metrics *m, const char *name, const char *type, const char *help)
+{
+	put(m, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+/* A value as the format wants it: NaN and +Inf by name, no locale. */
+static void put_value(struct metrics *m, double value)
+{
+	if (isnan(value))
+		put(m, " NaN\n");
+	else if (isinf(value))
+		put(m, " %sInf\n", value < 0 ? "-" : "+");
+	else
+		put(m, " %.17g\n", value);
+}
+
+static void put_label(struct metrics *m, const char *before, const char *name, const char *value)
+{
+	put(m, "%s%s=\"", before, name);
+	for (const char *p = value; *p; p++) {
+		if (*p == '\\' || *p == '"')
+			put(m, "\\%c", *p);
+		else if (*p == '\n')
+			put(m, "\\n");
+		else
+			put(m, "%c", *p);
+	}
+	put(m, "\"");
+}
+
+static void gauge(struct metrics *m, const char *name, const char *help, double value)
+{
+	head(m, name, "gauge", help);
+	put(m, "%s", name);
+	put_value(m, value);
+}
+
+static void counter(struct metrics *m, const char *name, const char *help, uint64_t value)
+{
+	head(m, name, "counter", help);
+	put(m, "%s %" PRIu64 "\n", name, value);
+}
+
+static void put_check(struct metrics *m, const char *name, const struct check *check)
+{
+	put(m, "%s", name);
+	put_label(m, "{", "system", check->conf->component->system->name);
+	put_label(m, ",", "component", check->conf->component->name);
+	put_label(m, ",", "check", check->conf->name);
+}
+
+static void checks_state(struct metrics *m, struct watch *watch)
+{
+	size_t n[TEND_STATE_MAX] = { 0 };
+
+	MAP_FOREACH (watch_checks(watch), struct check *, check)
+		n[watch_check_shown_state(check)]++;
+	head(m, "tend_checks", "gauge", "Checks by state.");
+	for (enum tend_state s = 0; s < TEND_STATE_MAX; s++)
+		put(m, "tend_checks{state=\"%s\"} %zu\n", tend_state_name(s), n[s]);
+	head(m, "tend_check_state", "gauge",
+		"State of a check: 0 ok, 1 warning, 2 critical, 3 unknown, 4 pending, 5 unreachable.");
+	MAP_FOREACH (watch_checks(watch), struct check *, check) {
+		put_check(m, "tend_check_state", check);
+		put(m, "} %d\n", (int)watch_check_shown_state(check));
+	}
+}
+
+static void checks_results(struct metrics *m, struct watch *watch)
+{
+	head(m, "tend_check_duration_seconds", "gauge", "How long the last attempt took.");
+	MAP_FOREACH (watch_checks(watch), struct check *, check) {
+		if (check->last.number == 0)
+			continue;
+		put_check(m, "tend_check_duration_seconds", check);
+		put(m, "}");
+		put_value(m, (double)(check->last.finished - check->last.started) / 1e6);
+	}
+	head(m, "tend_check_last_result_timestamp_seconds", "gauge", "When the last result came.");
+	MAP_FOREACH (watch_checks(watch), struct check *, check) {
+		if (check->last.number == 0)
+			continue;
+		put_check(m, "tend_check_last_result_timestamp_seconds", check);
+		put(m, "}");
+		put_value(m, (double)check->last.finished_wall / 1e6);
+	}
+	head(m, "tend_check_attempts_total", "counter", "Attempts of a check by how they ended.");
+	MAP_FOREACH (watch_checks(watch), struct check *, check) {
+		put_check(m, "tend_check_attempts_total", check);
+		put(m, ",result=\"good\"} %" PRIu64 "\n", check->n_attempts - check->n_failed);
+		put_check(m, "tend_check_attempts_total", check);
+		put(m, ",result=\"failed\"} %" PRIu64 "\n", check->n_failed);
+	}
+	head(m, "tend_check_metric", "gauge", "What the probe of a check measured, in its own unit.");
+	MAP_FOREACH (watch_checks(watch), struct check *, check)
+		for (size_t i = 0; i < check->last.n_metrics; i++) {
+			put_check(m, "tend_check_metric", check);
+			put_label(m, ",", "metric", check->last.metrics[i].name);
+			put_label(m, ",", "unit", check->last.metrics[i].unit);
+			put(m, "}");
+			put_value(m, check->last.metrics[i].value);
+		}
+}
+
+static void receiver_counter(struct metrics *m, const struct alert_receiver_stats *stats, size_t n,
+	const char *name, const char *type, const char *help, size_t offset)
+{
+	head(m, name, type, help);
+	for (size_t i = 0; i < n; i++) {
+		uint64_t value;
+
+		memcpy(&value, (const char *)&stats[i] + offset, sizeof(value));
+		put(m, "%s", name);
+		put_label(m, "{", "receiver", stats[i].name);
+		put(m, "} %" PRIu64 "\n", value);
+	}
+}
+
+static void receivers(struct metrics *m, const struct alert *alert)
+{
+	struct alert_receiver_stats *stats = calloc(METRICS_MAX_RECEIVERS, sizeof(*stats));
+	size_t n;
+
+	if (!stats) {
+		m->failed = true;
+		return;
+	}
+	n = alert_get_stats(alert, stats, METRICS_MAX_RECEIVERS);
+#define ROW(name, type, help, member)                                                              \
+	receiver_counter(m, stats, n, name, type, help,                                            \
+		offsetof(struct alert_receiver_stats, member))
+	ROW("tend_notices_delivered_total", "counter", "Notices a receiver has taken.", n_delivered);
+	ROW("tend_notices_failed_total", "counter", "Notices given up.", n_failed);
+	ROW("tend_notice_tries_total", "counter", "Attempts to deliver.", n_tries);
+	ROW("tend_notices_waiting", "gauge", "Notices that wait for a receiver.", n_waiting);
+	ROW("tend_notice_sequence", "counter", "Last number of a receiver's own sequence.", sequence);
+#undef ROW
+	head(m, "tend_receiver_breaker_open", "gauge", "1: the receiver is left alone for a while.");
+	for (size_t i = 0; i < n; i++) {
+		put(m, "tend_receiver_breaker_open");
+		put_label(m, "{", "receiver", stats[i].name);
+		put(m, "} %d\n", stats[i].breaker_open);
+	}
+	free(stats);
+}
+
+/* Reading these resets them: keep the worst for a while, so that two scrapers both see it. */
+void api_take_lag(struct api *api, struct api_lag *ret_lag)
+{
+	usec_t now = clock_now(), busy_usec = loop_take_max_busy(api->manager->loop);
+	struct watch_stats stats = { 0 };
+
+	watch_get_stats(api->manager->watch, &stats);
+	if (now - api->lag.at > LAG_KEEP_USEC)
+		api->lag = (struct api_lag){ .at = now };
+	api->lag.busy_usec = MAX(api->lag.busy_usec, busy_usec);
+	api->lag.late_usec = MAX(api->lag.late_usec, stats.max_late_usec);
+	*ret_lag = api->lag;
+}
+
+static void daemon_metrics(struct metrics *m, struct api *api)
+{
+	struct manager *manager = api->manager;
+	struct store_stats store = { 0 };
+	struct watch_stats watch = { 0 };
+	struct api_lag lag;
+	auto_json json_t *why = api_health(api);
+
+	api_take_lag(api, &lag);
+	watch_get_stats(manager->watch, &watch);
+	store_get_stats(manager->store, &store);
+	head(m, "tend_build_info", "gauge", "Always 1; the version is the label.");
+	put(m, "tend_build_info{version=\"%s\"} 1\n", TEND_VERSION);
+	gauge(m, "tend_start_time_seconds", "When the daemon started.",
+		(double)manager->started_wall / 1e6);
+	gauge(m, "tend_healthy", "1 when /healthz says ok.", why && json_array_size(why) == 0);
+	gauge(m, "tend_loop_lag_seconds", "Longest time the loop was busy in one turn, of late.",
+		(double)lag.busy_usec / 1e6);
+	gauge(m, "tend_check_start_lag_seconds", "Latest start of a due check, of late.",
+		(double)lag.late_usec / 1e6);
+	gauge(m, "tend_checks_running", "Attempts under way.", (double)watch.n_running);
+	counter(m, "tend_overruns_total", "Checks that were due while their attempt still ran.",
+		watch.n_overruns);
+	gauge(m, "tend_incidents_open", "Incidents that are open.",
+		(double)incidents_open(manager->incidents)->len);
+	gauge(m, "tend_actions_enabled", "0: nothing that changes a system is done.",
+		policies_actions_enabled(manager->policies));
+	gauge(m, "tend_config_last_reload_successful", "0: the last reload was refused.",
+		manager->reload_ok);
+	gauge(m, "tend_config_last_reload_timestamp_seconds", "When it was last tried.",
+		(double)manager->reload_wall / 1e6);
+	gauge(m, "tend_outbox_depth", "Deliveries that wait.",
+		(double)alert_outbox_depth(manager->alert));
+	gauge(m, "tend_store_healthy", "0: the store does not commit.", store.healthy);
+	gauge(m, "tend_store_queue", "Batches that wait for the store.", (double)store.n_queued);
+	counter(m, "tend_store_commits_total", "Commits.", store.n_commits);
+	counter(m, "tend_store_failures_total", "Commits that failed.", store.n_failed);
+	gauge(m, "tend_store_commit_seconds", "How long the last commit took.",
+		(double)store.last_commit_usec / 1e6);
+	counter(m, "tend_log_dropped_total", "Log lines lost to a full journal.", log_dropped());
+	counter(m, "tend_api_requests_total", "Requests to the API.", api->n_requests);
+	counter(m, "tend_api_refused_total", "Requests refused for their role, path or form.",
+		api->n_refused);
+}
+
+void api_get_metrics(struct request *request)
+{
+	struct manager *manager = request->api->manager;
+	struct metrics m = { .text = STR_INIT(METRICS_MAX_BYTES) };
+	size_t len;
+
+	daemon_metrics(&m, request->api);
+	checks_state(&m, manager->watch);
+	checks_results(&m, manager->watch);
+	receivers(&m, manager->alert);
+	len = m.text.len;
+	if (m.failed) {
+		str_clear(&m.text);
+		request_fail(request, API_ERROR_INTERNAL, "no memory for the metrics");
+		return;
+	}
+	request_answer(request, 200, "text/plain; version=0.0.4; charset=utf-8", str_take(&m.text),
+		len);
+}
+
+json_t *api_health(const struct api *api)
+{
+	const struct manager *m = api->manager;
+	struct store_stats stats = { 0 };
+	json_t *why = json_array();
+
+	if (!watch_healthy(m->watch))
+		(void)json_array_append_new(why, json_string("due checks are not started in time"));
+	if (!alert_healthy(m->alert))
+		(void)json_array_append_new(why, json_string("due deliveries are not tried in time"));
+	store_get_stats(m->store, &stats);
+	if (!stats.healthy)
+		(void)json_array_append_new(why,
+			json_sprintf("the store does not commit: %s",
+				stats.last_error[0] ? stats.last_error : "a commit is late"));
+	return why;
+}
+
+void api_get_healthz(struct request *request)
+{
+	auto_json json_t *why = api_health(request->api);
+	struct str text = STR_INIT(1 << 16);
+	size_t i, len;
+	json_t *line;
+	int r = 0;
+
+	json_array_foreach (why, i, line)
+		r = str_appendf(&text, "%s\n", json_string_value(line));
+	if (json_array_size(why) == 0)
+		r = str_appendf(&text, "ok\n");
+	if (!why || r < 0) {
+		str_clear(&text);
+		request_fail(request, API_ERROR_INTERNAL, "no memory");
+		return;
+	}
+	len = text.len;
+	request_answer(request, json_array_size(why) ? 503 : 200, "text/plain; charset=utf-8",
+		str_take(&text), len);
+}

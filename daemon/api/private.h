@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * api/private.h: what the handlers share. struct api lives on the loop's thread; a request that waits
+ * for another part keeps a reference to itself, and its `api` is NULL once the API is gone.
+ */
+#ifndef API_PRIVATE_H
+#define API_PRIVATE_H
+
+#include "api/api.h"
+#include "api/listen.h"
+#include "api/request.h"
+#include "api/role.h"
+#include "api/route.h"
+#include "api/server.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+/* The worst stretch since a minute ago at most: both figures are reset by being read, and there may be
+ * several readers. */
+struct api_lag {
+	usec_t at, busy_usec, late_usec;
+};
+
+struct api {
+	struct manager *manager;
+	struct role_table roles;
+	char *socket_path;
+	struct listen_file socket_file;
+	struct server *local, *tcp;
+	char *tcp_listen, *tcp_token; /* as applied; the token is wiped when freed */
+	char tcp_error[512];            /* why HTTP is off though configured; "" */
+	struct loop_source *reload_defer;
+	struct vec reload_waiters; /* struct request *, referenced */
+	char reload_author[ROLE_USER_BYTES];
+	struct api_lag lag;
+	uint64_t n_requests, n_refused;
+};
+
+void api_take_lag(struct api *api, struct api_lag *ret_lag);
+/* Takes a wall-clock time to JSON: RFC 3339, or null for 0. */
+json_t *api_time(usec_t wall);
+/* A JSON array from a vec of things; steals nothing. NULL: no memory. */
+json_t *api_incidents_array(const struct vec *incidents, bool full, json_t *array);
+/* Who acts, for timelines: the peer's user name, or how it came in. */
+const char *api_author(const struct request *request, char buf[ROLE_USER_BYTES]);
+/* What makes the daemon unhealthy, one sentence each; an empty array when all is well. */
+json_t *api_health(const struct api *api);
+/* Answers a row query: r < 0 an error (or what `rows` has nevertheless, marked as partial), else
+ * `rows`. Drops the reference in `data` (struct request). */
+void api_answer_rows(int r, json_t *rows, void *data);
+
+/* explain.c, pure: why it is as it is, in sentences. Everything is borrowed; what is not known is NULL. */
+struct explain {
+	const char *name;               /* what was asked for */
+	const struct check *check;      /* asked for, or the incident's root */
+	const struct incident *incident;
+	const json_t *gates;            /* policies_explain() */
+	const json_t *deliveries;       /* of the incident, rows as the ledger has them */
+	const json_t *actions;          /* policies_actions_to_json() */
+	size_t n_receivers;             /* configured */
+	int deliveries_error;           /* they cannot be read: -errno */
+};
+json_t *explain_because(const struct explain *x);
+
+#endif

@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: MIT */
+/* Sections -> objects. Everything that one section alone can tell is checked here. */
+#include <errno.h>
+#include <string.h>
+#include "conf/conf_internal.h"
+#include "conf/options.h"
+#include "conf/plugins.h"
+#include "conf/rows.h"
+
+enum { MAX_PART_BYTES = 64, MAX_METRIC_BYTES = 31 };
+
+struct plugin_entry {
+	const struct tend_probe *probe; /* NULL: `err` says why */
+	struct tend_error err;
+};
+
+/* ---- names ---- */
+
+static bool part_is_valid(const char *part, size_t len)
+{
+	static const char allowed[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+
+	return len > 0 && len <= MAX_PART_BYTES && part[0] != '.' && part[0] != '-' &&
+	       strspn(part, allowed) >= len;
+}
+
+static bool name_is_valid(const char *name, unsigned n_parts)
+{
+	for (unsigned i = 0; i < n_parts; i++) {
+		size_t len = strcspn(name, "/");
+
+		if (!part_is_valid(name, len))
+			return false;
+		if (name[len] != (i + 1 < n_parts ? '/' : '\0'))
+			return false;
+		name += len + 1;
+	}
+	return true;
+}
+
+static bool check_name(
+	struct builder *b, const struct conf_section *section, const struct conf_kind *kind)
+{
+	char title[CONF_TITLE_BYTES];
+
+	if (kind->n_parts == 0) {
+		if (!section->name)
+			return true;
+		conf_section_error(section, NULL, b->errors, "[%s] takes no name", kind->kind);
+		return false;
+	}
+	if (section->name && name_is_valid(section->name, kind->n_parts))
+		return true;
+	conf_section_error(section, NULL, b->errors,
+		"%s: the name must be %s, each part letters, digits, '_', '-' and '.', at most %d "
+		"of them",
+		conf_section_title(section, title), kind->name_form, MAX_PART_BYTES);
+	return false;
+}
+
+/* ---- plugins ---- */
+
+static const struct tend_probe *find_plugin(
+	struct builder *b, const struct conf_section *section, const char *key)
+{
+	const struct conf_key *named = conf_section_key(section, key);
+	struct plugin_entry *entry;
+
+	if (!named || !*named->value)
+		return NULL; /* that it is required is said elsewhere */
+	entry = map_get(&b->plugins, named->value);
+	if (!entry) {
+		entry = calloc(1, sizeof(*entry));
+		if (!entry)
+			return NULL;
+		if (plugin_load(b->plugin_dir, named->value, &entry->probe, &entry->err) < 0)
+			entry->probe = NULL;
+		if (map_put(&b->plugins, named->value, entry) < 0) {
+			free(entry);
+			return NULL;
+		}
+	}
+	if (!entry->probe)
+		conf_section_error(section, key, b->errors, "%s: %s", key, entry->err.text);
+	return entry->probe;
+}
+
+void probe_conf_free(const struct tend_probe *probe, void *probe_conf)
+{
+	if (!probe || !probe_conf)
+		return;
+	if (probe->clear)
+		probe->clear(probe_conf);
+	conf_options_free(probe->options, probe_conf);
+	free(probe_conf);
+}
+
+/* A probe's error belongs to the key its text begins with ("url: ..."), else to the section. */
+static void probe_error(
+	struct builder *b, const struct conf_section *section, const struct tend_error *err)
+{
+	const char *text = err->text;
+	size_t quote = *text == '\'';
+	const char *key = NULL;
+
+	for (size_t i = 0; i < section->n_keys; i++) {
+		const char *name = section->keys[i].name;
+		size_t n = strlen(name);
+
+		if (strncmp(text + quote, name, n) == 0 && strchr("': ", text[quote + n]) &&
+			(!key || strlen(key) < n))
+			key = name;
+	}
+	conf_section_error(section, key, b->errors, "%s", text);
+}
+
+/* Parses the core's rows and the probe's, and lets the probe check. NULL when that failed. */
+static void *parse_with_probe(struct builder *b, const struct conf_section *section,
+	const struct tend_option *rows, void *into, const struct tend_probe *probe)
+{
+	void *probe_conf = probe ? calloc(1, MAX(probe->conf_size, (size_t)1)) : NULL;
+	struct tend_error err = {0};
+	struct conf_table tables[2] = {
+		{.rows = rows, .into = into},
+		{.rows = probe ? probe->options : NULL, .into = probe_conf},
+	};
+	int r;
+
+	if (probe && !probe_conf)
+		return NULL;
+	r = conf_section_parse_tables(section, tables, 2, b->errors);
+	if (r < 0 || !probe) {
+		if (probe)
+			conf_options_free(probe->options, probe_conf);
+		free(probe_conf);
+		return NULL;
+	}
+	if (probe->check && probe->check(probe_conf, &err) < 0) {
+		probe_error(b, section, &err);
+		probe_conf_free(probe, probe_conf);
+		return NULL;
+	}
+	return probe_conf;
+}
+
+/* ---- objects ---- */
+
+static struct conf_where where(const struct conf_section *section)
+{
+	return (struct conf_where){.file = section->file, .line = section->line};
+}
+
+/* Allocates, names and enters into `map`. NULL: no memory. */
+static void *new_object(const struct conf_section *section, struct map *map, size_t size,
+	size_t name_offset, size_t where_offset)
+{
+	char *object = calloc(1, size);
+	char *name = strdup(section->name);
+
+	if (!object || !name || (map && map_put(map, section->name, object) < 0)) {
+		free(object);
+		free(name);
+		return NULL;
+	}
+	memcpy(object + name_offset, &name, sizeof(name));
+	*(struct conf_where *)(void *)(object + where_offset) = where(section);
+	return object;
+}
+#define NEW_OBJECT(section, map, type)                                                             \
+	((type *)new_object(                                                                       \
+		section, map, sizeof(type), offsetof(type, name), offsetof(type, where)))
+
+static char *short_name_of(const char *name)
+{
+	return strdup(strrchr(name, '/') + 1);
+}
+
+static void check_absolute(
+	struct builder *b, const struct conf_section *section, const char *key, const char *path)
+{
+	if (path && path[0] != '/')
+		conf_section_error(
+			section, key, b->errors, "%s: '%.200s' is not an absolute path", key, path);
+}
+
+static void check_daemon(struct builder *b, const struct conf_section *section)
+{
+	struct conf_daemon *daemon = &b->conf->daemon;
+	const struct {
+		const char *key;
+		const char *path;
+	} required[] = {
+		{"state_dir", daemon->state_dir},
+		{"run_dir", daemon->run_dir},
+		{"plugin_dir", daemon->plugin_dir},
+		{"libexec_dir", daemon->libexec_dir},
+		{"lua_dir", daemon->lua_dir},
+	};
+
+	check_absolute(b, section, "socket", daemon->socket);
+	check_absolute(b, section, "exec_socket", daemon->exec_socket);
+	for (char **dir = daemon->policy_dirs; dir && *dir; dir++)
+		check_absolute(b, section, "policy_dirs", *dir);
+	for (size_t i = 0; i < ARRAY_SIZE(required); i++) {
+		if (required[i].path)
+			check_absolute(b, section, required[i].key, required[i].path);
+		else
+			conf_section_error(section, required[i].key, b->errors,
+				"%s: it cannot be empty", required[i].key);
+	}
+	if (daemon->http_listen && !check_host_port(daemon->http_listen, true, true))
+		conf_section_error(section, "http_listen", b->errors,
+			"http_listen: '%.200s' is not ADDRESS:PORT of loopback, as in "
+			"127.0.0.1:9273 or [::1]:9273",
+			daemon->http_listen);
+}
+
+static int build_system(struct builder *b, const struct conf_section *section)
+{
+	struct conf_system *system = NEW_OBJECT(section, &b->conf->systems, struct conf_system);
+
+	if (!system)
+		return -ENOMEM;
+	conf_section_parse(section, conf_system_rows, system, b->errors);
+	return 0;
+}
+
+static int build_component(struct builder *b, const struct conf_section *section)
+{
+	struct conf_component *component =
+		NEW_OBJECT(section, &b->conf->components, struct conf_component);
+
+	if (!component)
+		return -ENOMEM;
+	component->short_name = short_name_of(component->name);
+	conf_section_parse(section, conf_component_rows, component, b->errors);
+	return component->short_name ? 0 : -ENOMEM;
+}
+
+static void check_thresholds(struct builder *b, const struct conf_section *section, const char *row,
+	char *const *thresholds)
+{
+	for (; thresholds && *thresholds; thresholds++) {
+		size_t n = strcspn(*thresholds, "=");
+		const char *text = *thresholds + n + 1;
+		auto_free char *key = str_printf("%s.%.*s", row, (int)n, *thresholds);
+		struct range range;
+
+		if (n > MAX_METRIC_BYTES ||
+			strspn(*thresholds, "abcdefghijklmnopqrstuvwxyz0123456789_") < n)
+			conf_section_error(section, key, b->errors,
+				"%s: a metric has small letters, digits and '_', at most %d",
+				key ? key : row, MAX_METRIC_BYTES);
+		else if (range_parse(text, &range) < 0)
+			conf_section_error(section, key, b->errors,
+				"%s: '%.80s' is not a range, write it as in 10, 10:, ~:10, 10:20 "
+				"or @10:20",
+				key ? key : row, text);
+	}
+}
+
+static void check_times(
+	struct builder *b, const struct conf_section *section, struct conf_check *check)
+{
+	usec_t shortest = check->retry_interval ? MIN(check->interval, check->retry_interval)
+						: check->interval;
+	char timeout[CONF_VALUE_BYTES], interval[CONF_VALUE_BYTES];
+
+	if (check->timeout <= shortest)
+		return;
+	if (!conf_section_key(section, "timeout")) {
+		check->timeout = shortest;
+		return;
+	}
+	conf_section_error(section, "timeout", b->errors,
+		"timeout: %s is longer than the %s %s: the next attempt would find this one "
+		"running",
+		conf_format_span(check->timeout, timeout),
+		shortest < check->interval ? "retry_interval" : "interval",
+		conf_format_span(shortest, interval));
+}
+
+static void check_confirm(
+	struct builder *b, const struct conf_section *section, struct conf_check *check)
+{
+	if (check->confirm && conf_parse_confirm(check->confirm, &check->confirm_failures,
+				      &check->confirm_window) == 0)
+		return;
+	conf_section_error(section, "confirm", b->errors,
+		"confirm: '%.80s' is not N of M with N at most M and M at most 64, as in 2 of 3",
+		check->confirm ? check->confirm : "");
+}
+
+static int build_check(struct builder *b, const struct conf_section *section)
+{
+	struct conf_check *check = NEW_OBJECT(section, &b->conf->checks, struct conf_check);
+
+	if (!check)
+		return -ENOMEM;
+	check->short_name = short_name_of(check->name);
+	if (!check->short_name)
+		return -ENOMEM;
+	check->probe = find_plugin(b, section, "probe");
+	check->probe_conf = parse_with_probe(b, section, conf_check_rows, check, check->probe);
+	check_times(b, section, check);
+	check_confirm(b, section, check);
+	check_thresholds(b, section, "warning", check->thresholds_warning);
+	check_thresholds(b, section, "critical", check->thresholds_critical);
+	return 0;
+}
+
+/* The same section with admin.KEY in the place of KEY. */
+static int build_admin(struct builder *b, const struct conf_section *section,
+	const struct conf_section *admin, struct conf_database *database)
+{
+	struct conf_database unused = {0};
+
+	if (conf_section_key(section, "admin.service"))
+		conf_section_error(section, "admin.service", b->errors,
+			"admin.service: both roles are reached by the same service");
+	database->admin_conf =
+		parse_with_probe(b, admin, conf_database_rows, &unused, database->service);
+	conf_options_free(conf_database_rows, &unused);
+	return 0;
+}
+
+static int build_database(struct builder *b, const struct conf_section *section)
+{
+	struct conf_database *database =
+		NEW_OBJECT(section, &b->conf->databases, struct conf_database);
+	struct conf_section *query = NULL, *admin = NULL;
+	bool any;
+	int r;
+
+	if (!database)
+		return -ENOMEM;
+	r = conf_section_overlay(section, "admin.", false, &query, &any);
+	if (r == 0 && any)
+		r = conf_section_overlay(section, "admin.", true, &admin, &any);
+	if (r == 0) {
+		database->service = find_plugin(b, section, "service");
+		if (database->service && !database->service->call)
+			conf_section_error(section, "service", b->errors,
+				"service: the plugin '%s' does not serve databases",
+				database->service->name);
+		database->query_conf =
+			parse_with_probe(b, query, conf_database_rows, database, database->service);
+		if (admin)
+			r = build_admin(b, section, admin, database);
+	}
+	conf_section_free(query);
+	conf_section_free(admin);
+	return r;
+}
+
+static int build_receiver(struct builder *b, const struct conf_section *section)
+{
+	struct conf_receiver *receiver =
+		NEW_OBJECT(section, &b->conf->receivers, struct conf_receiver);
+
+	if (!receiver)
+		return -ENOMEM;
+	(void)conf_section_parse(section, conf_receiver_rows, receiver, b->errors);
+	if (receiver->type >= 0)
+		check_receiver(b, section, receiver);
+	return 0;
+}
+
+static int build_route(struct builder *b, const struct conf_section *section)
+{
+	struct conf_route *route = NEW_OBJECT(section, NULL, struct conf_route);
+
+	if (!route)
+		return -ENOMEM;
+	conf_section_parse(section, conf_route_rows, route, b->errors);
+	if (vec_push(&b->conf->routes, route) == 0)
+		return 0;
+	conf_options_free(conf_route_rows, route);
+	free(route->name);
+	free(route);
+	return -ENOMEM;
+}
+
+static int build_policy(struct builder *b, const struct conf_section *section)
+{
+	struct conf_policy *policy = NEW_OBJECT(section, &b->conf->policies, struct conf_policy);
+
+	if (!policy)
+		return -ENOMEM;
+	conf_section_parse(section, conf_policy_rows, policy, b->errors);
+	return 0;
+}
+
+/* ---- all of them ---- */
+
+static const struct conf_kind *find_kind(const char *name)
+{
+	for (const struct conf_kind *kind = conf_kinds; kind->kind; kind++)
+		if (strcmp(kind->kind, name) == 0)
+			return kind;
+	return NULL;
+}
+
+static void unknown_kind(struct builder *b, const struct conf_section *section)
+{
+	const char *names[16];
+	const char *nearest;
+	size_t n = 0;
+
+	for (const struct conf_kind *kind = conf_kinds; kind->kind; kind++)
+		names[n++] = kind->kind;
+	nearest = str_nearest(section->kind, names, n);
+	if (nearest)
+		conf_section_error(section, NULL, b->errors,
+			"unknown section [%s]; the nearest is [%s]", section->kind, nearest);
+	else
+		conf_section_error(section, NULL, b->errors, "unknown section [%s]", section->kind);
+}
+
+static int build_section(struct builder *b, const struct conf_section *section)
+{
+	static const struct {
+		const struct tend_option *rows;
+		int (*build)(struct builder *b, const struct conf_section *section);
+	} builders[] = {
+		{conf_system_rows, build_system},
+		{conf_component_rows, build_component},
+		{conf_database_rows, build_database},
+		{conf_check_rows, build_check},
+		{conf_receiver_rows, build_receiver},
+		{conf_route_rows, build_route},
+		{conf_policy_rows, build_policy},
+	};
+	const struct conf_kind *kind = find_kind(section->kind);
+
+	if (!kind) {
+		unknown_kind(b, section);
+		return 0;
+	}
+	if (!check_name(b, section, kind))
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(builders); i++)
+		if (builders[i].rows == kind->rows)
+			return builders[i].build(b, section);
+	return 0; /* [daemon] was first */
+}
+
+int build_all(struct builder *b)
+{
+	const struct conf_section *daemon = conf_sections_find(b->sections, "daemon", NULL);
+	int r = 0;
+
+	/* First, because it says where the plugins are. */
+	if (daemon) {
+		(void)conf_section_parse(daemon, conf_daemon_rows, &b->conf->daemon, b->errors);
+		check_daemon(b, daemon);
+	} else {
+		r = conf_options_init(conf_daemon_rows, &b->conf->daemon, NULL);
+	}
+	if (!b->plugin_dir)
+		b->plugin_dir =
+			b->conf->daemon.plugin_dir ? b->conf->daemon.plugin_dir : TEND_PLUGINDIR;
+	VEC_FOREACH (&b->sections->list, const struct conf_section *, section)
+		if (r == 0)
+			r = build_section(b, section);
+	MAP_FOREACH (&b->plugins, struct plugin_entry *, entry)
+		free(entry);
+	map_clear(&b->plugins);
+	return r;
+}

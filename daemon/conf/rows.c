@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+#include "conf/rows.h"
+#include <syslog.h>
+#include "conf/conf.h"
+
+const char *const conf_severity_names[SEVERITY_MAX + 1] = {
+	[SEVERITY_INFO] = "info",
+	[SEVERITY_WARNING] = "warning",
+	[SEVERITY_CRITICAL] = "critical",
+};
+const char *const conf_mode_names[MODE_MAX + 1] = {
+	[MODE_OBSERVE] = "observe",
+	[MODE_SUGGEST] = "suggest",
+	[MODE_AUTO] = "auto",
+};
+const char *const conf_environment_names[ENVIRONMENT_MAX + 1] = {
+	[ENVIRONMENT_PRODUCTION] = "production",
+	[ENVIRONMENT_PILOT] = "pilot",
+	[ENVIRONMENT_STAGING] = "staging",
+};
+const char *const conf_component_kinds[] = {"web", "app", "scheduler", "database", "cache", "mail",
+	"storage", "integration", "host", NULL};
+const char *const conf_receiver_type_names[RECEIVER_TYPE_MAX + 1] = {
+	[RECEIVER_WEBHOOK] = "webhook",
+	[RECEIVER_SNMP] = "snmp",
+};
+const char *const conf_snmp_version_names[] = {"3", "2c", NULL};
+const char *const conf_auth_protocol_names[] = {
+	"SHA-256", "SHA-512", "SHA-384", "SHA-224", "SHA", NULL};
+const char *const conf_priv_protocol_names[] = {"AES", NULL};
+const char *const conf_log_level_names[] = {"error", "warning", "notice", "info", "debug", NULL};
+
+int conf_log_level(const struct conf_daemon *daemon)
+{
+	return LOG_ERR + daemon->log_level; /* the names follow syslog's order */
+}
+
+#define DAEMON(kind, member, ...)    TEND_OPT(kind, struct conf_daemon, member, __VA_ARGS__)
+#define SYSTEM(kind, member, ...)    TEND_OPT(kind, struct conf_system, member, __VA_ARGS__)
+#define COMPONENT(kind, member, ...) TEND_OPT(kind, struct conf_component, member, __VA_ARGS__)
+#define DATABASE(kind, member, ...)  TEND_OPT(kind, struct conf_database, member, __VA_ARGS__)
+#define CHECK(kind, member, ...)     TEND_OPT(kind, struct conf_check, member, __VA_ARGS__)
+#define RECEIVER(kind, member, ...)  TEND_OPT(kind, struct conf_receiver, member, __VA_ARGS__)
+#define ROUTE(kind, member, ...)     TEND_OPT(kind, struct conf_route, member, __VA_ARGS__)
+#define POLICY(kind, member, ...)    TEND_OPT(kind, struct conf_policy, member, __VA_ARGS__)
+
+#define SECONDS(n) ((double)(n)*USEC_PER_SEC)
+#define DAY	   SECONDS(86400)
+
+const struct tend_option conf_daemon_rows[] = {
+	DAEMON(STRING, state_dir, "state_dir", "/var/lib/tend",
+		"Folder of the databases and of what must outlive the daemon."),
+	DAEMON(STRING, run_dir, "run_dir", "/run/tend", "Folder of the sockets."),
+	DAEMON(STRING, socket, "socket", NULL,
+		"Path of the API's unix socket. By default tend.sock in run_dir."),
+	DAEMON(STRING, plugin_dir, "plugin_dir", TEND_PLUGINDIR, "Folder of the plugins, NAME.so."),
+	DAEMON(STRING, libexec_dir, "libexec_dir", TEND_LIBEXECDIR,
+		"Folder of the helper programs tend-run, tend-snmp and tend-agentx."),
+	DAEMON(STRING, lua_dir, "lua_dir", TEND_DATADIR "/lua",
+		"Folder of the policy library and the shipped policies."),
+	DAEMON(LIST, policy_dirs, "policy_dirs", NULL,
+		"Further folders of policies, *.lua files; absolute paths."),
+	DAEMON(STRING, exec_socket, "exec_socket", "/run/tend-exec/exec.sock",
+		"Socket of tend-exec, which starts and stops units and runs commands."),
+	DAEMON(STRING, http_listen, "http_listen", NULL,
+		"ADDRESS:PORT on loopback for /metrics, /healthz and the API, as in 127.0.0.1:9273 "
+		"or [::1]:9273. Not set: no TCP port at all."),
+	DAEMON(SECRET, http_token, "http_token", NULL,
+		"Bearer token of the API on http_listen; without one it serves only /metrics and "
+		"/healthz."),
+	DAEMON(LIST, admins, "admins", NULL,
+		"Users, or @groups, who may do everything; root always may."),
+	DAEMON(LIST, operators, "operators", NULL,
+		"Users, or @groups, who may acknowledge incidents, run checks and policies, and "
+		"pause actions."),
+	DAEMON(LIST, viewers, "viewers", "@tend", "Users, or @groups, who may read."),
+	DAEMON(ENUM, log_level, "log_level", "info",
+		"Lines that are less important are not logged.", .names = conf_log_level_names),
+	DAEMON(BOOL, actions, "actions", "yes",
+		"The switch over all actions: with no, nothing that Tend watches is ever changed."),
+	DAEMON(ENUM, mode[ENVIRONMENT_PRODUCTION], "mode.production", "suggest",
+		"What policies may do in systems of the environment production: log what they "
+		"would do (observe), put it on the incident (suggest), or do it (auto).",
+		.names = conf_mode_names),
+	DAEMON(ENUM, mode[ENVIRONMENT_PILOT], "mode.pilot", "auto",
+		"The same for the environment pilot.", .names = conf_mode_names),
+	DAEMON(ENUM, mode[ENVIRONMENT_STAGING], "mode.staging", "auto",
+		"The same for the environment staging.", .names = conf_mode_names),
+	DAEMON(INT, budget_per_target, "budget_per_target", "3",
+		"Actions on one target in an hour; further ones are refused and told.", .min = 1,
+		.max = 1000),
+	DAEMON(INT, budget_global, "budget_global", "20", "Actions in an hour on all targets.",
+		.min = 1, .max = 10000),
+	DAEMON(STRING, agentx_socket, "agentx_socket", NULL,
+		"AgentX socket of the SNMP master agent, as in /run/agentx/master or "
+		"tcp:127.0.0.1:705. Not set: no TEND-MIB."),
+	DAEMON(USEC, agentx_ping, "agentx_ping", "5s",
+		"How often the connection to the SNMP master agent is tried and tested.",
+		.min = SECONDS(1), .max = SECONDS(300)),
+	TEND_OPTION_END,
+};
+
+const struct tend_option conf_system_rows[] = {
+	SYSTEM(ENUM, environment, "environment", "production",
+		"What kind of installation this is; decides the mode of policies.",
+		.names = conf_environment_names),
+	SYSTEM(STRING, doc, "doc", NULL, "A sentence for people."),
+	SYSTEM(STRING, owner, "owner", NULL, "Who answers for it; shown with incidents."),
+	TEND_OPTION_END,
+};
+
+const struct tend_option conf_component_rows[] = {
+	COMPONENT(ENUM, kind, "kind", "app", "What kind of part this is.",
+		.names = conf_component_kinds),
+	COMPONENT(STRING, doc, "doc", NULL, "A sentence for people."),
+	COMPONENT(STRING, unit, "unit", NULL,
+		"The systemd unit that runs it, as in postgresql@15-main.service; policies act on "
+		"it."),
+	COMPONENT(LIST, depends, "depends", NULL,
+		"Components that must work for this one to work: COMPONENT of the same system, or "
+		"SYSTEM/COMPONENT."),
+	TEND_OPTION_END,
+};
+
+const struct tend_option conf_database_rows[] = {
+	DATABASE(STRING, service_name, "service", NULL,
+		"The plugin that speaks to the database, as in postgres.",
+		.flags = TEND_OPTION_REQUIRED),
+	TEND_OPTION_END,
+};
+
+const struct tend_option conf_check_rows[] = {
+	CHECK(STRING, probe_name, "probe", NULL, "The plugin that does the check.",
+		.flags = TEND_OPTION_REQUIRED),
+	CHECK(STRING, doc, "doc", NULL, "A sentence for people; shown with incidents."),
+	CHECK(USEC, interval, "interval", "60s", "Time from one start to the next.", .min = 100000,
+		.max = 31 * DAY),
+	CHECK(USEC, timeout, "timeout", "10s",
+		"The attempt is ended after this time, as too slow. Not longer than the interval, "
+		"and by default at most that.",
+		.min = 1000, .max = DAY),
+	CHECK(USEC, retry_interval, "retry_interval", NULL,
+		"The interval while a failure or a recovery is not confirmed yet; by default the "
+		"interval.",
+		.min = 100000, .max = 31 * DAY),
+	CHECK(STRING, confirm, "confirm", "2 of 3",
+		"N of M: a failure is believed when N of the last M results failed; M is at most "
+		"64. `1 of 1' believes the first."),
+	CHECK(INT, confirm_recoveries, "confirm_recoveries", "1",
+		"Good results in a row that end a failure.", .min = 1, .max = 64),
+	CHECK(ENUM, severity, "severity", NULL,
+		"Severity of its incidents, whatever the state; by default the state decides: "
+		"critical, else warning.",
+		.names = conf_severity_names),
+	CHECK(BOOL, notify, "notify", "yes",
+		"With no, its incidents are kept and shown, not sent."),
+	CHECK(MAP, thresholds_warning, "warning", NULL,
+		"Range of a metric by its name, as in `warning.total_seconds = 0.5'; a value "
+		"outside makes the result a warning."),
+	CHECK(MAP, thresholds_critical, "critical", NULL,
+		"The same for critical. A range is [@]START:END: `10' alerts outside 0..10, `10:' "
+		"below 10, `~:10' above 10, `10:20' outside, `@10:20' inside."),
+	TEND_OPTION_END,
+};
+
+const struct tend_option conf_receiver_rows[] = {
+	RECEIVER(ENUM, type, "type", NULL, "How notices get there.",
+		.names = conf_receiver_type_names, .flags = TEND_OPTION_REQUIRED),
+	RECEIVER(ENUM, min_severity, "min_severity", "info", "Less severe notices are not sent.",
+		.names = conf_severity_names),
+	RECEIVER(USEC, timeout, "timeout", "10s", "A try is given up after this time.",
+		.min = 100000, .max = SECONDS(300)),
+	RECEIVER(USEC, retry_min, "retry_min", "1s",
+		"Wait after the first try that failed; doubles with each, with jitter.",
+		.min = 10000, .max = SECONDS(3600)),
+	RECEIVER(USEC, retry_max, "retry_max", "5m", "The longest wait between two tries.",
+		.min = 10000, .max = DAY),
+	RECEIVER(USEC, ttl, "ttl", "3d",
+		"A notice that could not be delivered for so long is given up, told, and goes to "
+		"the fallback.",
+		.min = SECONDS(1), .max = 365 * DAY),
+	RECEIVER(INT, rate_per_minute, "rate_per_minute", "600",
+		"At most so many notices a minute; 0 is no limit.", .min = 0, .max = 1000000),
+	RECEIVER(STRING, fallback, "fallback", NULL,
+		"The receiver that gets what could not be delivered here."),
+	RECEIVER(STRING, url, "url", NULL,
+		"webhook: where notices are posted, http:// or https://."),
+	RECEIVER(SECRET, secret, "secret", NULL,
+		"webhook: key of the signature (Standard Webhooks), whsec_ and base64."),
+	RECEIVER(SECRET, secret_old, "secret_old", NULL,
+		"webhook: the key before, signed with as well while keys are changed."),
+	RECEIVER(STRING, ca_file, "ca_file", NULL,
+		"webhook: file of the certificate authorities to trust, PEM; by default the "
+		"system's."),
+	RECEIVER(STRING, host, "host", NULL,
+		"snmp: ADDRESS or ADDRESS:PORT of the manager, as in 192.0.2.7:162 or "
+		"[2001:db8::7]; the port is 162 by default."),
+	RECEIVER(ENUM, snmp_version, "version", NULL,
+		"snmp: 3, the default (authenticated and encrypted), or 2c (in the clear, only for "
+		"managers that know no better).",
+		.names = conf_snmp_version_names),
+	RECEIVER(STRING, user, "user", NULL, "snmp 3: the user (USM security name)."),
+	RECEIVER(ENUM, auth_protocol, "auth_protocol", NULL,
+		"snmp 3: authentication; by default SHA-256.", .names = conf_auth_protocol_names),
+	RECEIVER(SECRET, auth_password, "auth_password", NULL,
+		"snmp 3: password of the authentication, at least 8 characters."),
+	RECEIVER(ENUM, priv_protocol, "priv_protocol", NULL, "snmp 3: encryption; by default AES.",
+		.names = conf_priv_protocol_names),
+	RECEIVER(SECRET, priv_password, "priv_password", NULL,
+		"snmp 3: password of the encryption, at least 8 characters."),
+	RECEIVER(SECRET, community, "community", NULL, "snmp 2c: the community."),
+	TEND_OPTION_END,
+};
+
+const struct tend_option conf_route_rows[] = {
+	ROUTE(LIST, receivers, "receivers", NULL, "Who gets the notices.",
+		.flags = TEND_OPTION_REQUIRED),
+	ROUTE(LIST, match_component, "match_component", NULL,
+		"Only notices of these components, SYSTEM/COMPONENT with * and ?; by default all."),
+	ROUTE(ENUM, min_severity, "min_severity", "info", "Only notices at least so severe.",
+		.names = conf_severity_names),
+	ROUTE(BOOL, go_on, "continue", "no",
+		"With yes, the routes after this one are looked at as well."),
+	TEND_OPTION_END,
+};
+
+const struct tend_option conf_policy_rows[] = {
+	POLICY(BOOL, enabled, "enabled", "yes", "With no, it is never started."),
+	POLICY(ENUM, mode, "mode", NULL,
+		"observe, suggest or auto; by default as [daemon] says for the environment.",
+		.names = conf_mode_names),
+	POLICY(MAP, params, "param", NULL, "The policy's parameters, `param.NAME = VALUE'."),
+	POLICY(INT, budget, "budget", NULL,
+		"Its actions on one target in an hour; by default budget_per_target of [daemon].",
+		.min = 0, .max = 1000),
+	POLICY(LIST, match_component, "match_component", NULL,
+		"Only incidents of these components, SYSTEM/COMPONENT with * and ?; by default as "
+		"the policy says."),
+	TEND_OPTION_END,
+};
+
+const struct conf_kind conf_kinds[] = {
+	{"daemon", NULL, 0, conf_daemon_rows, "The daemon itself; once."},
+	{"system", "SYSTEM", 1, conf_system_rows, "One CRM installation."},
+	{"component", "SYSTEM/COMPONENT", 2, conf_component_rows, "A part of a system."},
+	{"database", "SYSTEM/COMPONENT", 2, conf_database_rows,
+		"How policies reach the database of a component (verbs sql.*). The other keys are "
+		"those of the service's plugin, for a role that only reads; the same keys after "
+		"`admin.' are for the role that may end sessions."},
+	{"check", "SYSTEM/COMPONENT/CHECK", 3, conf_check_rows,
+		"A probe with a schedule and thresholds, on one component. The other keys are "
+		"those of the probe's plugin."},
+	{"receiver", "NAME", 1, conf_receiver_rows, "Where notices go."},
+	{"route", "NAME", 1, conf_route_rows,
+		"Which notices go to which receivers. Routes are looked at in the order of the "
+		"files; the first that matches decides. Without any route every receiver gets "
+		"every notice."},
+	{"policy", "NAME", 1, conf_policy_rows, "Settings of the policy NAME.lua."},
+	{NULL, NULL, 0, NULL, NULL},
+};

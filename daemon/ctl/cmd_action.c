@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#include "ctl/commands.h"
+#include "ctl/writer.h"
+
+static const struct ctl_column fields[] = {
+	{ "Enabled", "enabled", CTL_YESNO },
+	{ "Because", "why", CTL_TEXT },
+	{ "Paused by", "author", CTL_TEXT },
+	{ "Comment", "comment", CTL_TEXT },
+	{ "Since", "since", CTL_TIME },
+	{ "Frozen by", "freezes", CTL_JOIN },
+	{ "Executor", "executor_connected", CTL_YESNO },
+	{ "Trouble", "executor_trouble", CTL_TEXT },
+	{ 0 },
+};
+
+static const struct ctl_column breaker_columns[] = {
+	{ "TARGET", "target", CTL_TEXT },
+	{ "BREAKER", "state", CTL_STATE },
+	{ "FAILURES", "failures", CTL_TEXT },
+	{ "UNTIL", "until", CTL_TIME },
+	{ 0 },
+};
+
+static const struct ctl_column recent_columns[] = {
+	{ "AT", "at", CTL_TIME },
+	{ "TARGET", "target", CTL_TEXT },
+	{ "VERB", "verb", CTL_TEXT },
+	{ "OUTCOME", "outcome", CTL_STATE },
+	{ "RUN", "run", CTL_ID },
+	{ 0 },
+};
+
+static void actions_page(struct ctl *ctl, const json_t *actions)
+{
+	const json_t *breakers = ctl_lookup(actions, "breakers");
+	const json_t *recent = ctl_lookup(actions, "recent");
+
+	text_object(ctl, actions, fields);
+	if (json_array_size(breakers)) {
+		text_title(ctl, "Breakers");
+		text_list(ctl, breakers, breaker_columns);
+	}
+	if (json_array_size(recent)) {
+		text_title(ctl, "Recent actions");
+		text_list(ctl, recent, recent_columns);
+	}
+}
+
+static int answer(struct ctl *ctl, int r, json_t *actions)
+{
+	if (r == 0)
+		ctl->writer->page(ctl, actions, actions_page);
+	json_decref(actions);
+	return r;
+}
+
+static int action_show(struct ctl *ctl, char *const *args, int n_args)
+{
+	json_t *actions = NULL;
+	int r = client_get(ctl, "/v1/actions", &actions);
+
+	return answer(ctl, r, actions);
+}
+
+static int action_pause(struct ctl *ctl, char *const *args, int n_args)
+{
+	auto_json json_t *body = NULL;
+	const char *comment = ctl->values[CTL_OPT_COMMENT];
+	json_t *actions = NULL;
+	int r;
+
+	if (!comment) {
+		ctl_complain(ctl, "a comment is needed: -m 'why actions stop'");
+		return CTL_USAGE;
+	}
+	body = json_pack("{s:s}", "comment", comment);
+	if (!body) {
+		ctl_complain(ctl, "the comment is no valid UTF-8");
+		return CTL_USAGE;
+	}
+	r = client_post(ctl, "/v1/actions/pause", body, false, &actions);
+	return answer(ctl, r, actions);
+}
+
+static int action_resume(struct ctl *ctl, char *const *args, int n_args)
+{
+	json_t *actions = NULL;
+	int r = client_post(ctl, "/v1/actions/resume", NULL, false, &actions);
+
+	return answer(ctl, r, actions);
+}
+
+static const struct ctl_verb verbs[] = {
+	{ "show", "", 0, 0, 0, action_show, "whether actions are done, budgets and breakers" },
+	{ "pause", "-m COMMENT", 0, 0, CTL_BIT(COMMENT), action_pause,
+		"stop everything that changes a system" },
+	{ "resume", "", 0, 0, 0, action_resume, "let it go on" },
+	{ 0 },
+};
+const struct ctl_command ctl_action = {
+	"action",
+	"The one switch that stops everything that changes a system. Watching and telling go on.",
+	verbs,
+};

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ctl/commands.h: the entry of each command; they have nothing else in common. All are constant.
+ */
+#ifndef CTL_COMMANDS_H
+#define CTL_COMMANDS_H
+
+#include "ctl/ctl.h"
+
+extern const struct ctl_command ctl_action;
+extern const struct ctl_command ctl_check;
+extern const struct ctl_command ctl_component;
+extern const struct ctl_command ctl_config;
+extern const struct ctl_command ctl_delivery;
+extern const struct ctl_command ctl_explain;
+extern const struct ctl_command ctl_help;
+extern const struct ctl_command ctl_incident;
+extern const struct ctl_command ctl_policy;
+extern const struct ctl_command ctl_receiver;
+extern const struct ctl_command ctl_reload;
+extern const struct ctl_command ctl_run;
+extern const struct ctl_command ctl_status;
+extern const struct ctl_command ctl_system;
+extern const struct ctl_command ctl_version;
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ctl/ctl.h: tendctl, the command line: a client of the API on the unix socket, nothing more. One file a
+ * command, which ends in its entry struct; this header has what they share: arguments, the client,
+ * the writers. A command fetches JSON and hands it to the writer; it may block, it is a program of a
+ * person's. Every run function returns an exit code.
+ */
+#ifndef CTL_CTL_H
+#define CTL_CTL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <tend/error.h>
+#include <tend/option.h>
+#include "base/cleanup.h"
+
+enum ctl_exit { /* 0..3 as Nagios has them: ok, warning, critical, unknown */
+	CTL_OK = 0,
+	CTL_FAILED = 1,
+	CTL_USAGE = 64,       /* EX_USAGE */
+	CTL_UNAVAILABLE = 69, /* EX_UNAVAILABLE: tendd cannot be reached */
+	CTL_NOPERM = 77,      /* EX_NOPERM: your role does not allow it */
+};
+
+/* X(ID, short, "long", "VALUE" or NULL, "help") */
+#define CTL_OPTIONS(X)                                                                             \
+	X(OUTPUT, 'o', "output", "FORMAT", "text (default), json, or names (first column only)")   \
+	X(SOCKET, 's', "socket", "PATH", "the daemon's socket (default /run/tend/tend.sock)")      \
+	X(NO_COLOR, 0, "no-color", NULL, "no colours (also: environment NO_COLOR)")                \
+	X(HELP, 'h', "help", NULL, "say what a command does")                                      \
+	X(VERSION, 'V', "version", NULL, "say which tendctl this is")                              \
+	X(WATCH, 'w', "watch", NULL, "show again every two seconds, until interrupted")            \
+	X(COMMENT, 'm', "comment", "TEXT", "why, for those who look later")                        \
+	X(INCIDENT, 0, "incident", "ID", "only of this incident")                                  \
+	X(RECEIVER, 0, "receiver", "NAME", "only to this receiver")                                \
+	X(COMPONENT, 0, "component", "NAME", "only of this component")                             \
+	X(OPEN, 0, "open", NULL, "only those that are open")                                       \
+	X(LIMIT, 'n', "limit", "N", "at most N rows (default 100)")
+enum ctl_option_id {
+#define X(id, letter, name, value, help) CTL_OPT_##id,
+	CTL_OPTIONS(X)
+#undef X
+		CTL_OPT_MAX
+};
+#define CTL_BIT(id) (1u << CTL_OPT_##id)
+
+struct ctl_option {
+	char letter;
+	const char *name, *value, *help;
+};
+extern const struct ctl_option ctl_options[CTL_OPT_MAX];
+
+struct ctl;
+struct ctl_verb {
+	const char *name; /* NULL: the command has no verbs */
+	const char *args; /* for people: "NAME [TARGET]" */
+	int min_args, max_args;
+	unsigned options; /* CTL_BIT()s beside the global ones */
+	int (*run)(struct ctl *ctl, char *const *args, int n_args);
+	const char *help;
+};
+
+struct ctl_command {
+	const char *name, *help;
+	const struct ctl_verb *verbs; /* ended by a row without run; the first one is the default */
+};
+extern const struct ctl_command *const ctl_commands[]; /* NULL-terminated */
+
+enum { CTL_MAX_ARGS = 64 };
+struct ctl_args {
+	const struct ctl_command *command; /* NULL: none was named */
+	const struct ctl_verb *verb;
+	const char *values[CTL_OPT_MAX]; /* "" for those without a value; NULL = not given */
+	char *args[CTL_MAX_ARGS + 1];
+	int n_args;
+};
+/* -EINVAL with what is wrong and what would mend it. Pure. */
+int ctl_parse(int argc, char *const *argv, struct tend_error *err, struct ctl_args *ret_args);
+void ctl_print_help(FILE *out, const struct ctl_command *command); /* NULL: of everything */
+
+struct ctl_writer;
+struct ctl {
+	const char *socket;
+	const struct ctl_writer *writer;
+	const char *const *values; /* of options, by ctl_option_id */
+	FILE *out, *err;
+	bool colour;
+	unsigned width; /* of the terminal; 0 = unlimited */
+	usec_t now;     /* wall clock, for "3m ago" */
+};
+__attribute__((format(printf, 2, 3))) void ctl_complain(struct ctl *ctl, const char *format, ...);
+
+/* ctl/client.c: one request. 0 with *ret_json (or *ret_text when the answer is no JSON), else an exit
+ * code, and the reason was written to ctl->err. `body` borrowed, NULL = none; wait: it may take long. */
+struct ctl_answer {
+	long status;
+	json_t *json;
+	char *text;
+};
+int client_get(struct ctl *ctl, const char *path, json_t **ret_json);
+int client_post(
+	struct ctl *ctl, const char *path, const json_t *body, bool wait, json_t **ret_json);
+int client_get_text(struct ctl *ctl, const char *path, char **ret_text);
+/* "/v1/checks/" + name, percent-encoded, + tail; also for query values (slashes: true keeps them). */
+char *client_path(const char *head, const char *subject, const char *tail);
+char *client_escape(const char *text, bool slashes);
+int client_exit_of(long status); /* of an HTTP status */
+
+int ctl_main(int argc, char **argv);
+
+#endif

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+#include <getopt.h>
+#include <signal.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include "base/log.h"
+#include "base/str.h"
+#include "exec/server.h"
+
+struct options {
+	const char *manifest_dir, *state_dir, *socket;
+	bool check;
+};
+
+struct manager {
+	struct options options;
+	struct loop *loop;
+	struct ledger *ledger;
+	struct jobs *jobs;
+	struct pid1 *pid1;
+	struct server *server;
+	int listen_fd;
+};
+
+static void usage(FILE *f)
+{
+	(void)fputs("Usage: tend-exec [OPTION...]\n"
+		    "Carries out the closed list of actions that tendd may ask for.\n\n"
+		    "  --manifest-dir DIR  what may be done (default /etc/tend/commands.d)\n"
+		    "  --state-dir DIR     the ledger (default /var/lib/tend-exec)\n"
+		    "  --socket PATH       listen here when not started by a socket unit\n"
+		    "  -t, --test          check the manifest and exit\n"
+		    "  -V, --version       print the version and exit\n"
+		    "  -h, --help          print this and exit\n",
+		f);
+}
+
+static int parse_options(int argc, char **argv, struct options *o)
+{
+	static const struct option rows[] = {
+		{ "manifest-dir", required_argument, NULL, 'm' },
+		{ "state-dir", required_argument, NULL, 's' },
+		{ "socket", required_argument, NULL, 'S' },
+		{ "test", no_argument, NULL, 't' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "tVh", rows, NULL)) >= 0) {
+		switch (c) {
+		case 'm':
+			o->manifest_dir = optarg;
+			break;
+		case 's':
+			o->state_dir = optarg;
+			break;
+		case 'S':
+			o->socket = optarg;
+			break;
+		case 't':
+			o->check = true;
+			break;
+		case 'V':
+			(void)printf("tend-exec " TEND_VERSION "\n");
+			return 0;
+		case 'h':
+			usage(stdout);
+			return 0;
+		default:
+			usage(stderr);
+			return -EINVAL;
+		}
+	}
+	if (optind < argc) {
+		(void)fprintf(stderr, "tend-exec: '%s' is not an option\n", argv[optind]);
+		return -EINVAL;
+	}
+	return 1;
+}
+
+static int check_manifest(const struct options *o)
+{
+	auto(manifest_free) struct manifest *manifest = NULL;
+	struct conf_errors errors = { 0 };
+	int r = manifest_load(o->manifest_dir, 0, &errors, &manifest);
+
+	conf_errors_sort(&errors);
+	conf_errors_print(&errors, stderr);
+	if (r == 0)
+		(void)printf("manifest ok: %zu units, %zu commands\n", manifest->units.len,
+			manifest->commands.len);
+	else if (errors.len == 0)
+		(void)fprintf(stderr, "tend-exec: %s\n", strerror(-r));
+	conf_errors_clear(&errors);
+	return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* A bad manifest allows nothing, but what was begun under a good one is still looked after. */
+static void load_manifest(struct manager *m)
+{
+	struct manifest *manifest = NULL;
+	struct conf_errors errors = { 0 };
+	int r = manifest_load(m->options.manifest_dir, 0, &errors, &manifest);
+	char why[TEND_ERROR_TEXT_BYTES + 300];
+
+	conf_errors_sort(&errors);
+	for (size_t i = 0; i < errors.len; i++)
+		log_error("manifest: %s:%u: %s", errors.items[i].file, errors.items[i].line,
+			errors.items[i].text);
+	if (r == 0) {
+		log_info("manifest: %zu units, %zu commands", manifest->units.len,
+			manifest->commands.len);
+		jobs_set_manifest(m->jobs, manifest, NULL);
+	} else {
+		if (errors.len > 0)
+			(void)snprintf(why, sizeof(why), "%s:%u: %s", errors.items[0].file,
+				errors.items[0].line, errors.items[0].text);
+		else
+			(void)snprintf(why, sizeof(why), "%s", strerror(-r));
+		log_error("manifest: not usable, every action is refused until it is mended and "
+			  "tend-exec.service reloaded");
+		jobs_set_manifest(m->jobs, NULL, why);
+	}
+	conf_errors_clear(&errors);
+}
+
+static void on_signal(int signo, void *data)
+{
+	struct manager *m = data;
+
+	if (signo == SIGHUP)
+		load_manifest(m);
+	else
+		loop_stop(m->loop, EXIT_SUCCESS);
+}
+
+static void on_ready(void *data)
+{
+	struct manager *m = data;
+	int r;
+
+	r = jobs_reconcile(m->jobs);
+	if (r == 0)
+		r = server_new(
+			m->loop, TAKE_FD(m->listen_fd), m->pid1, m->jobs, &m->server);
+	if (r < 0) {
+		log_error("cannot begin: %s", strerror(-r));
+		loop_stop(m->loop, EXIT_FAILURE);
+		return;
+	}
+	loop_notify("READY=1\nSTATUS=waiting for requests of " SERVER_PEER_UNIT);
+}
+
+static void on_job_removed(uint32_t job, const char *unit, const char *result, void *data)
+{
+	struct manager *m = data;
+
+	jobs_on_job_removed(m->jobs, job, result);
+}
+
+static int get_socket(struct manager *m, struct tend_error *err)
+{
+	int n = sd_listen_fds(true);
+
+	if (n > 1)
+		return tend_error_set(err, -EINVAL, "%d sockets were handed over, not one", n);
+	if (n == 1 && sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_STREAM, 1, NULL, 0) <= 0)
+		return tend_error_set(
+			err, -EINVAL, "what was handed over is not a listening unix stream socket");
+	if (n == 1) {
+		m->listen_fd = SD_LISTEN_FDS_START;
+		return 0;
+	}
+	if (!m->options.socket)
+		return tend_error_set(err, -EINVAL,
+			"no socket was handed over; start tend-exec.socket, or say --socket PATH");
+	return server_listen(m->options.socket, &m->listen_fd, err);
+}
+
+static int set_up(struct manager *m, struct loop_source *signals[3], struct tend_error *err)
+{
+	static const int signos[3] = { SIGTERM, SIGINT, SIGHUP };
+	const struct pid1_handlers handlers = {
+		.ready = on_ready, .job_removed = on_job_removed, .data = m
+	};
+	int r = get_socket(m, err);
+
+	if (r == 0)
+		r = loop_new(&m->loop);
+	for (int i = 0; r == 0 && i < 3; i++)
+		r = loop_signal_new(m->loop, signos[i], on_signal, m, &signals[i]);
+	if (r == 0)
+		r = ledger_open(m->options.state_dir, &m->ledger, err);
+	if (r < 0)
+		return r;
+	r = jobs_new(&(struct jobs_deps){ m->loop, m->ledger }, &m->jobs);
+	if (r < 0)
+		return tend_error_set(err, r, "cannot tell which boot this is: %s", strerror(-r));
+	load_manifest(m);
+	r = pid1_new(m->loop, &handlers, &m->pid1, err);
+	if (r == 0)
+		jobs_set_pid1(m->jobs, m->pid1);
+	return r;
+}
+
+static int run(const struct options *options)
+{
+	struct manager m = { .options = *options, .listen_fd = -EBADF };
+	struct loop_source *signals[3] = { NULL };
+	struct tend_error err = { 0 };
+	int r = set_up(&m, signals, &err);
+
+	if (r < 0)
+		log_error("cannot start: %s", err.code ? err.text : strerror(-r));
+	else
+		r = loop_run(m.loop);
+	loop_notify("STOPPING=1");
+	server_free(m.server);
+	jobs_free(m.jobs);
+	pid1_free(m.pid1);
+	ledger_free(m.ledger);
+	for (int i = 0; i < 3; i++)
+		loop_source_free(signals[i]);
+	loop_free(m.loop);
+	safe_close(m.listen_fd);
+	return r < 0 ? EXIT_FAILURE : r;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = {
+		.manifest_dir = "/etc/tend/commands.d",
+		.state_dir = "/var/lib/tend-exec",
+	};
+	int r = parse_options(argc, argv, &options);
+
+	if (r <= 0)
+		return r < 0 ? 2 : EXIT_SUCCESS;
+	log_open("tend-exec", LOG_INFO);
+	if (options.check)
+		return check_manifest(&options);
+	return run(&options);
+}

@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: MIT */
+#include "exec/manifest.h"
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "base/str.h"
+#include "conf/options.h"
+#include "conf/section.h"
+
+const char *const exec_verb_names[EXEC_VERB_MAX + 1] = {
+	[EXEC_VERB_START] = "start",
+	[EXEC_VERB_STOP] = "stop",
+	[EXEC_VERB_RESTART] = "restart",
+};
+
+int exec_verb_from_name(const char *name)
+{
+	for (int i = 0; i < EXEC_VERB_MAX; i++)
+		if (strcmp(exec_verb_names[i], name) == 0)
+			return i;
+	return -ENOENT;
+}
+
+#define SECONDS(n) ((double)(n)*1e6)
+
+const struct tend_option manifest_unit_rows[] = {
+	TEND_OPT(LIST, struct unit_rule, allow, "allow", NULL,
+		"the verbs that may be asked for: start, stop, restart",
+		.flags = TEND_OPTION_REQUIRED),
+	TEND_OPT(INT, struct unit_rule, max_per_hour, "max_per_hour", "12",
+		"how many verbs on this unit are carried out in an hour at most", .min = 1,
+		.max = 1000),
+	TEND_OPT(USEC, struct unit_rule, timeout, "timeout", "10m",
+		"a job that has not ended after this time is reported as unknown; it goes on",
+		.min = SECONDS(1), .max = SECONDS(86400)),
+	TEND_OPTION_END,
+};
+
+const struct tend_option manifest_command_rows[] = {
+	TEND_OPT(STRING, struct command_rule, argv_text, "argv", NULL,
+		"the program's absolute path and its arguments, each on a line of its own; {NAME} "
+		"alone on a line stands for a parameter",
+		.flags = TEND_OPTION_REQUIRED),
+	TEND_OPT(STRING, struct command_rule, user, "user", NULL, "the user it runs as",
+		.flags = TEND_OPTION_REQUIRED),
+	TEND_OPT(USEC, struct command_rule, timeout, "timeout", "5m",
+		"all its processes are ended after this time", .min = SECONDS(1),
+		.max = SECONDS(7 * 86400)),
+	TEND_OPT(INT, struct command_rule, max_per_hour, "max_per_hour", "12",
+		"how often it is run in an hour at most", .min = 1, .max = 1000),
+	TEND_OPT(BYTES, struct command_rule, memory_max_bytes, "memory_max", "512M",
+		"the memory of all its processes", .min = 1 << 20, .max = 1e12),
+	TEND_OPT(INT, struct command_rule, tasks_max, "tasks_max", "64",
+		"how many processes and threads it may have", .min = 1, .max = 10000),
+	TEND_OPT(BYTES, struct command_rule, output_max_bytes, "output_max", "16M",
+		"how much of its output is kept on the disk while it runs; older output is dropped",
+		.min = 65536, .max = 1e10),
+	TEND_OPT(LIST, struct command_rule, writable, "writable", NULL,
+		"folders it may write to; everything else is read-only for it (but /tmp, which is "
+		"its own)"),
+	TEND_OPT(MAP, struct command_rule, param_texts, "param", NULL,
+		"the type of the parameter NAME: `enum a, b`, `int 1..100`, `pattern REGEX` (must "
+		"match the whole value), `path /root/folder` (a path beneath it)"),
+	TEND_OPTION_END,
+};
+
+static struct unit_rule *unit_rule_free(struct unit_rule *rule)
+{
+	if (!rule)
+		return NULL;
+	conf_options_free(manifest_unit_rows, rule);
+	free(rule->name);
+	free(rule);
+	return NULL;
+}
+DEFINE_AUTO(struct unit_rule *, unit_rule_free)
+
+static struct command_rule *command_rule_free(struct command_rule *rule)
+{
+	if (!rule)
+		return NULL;
+	for (size_t i = 0; i < rule->n_params; i++)
+		param_clear(&rule->params[i]);
+	free(rule->params);
+	strv_free(rule->argv);
+	conf_options_free(manifest_command_rows, rule);
+	free(rule->name);
+	free(rule);
+	return NULL;
+}
+DEFINE_AUTO(struct command_rule *, command_rule_free)
+
+struct manifest *manifest_free(struct manifest *manifest)
+{
+	if (!manifest)
+		return NULL;
+	MAP_FOREACH(&manifest->units, struct unit_rule *, unit)
+		unit_rule_free(unit);
+	map_clear(&manifest->units);
+	MAP_FOREACH(&manifest->commands, struct command_rule *, command)
+		command_rule_free(command);
+	map_clear(&manifest->commands);
+	free(manifest);
+	return NULL;
+}
+
+static bool unit_name_valid(const char *name)
+{
+	static const char *const types[] = { ".service", ".socket", ".timer", ".target", ".mount",
+		".path", ".automount", ".swap" };
+	size_t n = strlen(name);
+
+	if (n > MANIFEST_MAX_NAME_BYTES || !isalnum((unsigned char)name[0]))
+		return false;
+	for (const char *p = name; *p; p++)
+		if (!isalnum((unsigned char)*p) && !strchr(":-_.\\@", *p))
+			return false;
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (str_endswith(name, types[i]) && n > strlen(types[i]))
+			return true;
+	return false;
+}
+
+static bool command_name_valid(const char *name)
+{
+	for (const char *p = name; *p; p++)
+		if (!islower((unsigned char)*p) && !isdigit((unsigned char)*p) &&
+			(p == name || !strchr("-_.", *p)))
+			return false;
+	return strlen(name) <= 64;
+}
+
+static int parse_allow(
+	const struct conf_section *section, struct unit_rule *rule, struct conf_errors *errors)
+{
+	int result = 0;
+
+	for (char **p = rule->allow; p && *p; p++) {
+		int verb = exec_verb_from_name(*p);
+
+		if (verb >= 0) {
+			rule->verbs |= 1u << verb;
+			continue;
+		}
+		const char *nearest = str_nearest(*p, exec_verb_names, EXEC_VERB_MAX);
+		result = conf_section_error(section, "allow", errors,
+			"'%s' is not a verb (start, stop, restart)%s%s%s", *p,
+			nearest ? ", did you mean '" : "", nearest ? nearest : "",
+			nearest ? "'?" : "");
+	}
+	return result;
+}
+
+static int add_unit(struct manifest *manifest, const struct conf_section *section,
+	struct conf_errors *errors)
+{
+	auto(unit_rule_free) struct unit_rule *rule = calloc(1, sizeof(*rule));
+	int r;
+
+	if (!rule || !(rule->name = strdup(section->name)))
+		return -ENOMEM;
+	if (!unit_name_valid(rule->name))
+		return conf_section_error(section, NULL, errors,
+			"'%s' is not the full name of a unit, like postgresql@15-main.service",
+			rule->name);
+	if (strncmp(rule->name, "tend-exec.", 10) == 0 ||
+		strncmp(rule->name, "tend-job-", 9) == 0)
+		return conf_section_error(section, NULL, errors,
+			"'%s': tend-exec does not act on itself or on its own jobs", rule->name);
+	if (manifest->units.len >= MANIFEST_MAX_UNITS)
+		return conf_section_error(
+			section, NULL, errors, "more than %d units", MANIFEST_MAX_UNITS);
+	/* Every step adds its own errors: one run finds them all. */
+	r = conf_section_parse(section, manifest_unit_rows, rule, errors);
+	int r2 = parse_allow(section, rule, errors);
+	r = r < 0 ? r : r2;
+	if (r == 0)
+		r = map_put(&manifest->units, rule->name, rule);
+	if (r == 0)
+		TAKE(rule);
+	return r;
+}
+
+/* ---- commands ---- */
+
+static int parse_params(
+	const struct conf_section *section, struct command_rule *rule, struct conf_errors *errors)
+{
+	size_t n = strv_len(rule->param_texts);
+	int result = 0;
+
+	if (n > MANIFEST_MAX_PARAMS)
+		return conf_section_error(
+			section, NULL, errors, "more than %d parameters", MANIFEST_MAX_PARAMS);
+	rule->params = calloc(n + 1, sizeof(*rule->params));
+	if (!rule->params)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		const char *text = rule->param_texts[i], *equals = strchr(text, '=');
+		auto_free char *name = strndup(text, (size_t)(equals - text));
+		auto_free char *key = name ? str_printf("param.%s", name) : NULL;
+		struct tend_error err = { 0 };
+		int r;
+
+		if (!key)
+			return -ENOMEM;
+		r = param_parse(name, equals + 1, &rule->params[rule->n_params], &err);
+		if (r == 0)
+			rule->n_params++;
+		else
+			result = conf_section_error(section, key, errors, "%s", err.text);
+	}
+	return result;
+}
+
+/* "{name}" -> the parameter; an argument with braces elsewhere is as it is. */
+static bool placeholder(const char *arg, size_t *ret_len)
+{
+	size_t n = strlen(arg);
+
+	if (n < 3 || arg[0] != '{' || arg[n - 1] != '}')
+		return false;
+	*ret_len = n - 2;
+	return true;
+}
+
+static const struct param *find_param(const struct command_rule *rule, const char *arg)
+{
+	size_t len;
+
+	if (!placeholder(arg, &len))
+		return NULL;
+	for (size_t i = 0; i < rule->n_params; i++)
+		if (strlen(rule->params[i].name) == len &&
+			memcmp(rule->params[i].name, arg + 1, len) == 0)
+			return &rule->params[i];
+	return NULL;
+}
+
+static int check_argv(
+	const struct conf_section *section, struct command_rule *rule, struct conf_errors *errors)
+{
+	size_t len;
+
+	if (rule->argv[0][0] != '/' || strpbrk(rule->argv[0], " \t"))
+		return conf_section_error(section, "argv", errors,
+			"'%s' is not an absolute path; write the program and every argument on a "
+			"line of its own",
+			rule->argv[0]);
+	for (char **arg = rule->argv; *arg; arg++)
+		if (placeholder(*arg, &len) && !find_param(rule, *arg))
+			return conf_section_error(section, "argv", errors,
+				"there is no parameter for '%s'; add param.%.*s", *arg, (int)len,
+				*arg + 1);
+	for (size_t i = 0; i < rule->n_params; i++) {
+		bool used = false;
+
+		for (char **arg = rule->argv; *arg; arg++)
+			used = used || find_param(rule, *arg) == &rule->params[i];
+		if (!used)
+			return conf_section_error(section, "argv", errors,
+				"the parameter '%s' is not used; write {%s} on a line of its own",
+				rule->params[i].name, rule->params[i].name);
+	}
+	return 0;
+}
+
+static int parse_argv(
+	const struct conf_section *section, struct command_rule *rule, struct conf_errors *errors)
+{
+	char *text = rule->argv_text;
+	size_t n = 0;
+
+	rule->argv = calloc(MANIFEST_MAX_ARGS + 1, sizeof(char *));
+	if (!rule->argv)
+		return -ENOMEM;
+	for (const char *p = text; *p;) {
+		size_t len = strcspn(p, "\n");
+
+		if (len > 0 && n == MANIFEST_MAX_ARGS)
+			return conf_section_error(section, "argv", errors,
+				"more than %d arguments", MANIFEST_MAX_ARGS);
+		if (len > 0 && !(rule->argv[n++] = strndup(p, len)))
+			return -ENOMEM;
+		p += len + (p[len] == '\n');
+	}
+	if (n == 0)
+		return conf_section_error(section, "argv", errors, "there is no program");
+	return check_argv(section, rule, errors);
+}
+
+static int check_command(
+	const struct conf_section *section, struct command_rule *rule, struct conf_errors *errors)
+{
+	struct passwd *user = rule->user ? getpwnam(rule->user) : NULL;
+	int result = 0;
+
+	if (user)
+		rule->uid = user->pw_uid;
+	else if (rule->user)
+		result = conf_section_error(
+			section, "user", errors, "there is no user '%s'", rule->user);
+	for (char **p = rule->writable; p && *p; p++)
+		if (**p != '/')
+			result = conf_section_error(
+				section, "writable", errors, "'%s' is not an absolute path", *p);
+	return result;
+}
+
+static int add_command(struct manifest *manifest, const struct conf_section *section,
+	struct conf_errors *errors)
+{
+	auto(command_rule_free) struct command_rule *rule = calloc(1, sizeof(*rule));
+	int r;
+
+	if (!rule || !(rule->name = strdup(section->name)))
+		return -ENOMEM;
+	if (!command_name_valid(rule->name))
+		return conf_section_error(section, NULL, errors,
+			"'%s' is not a name of a command (a-z, 0-9, -, _, .; at most 64)",
+			rule->name);
+	if (manifest->commands.len >= MANIFEST_MAX_COMMANDS)
+		return conf_section_error(
+			section, NULL, errors, "more than %d commands", MANIFEST_MAX_COMMANDS);
+	r = conf_section_parse(section, manifest_command_rows, rule, errors);
+	int r2 = check_command(section, rule, errors);
+	r = r < 0 ? r : r2;
+	r2 = parse_params(section, rule, errors);
+	if (r2 == 0 && rule->argv_text)
+		r2 = parse_argv(section, rule, errors);
+	r = r < 0 ? r : r2;
+	if (r == 0)
+		r = map_put(&manifest->commands, rule->name, rule);
+	if (r == 0)
+		TAKE(rule);
+	return r;
+}
+
+/* ---- the whole ---- */
+
+static int build(struct conf_sections *sections, struct conf_errors *errors,
+	struct manifest **ret_manifest)
+{
+	auto(manifest_free) struct manifest *manifest = calloc(1, sizeof(*manifest));
+	int result = 0, r;
+
+	if (!manifest)
+		return -ENOMEM;
+	VEC_FOREACH(&sections->list, struct conf_section *, section) {
+		bool unit = strcmp(section->kind, "unit") == 0;
+		bool command = strcmp(section->kind, "command") == 0;
+
+		if (!unit && !command)
+			r = conf_section_error(section, NULL, errors,
+				"'%s' is not a kind of section here, only [unit NAME] and [command "
+				"NAME] are",
+				section->kind);
+		else if (!section->name)
+			r = conf_section_error(section, NULL, errors,
+				"the section needs a name: [%s NAME]", section->kind);
+		else
+			r = unit ? add_unit(manifest, section, errors)
+				 : add_command(manifest, section, errors);
+		result = r < 0 ? r : result;
+	}
+	if (result == 0)
+		*ret_manifest = TAKE(manifest);
+	return result;
+}
+
+static int check_owner(
+	int dir, const char *name, const char *path, uid_t owner, struct conf_errors *errors)
+{
+	struct stat st;
+
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return conf_errors_add(errors, path, 0, -errno, "cannot be read: %s",
+			strerror(errno));
+	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return conf_errors_add(
+			errors, path, 0, -EINVAL, "is neither a plain file nor a folder");
+	if (st.st_uid != owner || (st.st_mode & 022))
+		return conf_errors_add(errors, path, 0, -EPERM,
+			"must belong to root and be writable by nobody else (is uid %u, mode %04o)",
+			(unsigned)st.st_uid, (unsigned)(st.st_mode & 07777));
+	return 0;
+}
+
+/* Once the folder is root's alone, its entries cannot be changed between this look and the reading. */
+static int check_owners(const char *folder, uid_t owner, struct conf_errors *errors)
+{
+	int result = check_owner(AT_FDCWD, folder, folder, owner, errors);
+	DIR *dir = result == 0 ? opendir(folder) : NULL;
+
+	if (!dir)
+		return result < 0 ? result
+				  : conf_errors_add(errors, folder, 0, -errno, "%s", strerror(errno));
+	for (struct dirent *e; (e = readdir(dir));) {
+		if (e->d_name[0] == '.' || !str_endswith(e->d_name, ".conf"))
+			continue;
+		auto_free char *path = str_printf("%s/%s", folder, e->d_name);
+		int r = path ? check_owner(dirfd(dir), e->d_name, path, owner, errors) : -ENOMEM;
+		result = r < 0 ? r : result;
+	}
+	closedir(dir);
+	return result;
+}
+
+int manifest_load(const char *folder, uid_t owner, struct conf_errors *errors,
+	struct manifest **ret_manifest)
+{
+	struct conf_sections sections = { 0 };
+	int r = check_owners(folder, owner, errors);
+
+	if (r == -ENOENT)
+		return r;
+	if (r == 0)
+		r = conf_folder_read(folder, &sections, errors);
+	/* What was read is checked too, so that one run finds all errors. */
+	if (r == 0 || r == -EINVAL) {
+		int r2 = build(&sections, errors, ret_manifest);
+
+		if (r < 0 && r2 == 0)
+			*ret_manifest = manifest_free(*ret_manifest);
+		r = r < 0 ? r : r2;
+	}
+	conf_sections_clear(&sections);
+	return r;
+}
+
+int manifest_parse(const char *text, size_t len, struct conf_errors *errors,
+	struct manifest **ret_manifest)
+{
+	struct conf_sections sections = { 0 };
+	int r = conf_text_read("manifest", text, len, &sections, errors);
+
+	if (r == 0)
+		r = build(&sections, errors, ret_manifest);
+	conf_sections_clear(&sections);
+	return r;
+}
+
+json_t *manifest_names(const struct map *map)
+{
+	json_t *names = json_array();
+
+	for (size_t i = 0; i < map->len; i++)
+		(void)json_array_append_new(names, json_string(map->slots[i].key));
+	return names;
+}
+
+static int check_args(
+	const struct command_rule *rule, const json_t *args, struct tend_error *err)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)(uintptr_t)args, key, value) {
+		bool known = false;
+
+		for (size_t i = 0; i < rule->n_params; i++)
+			known = known || strcmp(rule->params[i].name, key) == 0;
+		if (!known)
+			return tend_error_set(err, -EINVAL,
+				"the command '%s' has no parameter '%s'", rule->name, key);
+	}
+	for (size_t i = 0; i < rule->n_params; i++)
+		if (!json_object_get(args, rule->params[i].name))
+			return tend_error_set(err, -EINVAL,
+				"the command '%s' needs the parameter '%s'", rule->name,
+				rule->params[i].name);
+	return 0;
+}
+
+int command_argv(const struct command_rule *rule, const json_t *args, char ***ret_argv,
+	struct tend_error *err)
+{
+	auto(strv_free) char **argv = calloc(strv_len(rule->argv) + 1, sizeof(char *));
+	int r = argv ? check_args(rule, args, err) : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && rule->argv[i]; i++) {
+		const struct param *param = find_param(rule, rule->argv[i]);
+
+		if (param)
+			r = param_render(param, json_object_get(args, param->name), rule->uid,
+				&argv[i], err);
+		else if (!(argv[i] = strdup(rule->argv[i])))
+			r = -ENOMEM;
+	}
+	if (r < 0)
+		return r;
+	*ret_argv = TAKE(argv);
+	return 0;
+}

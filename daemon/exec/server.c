@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+#include "exec/server.h"
+#include <pwd.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include "base/log.h"
+#include "base/str.h"
+#include "base/vec.h"
+
+struct connection {
+	struct server *server;
+	struct peer peer; /* .rpc NULL until the peer is known to be tendd */
+	int fd;           /* until then */
+	struct pid1_call *call;
+};
+
+struct server {
+	struct loop *loop;
+	struct loop_source *io;
+	int fd;
+	struct pid1 *pid1;
+	struct jobs *jobs;
+	struct vec connections; /* struct connection * */
+};
+
+static struct connection *connection_free(struct connection *c)
+{
+	if (!c)
+		return NULL;
+	for (size_t i = 0; i < c->server->connections.len; i++)
+		if (c->server->connections.items[i] == c)
+			vec_remove(&c->server->connections, i--);
+	pid1_call_cancel(c->call);
+	if (c->peer.rpc) {
+		jobs_forget(c->server->jobs, c->peer.rpc);
+		rpc_free(c->peer.rpc);
+	}
+	safe_close(c->fd);
+	free(c);
+	return NULL;
+}
+
+/* The peer learns that it was refused, so that a tendd that is not set up right can say why. */
+static void turn_away(struct connection *c, const char *why)
+{
+	static const char note[] =
+		"{\"call\":\"refused\",\"args\":{\"message\":\"only the main process of " SERVER_PEER_UNIT
+		", as user " SERVER_PEER_USER ", is listened to\"}}\n";
+	char unread[4096];
+
+	log_warning("connection from pid %ld, uid %ld refused: %s", c->peer.pid, c->peer.uid, why);
+	/* Unread bytes would turn the close into a reset, and the note would be lost. */
+	(void)!recv(c->fd, unread, sizeof(unread), MSG_DONTWAIT);
+	(void)!send(c->fd, note, sizeof(note) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	connection_free(c);
+}
+
+static void on_call(struct rpc *rpc, uint64_t id, const char *call, json_t *args, void *data)
+{
+	struct connection *c = data;
+	struct request request;
+	struct tend_error err = { 0 };
+
+	if (id == 0)
+		return; /* a note: there is none that means anything here */
+	if (request_parse(call, args, &request, &err) < 0) {
+		log_warning("request of pid %ld, uid %ld refused: invalid: %s", c->peer.pid,
+			c->peer.uid, err.text);
+		(void)rpc_error(rpc, id, "invalid", "%s", err.text);
+		return;
+	}
+	jobs_request(c->server->jobs, &c->peer, id, &request);
+}
+
+static void on_close(struct rpc *rpc, const char *why, void *data)
+{
+	struct connection *c = data;
+
+	log_info("connection of pid %ld closed: %s", c->peer.pid, why);
+	connection_free(c);
+}
+
+static void drop_older(struct server *server, const struct connection *keep)
+{
+	for (size_t i = server->connections.len; i-- > 0;) {
+		struct connection *c = server->connections.items[i];
+
+		if (!c->peer.rpc || c->peer.pid == keep->peer.pid)
+			continue;
+		log_notice("connection of pid %ld closed: %s now is pid %ld", c->peer.pid,
+			SERVER_PEER_UNIT, keep->peer.pid);
+		connection_free(c);
+	}
+}
+
+static void on_peer_unit(const struct pid1_reply *reply, void *data)
+{
+	struct connection *c = data;
+	char why[128];
+	int r;
+
+	c->call = NULL;
+	if (reply->r < 0) {
+		turn_away(c, reply->message);
+		return;
+	}
+	if (reply->unit->main_pid == 0 || reply->unit->main_pid != (uint32_t)c->peer.pid) {
+		(void)snprintf(why, sizeof(why), "the main process of " SERVER_PEER_UNIT " is %u",
+			(unsigned)reply->unit->main_pid);
+		turn_away(c, why);
+		return;
+	}
+	drop_older(c->server, c);
+	r = rpc_new(c->server->loop, TAKE_FD(c->fd), "tendd", on_call, on_close, c, &c->peer.rpc);
+	if (r < 0) {
+		log_error("connection of pid %ld: %s, closed", c->peer.pid, strerror(-r));
+		connection_free(c);
+		return;
+	}
+	log_info("connection from pid %ld, uid %ld accepted", c->peer.pid, c->peer.uid);
+}
+
+/* The uid is asked for each time: the user may have been made after us. */
+static bool is_peer_user(long uid)
+{
+	const struct passwd *user = getpwnam(SERVER_PEER_USER);
+
+	return user && user->pw_uid != 0 && (long)user->pw_uid == uid;
+}
+
+static void look_at(struct server *server, int fd)
+{
+	struct connection *c = calloc(1, sizeof(*c));
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	if (!c || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 ||
+		vec_push(&server->connections, c) < 0) {
+		log_error("connection closed: its peer cannot be looked at");
+		safe_close(fd);
+		free(c);
+		return;
+	}
+	c->server = server;
+	c->fd = fd;
+	c->peer.pid = cred.pid;
+	c->peer.uid = cred.uid;
+	if (cred.pid <= 0 || !is_peer_user((long)cred.uid)) {
+		turn_away(c, "its user is not " SERVER_PEER_USER);
+		return;
+	}
+	if (pid1_get_unit(server->pid1, SERVER_PEER_UNIT, on_peer_unit, c, &c->call) < 0)
+		turn_away(c, "PID 1 cannot be asked who it is");
+}
+
+static void on_listen(int listen_fd, uint32_t events, void *data)
+{
+	struct server *server = data;
+	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0) {
+		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+			log_error("cannot accept a connection: %s", strerror(errno));
+		return;
+	}
+	if (server->connections.len >= SERVER_MAX_CONNECTIONS) {
+		log_warning("connection closed: there are %d already", SERVER_MAX_CONNECTIONS);
+		safe_close(fd);
+		return;
+	}
+	look_at(server, fd);
+}
+
+int server_new(struct loop *loop, int fd, struct pid1 *pid1, struct jobs *jobs,
+	struct server **ret_server)
+{
+	struct server *server = calloc(1, sizeof(*server));
+	int r;
+
+	if (!server) {
+		safe_close(fd);
+		return -ENOMEM;
+	}
+	*server = (struct server){ .loop = loop, .fd = fd, .pid1 = pid1, .jobs = jobs };
+	r = loop_io_new(loop, fd, EPOLLIN, on_listen, server, &server->io);
+	if (r < 0) {
+		server_free(server);
+		return r;
+	}
+	*ret_server = server;
+	return 0;
+}
+
+struct server *server_free(struct server *server)
+{
+	if (!server)
+		return NULL;
+	while (server->connections.len > 0)
+		connection_free(server->connections.items[0]);
+	vec_clear(&server->connections);
+	loop_source_free(server->io);
+	safe_close(server->fd);
+	free(server);
+	return NULL;
+}
+
+int server_listen(const char *path, int *ret_fd, struct tend_error *err)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return tend_error_set(err, -ENAMETOOLONG, "'%s' is too long for a socket", path);
+	strcpy(address.sun_path, path);
+	if (fd < 0)
+		return tend_error_set(err, -errno, "cannot make a socket: %s", strerror(errno));
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+		return tend_error_set(err, -EADDRINUSE, "somebody listens on '%s' already", path);
+	if (errno == ECONNREFUSED)
+		(void)unlink(path);
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || chmod(path, 0660) < 0 ||
+		listen(fd, SERVER_MAX_CONNECTIONS) < 0)
+		return tend_error_set(
+			err, -errno, "cannot listen on '%s': %s", path, strerror(errno));
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}

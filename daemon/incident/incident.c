@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+#include "base/clock.h"
+#include "base/log.h"
+#include "incident/private.h"
+#include "watch/depend.h"
+
+/* A child's incident that is younger than this when its parent fails is the parent's fault. */
+#define REPARENT_USEC (60 * USEC_PER_SEC)
+
+const char *const incident_phase_names[INCIDENT_PHASE_MAX] = {
+	[INCIDENT_DISCOVERED] = "discovered",
+	[INCIDENT_LOCATED] = "located",
+	[INCIDENT_RECOVERING] = "recovering",
+	[INCIDENT_VERIFIED] = "verified",
+	[INCIDENT_CLOSED] = "closed",
+};
+const char *const incident_event_names[INCIDENT_EVENT_MAX] = {
+	[INCIDENT_RAISED] = "raised",
+	[INCIDENT_CHANGED] = "changed",
+	[INCIDENT_CLEARED] = "cleared",
+};
+
+/* ---- the store ------------------------------------------------------------------------------------- */
+
+struct pending_commit {
+	struct incidents *incidents;
+	uint64_t token;
+};
+
+static void on_committed(int r, void *data)
+{
+	struct pending_commit *p = data;
+
+	if (p->incidents->hooks.on_commit)
+		p->incidents->hooks.on_commit(p->token, r, p->incidents->hooks.data);
+	if (r != -EINPROGRESS)
+		free(p);
+}
+
+/* Commits what the event made, together with its notices. A batch that cannot even be queued counts
+ * as failed: the notices then go out from memory. */
+static void commit_event(struct incidents *incidents, struct incident *incident,
+	enum incident_event event, struct store_batch *batch)
+{
+	struct pending_commit *p = calloc(1, sizeof(*p));
+	uint64_t token = 0;
+	int r = p ? 0 : -ENOMEM;
+
+	if (batch && incident_put(incident, batch) < 0)
+		batch = store_batch_free(batch);
+	if (incidents->hooks.on_event)
+		token = incidents->hooks.on_event(incident, event, batch, incidents->hooks.data);
+	if (p)
+		*p = (struct pending_commit){ incidents, token };
+	if (r == 0)
+		r = batch ? store_commit(incidents->store, TAKE(batch), on_committed, p) : -ENOMEM;
+	if (r < 0) {
+		store_batch_free(batch);
+		free(p);
+		if (incidents->hooks.on_commit)
+			incidents->hooks.on_commit(token, r, incidents->hooks.data);
+	}
+}
+
+static struct store_batch *new_batch(void)
+{
+	struct store_batch *batch = NULL;
+
+	return store_batch_new(&batch) < 0 ? NULL : batch;
+}
+
+static void commit_quietly(struct incidents *incidents, struct incident *incident,
+	struct store_batch *batch)
+{
+	if (!batch)
+		return;
+	if (incident_put(incident, batch) < 0)
+		store_batch_free(batch);
+	else if (store_commit(incidents->store, batch, NULL, NULL) < 0)
+		log_warning("incident %s: its change is not kept over a restart", incident->id);
+}
+
+__attribute__((format(printf, 4, 5))) static void add_timeline(struct incident *incident,
+	struct store_batch *batch, const char *kind, const char *format, ...)
+{
+	char raw[1024], text[1024];
+	va_list ap;
+
+	va_start(ap, format);
+	(void)vsnprintf(raw, sizeof(raw), format, ap);
+	va_end(ap);
+	str_sanitize(text, sizeof(text), raw, strlen(raw));
+	(void)incident_add_timeline(incident, batch, clock_wall(), kind, text);
+}
+
+void incident_note(struct incidents *incidents, struct incident *incident, const char *kind,
+	const char *format, ...)
+{
+	struct store_batch *batch = new_batch();
+	char raw[1024], text[1024];
+	va_list ap;
+
+	va_start(ap, format);
+	(void)vsnprintf(raw, sizeof(raw), format, ap);
+	va_end(ap);
+	str_sanitize(text, sizeof(text), raw, strlen(raw));
+	(void)incident_add_timeline(incident, batch, clock_wall(), kind, text);
+	commit_quietly(incidents, incident, batch);
+}
+
+/* ---- opening and changing ---------------------------------------------------------------------------- */
+
+static enum conf_severity severity_of(const struct check *check)
+{
+	if (check->conf->severity >= 0)
+		return (enum conf_severity)check->conf->severity;
+	return check->state.hard == TEND_STATE_CRITICAL ? SEVERITY_CRITICAL : SEVERITY_WARNING;
+}
+
+static void log_incident(const struct incident *incident, const char *what)
+{
+	char id[64], component[256];
+	const char *const fields[] = { LOG_ID_INCIDENT, id, component, NULL };
+
+	(void)snprintf(id, sizeof(id), "TEND_INCIDENT=%s", incident->id);
+	(void)snprintf(component, sizeof(component), "TEND_COMPONENT=%s", incident->component);
+	log_at(incident->severity == SEVERITY_CRITICAL ? LOG_ERR : LOG_WARNING, fields,
+		"incident %s at '%s': %s: %s", incident->id, incident->check, what, incident->text);
+}
+
+static int set_root(struct incident *incident, const struct check *check)
+{
+	char *fingerprint = strdup(check->conf->name), *name = strdup(check->conf->name);
+	char *component = strdup(check->conf->component->name);
+	char *system = strdup(check->conf->component->system->name);
+	char *text = strdup(check->last.text);
+
+	if (!fingerprint || !name || !component || !system || !text) {
+		free(fingerprint);
+		free(name);
+		free(component);
+		free(system);
+		free(text);
+		return -ENOMEM;
+	}
+	/* The fingerprint stays: receivers match a clear to its raise by it. */
+	if (incident->fingerprint)
+		free(fingerprint);
+	else
+		incident->fingerprint = fingerprint;
+	free(incident->check);
+	free(incident->component);
+	free(incident->system);
+	free(incident->text);
+	incident->check = name;
+	incident->component = component;
+	incident->system = system;
+	incident->text = text;
+	incident->reason = check->last.reason;
+	incident->severity = severity_of(check);
+	return 0;
+}
+
+static int attach(struct incidents *incidents, struct incident *incident, const struct check *check)
+{
+	int r = incident_add_member(incident, check->conf->name);
+
+	return r < 0 ? r : map_put(&incidents->by_check, check->conf->name, incident);
+}
+
+static void open_incident(struct incidents *incidents, struct check *check)
+{
+	auto(incident_free) struct incident *incident = calloc(1, sizeof(*incident));
+	struct store_batch *batch = new_batch();
+	char when[CLOCK_TEXT_BYTES];
+
+	if (!incident || set_root(incident, check) < 0 || vec_push(&incidents->open, incident) < 0) {
+		log_error("check '%s': out of memory, no incident is opened", check->conf->name);
+		store_batch_free(batch);
+		return;
+	}
+	uuid7(incident->id);
+	incident->opened_wall = clock_wall();
+	incident->located_wall = incident->opened_wall;
+	incident->phase = INCIDENT_LOCATED;
+	incident->told = true;
+	incident->snmp_index = ++incidents->next_index;
+	(void)attach(incidents, incident, check);
+	add_timeline(incident, batch, "discovered", "%s: %s; failing since %s", check->conf->name,
+		check->last.text, clock_format(check->state.since_wall, when));
+	add_timeline(incident, batch, "located", "root cause is at %s (%s)", incident->component,
+		tend_reason_name(incident->reason));
+	log_incident(incident, "raised");
+	commit_event(incidents, TAKE(incident), INCIDENT_RAISED, batch);
+}
+
+/* A younger incident below `check` turns out to be its fault: it moves here, one raise stays one. */
+static struct incident *find_to_reparent(struct incidents *incidents, const struct check *check)
+{
+	usec_t now = clock_wall();
+
+	VEC_FOREACH(&incidents->open, struct incident *, incident) {
+		struct component *c = watch_find_component(incidents->watch, incident->component);
+
+		if (c && incident->opened_wall + REPARENT_USEC > now &&
+			depend_is_ancestor(check->conf->component, c->conf))
+			return incident;
+	}
+	return NULL;
+}
+
+static void reparent(struct incidents *incidents, struct incident *incident, struct check *check)
+{
+	struct store_batch *batch = new_batch();
+
+	add_timeline(incident, batch, "located", "root cause moved from %s to %s: %s",
+		incident->component, check->conf->component->name, check->last.text);
+	(void)set_root(incident, check);
+	(void)attach(incidents, incident, check);
+	incident->unconfirmed = false;
+	log_incident(incident, "root cause changed");
+	commit_event(incidents, incident, INCIDENT_CHANGED, batch);
+}
+
+static struct incident *find_by_component(const struct incidents *incidents, const char *component)
+{
+	VEC_FOREACH(&incidents->open, struct incident *, incident)
+		if (strcmp(incident->component, component) == 0)
+			return incident;
+	return NULL;
+}
+
+static void add_member(struct incidents *incidents, struct incident *incident, struct check *check)
+{
+	struct store_batch *batch;
+	enum conf_severity severity = severity_of(check);
+	bool worse = !check->unreachable && severity > incident->severity;
+
+	if (map_get(&incidents->by_check, check->conf->name) == incident && !worse)
+		return;
+	batch = new_batch();
+	(void)attach(incidents, incident, check);
+	add_timeline(incident, batch, "member", "%s%s: %s", check->conf->name,
+		check->unreachable ? " is unreachable" : "", check->last.text);
+	if (worse) {
+		incident->severity = severity;
+		log_incident(incident, "severity changed");
+		commit_event(incidents, incident, INCIDENT_CHANGED, batch);
+	} else {
+		commit_quietly(incidents, incident, batch);
+	}
+}
+
+static void on_fault(struct incidents *incidents, struct check *check)
+{
+	const char *at =
+		check->unreachable ? check->unreachable_why : check->conf->component->name;
+	struct incident *incident = find_by_component(incidents, at);
+
+	if (incident) {
+		add_member(incidents, incident, check);
+		return;
+	}
+	if (check->unreachable) {
+		log_warning("check '%s': '%s' is down but has no incident", check->conf->name, at);
+		return;
+	}
+	incident = find_to_reparent(incidents, check);
+	if (incident)
+		reparent(incidents, incident, check);
+	else
+		open_incident(incidents, check);
+}
+
+/* ---- closing ------------------------------------------------------------------------------------------- */
+
+/* A member that fails and has no incident of its own. */
+static const char *still_failing(const struct incidents *incidents, const struct incident *incident)
+{
+	VEC_FOREACH(&incident->members, const char *, name) {
+		struct check *check = watch_find_check(incidents->watch, name);
+
+		if (check && state_failed(check->state.hard) &&
+			map_get(&incidents->by_check, name) == incident)
+			return name;
+	}
+	return NULL;
+}
+
+static void trim_recent(struct incidents *incidents)
+{
+	while (incidents->recent.len > INCIDENT_MAX_RECENT) {
+		incident_free(incidents->recent.items[0]);
+		vec_remove(&incidents->recent, 0);
+	}
+}
+
+static void close_incident(struct incidents *incidents, struct incident *incident)
+{
+	struct store_batch *batch = new_batch();
+
+	incident->closed_wall = clock_wall();
+	incident->phase = INCIDENT_CLOSED;
+	add_timeline(incident, batch, "verified", "every check that hung on it is well again");
+	free(incident->summary);
+	incident->summary = incident_summary(incident);
+	add_timeline(incident, batch, "closed", "%s", incident->summary ? incident->summary : "");
+	VEC_FOREACH(&incident->members, const char *, name)
+		if (map_get(&incidents->by_check, name) == incident)
+			(void)map_remove(&incidents->by_check, name);
+	for (size_t i = 0; i < incidents->open.len; i++)
+		if (incidents->open.items[i] == incident) {
+			vec_remove(&incidents->open, i);
+			break;
+		}
+	log_incident(incident, "cleared");
+	commit_event(incidents, incident, INCIDENT_CLEARED, batch);
+	if (vec_push(&incidents->recent, incident) < 0)
+		incident_free(incident);
+	trim_recent(incidents);
+}
+
+static void look_for_end(struct incidents *incidents, struct incident *incident)
+{
+	const struct check *root = watch_find_check(incidents->watch, incident->check);
+	const char *failing = still_failing(incidents, incident);
+
+	if (!failing) {
+		close_incident(incidents, incident);
+		return;
+	}
+	if (root && !state_failed(root->state.hard) && incident->phase < INCIDENT_RECOVERING) {
+		incident_note(incidents, incident, "recovering",
+			"%s is well again, waiting for %s", incident->check, failing);
+		incident->phase = INCIDENT_RECOVERING;
+	}
+}
+
+void incidents_on_result(struct incidents *incidents, struct check *check, unsigned events)
+{
+	struct incident *incident = map_get(&incidents->by_check, check->conf->name);
+
+	if (state_failed(check->state.hard)) {
+		if (events & STATE_EVENT_HARD)
+			on_fault(incidents, check);
+		/* It has an incident of its own now: the one it hung on may end without it. */
+		if (incident && incident != map_get(&incidents->by_check, check->conf->name))
+			look_for_end(incidents, incident);
+		return;
+	}
+	if (incident)
+		look_for_end(incidents, incident);
+}
+
+void incidents_apply(struct incidents *incidents)
+{
+	for (size_t i = incidents->open.len; i-- > 0;)
+		look_for_end(incidents, incidents->open.items[i]);
+}
+
+/* ---- the rest ------------------------------------------------------------------------------------------ */
+
+int incident_set_phase(
+	struct incidents *incidents, struct incident *incident, enum incident_phase phase)
+{
+	if (incident->phase >= phase)
+		return 0;
+	incident->phase = phase;
+	commit_quietly(incidents, incident, new_batch());
+	return 0;
+}
+
+int incident_acknowledge(struct incidents *incidents, struct incident *incident, const char *author,
+	const char *comment, struct tend_error *err)
+{
+	char text[512];
+	char *who, *what;
+
+	if (incident->phase == INCIDENT_CLOSED)
+		return tend_error_set(err, -EALREADY, "incident %s is closed", incident->id);
+	if (!comment || !*comment)
+		return tend_error_set(err, -EINVAL, "an acknowledgement needs a comment");
+	str_sanitize(text, sizeof(text), comment, strlen(comment));
+	who = strdup(author);
+	what = strdup(text);
+	if (!who || !what) {
+		free(who);
+		free(what);
+		return tend_error_set(err, -ENOMEM, "out of memory");
+	}
+	free(incident->ack_author);
+	free(incident->ack_comment);
+	incident->ack_author = who;
+	incident->ack_comment = what;
+	incident->ack_wall = clock_wall();
+	incident_note(incidents, incident, "acknowledged", "by %s: %s", author, text);
+	return 0;
+}
+
+struct incident *incidents_of_check(struct incidents *incidents, const char *check)
+{
+	return map_get(&incidents->by_check, check);
+}
+
+static struct incident *find_in(const struct vec *list, const char *id, size_t *n_found)
+{
+	struct incident *found = NULL;
+
+	VEC_FOREACH(list, struct incident *, incident) {
+		if (!str_startswith(incident->id, id))
+			continue;
+		found = incident;
+		(*n_found)++;
+	}
+	return found;
+}
+
+struct incident *incidents_find(struct incidents *incidents, const char *id)
+{
+	size_t n = 0;
+	struct incident *open = *id ? find_in(&incidents->open, id, &n) : NULL;
+	struct incident *closed = *id ? find_in(&incidents->recent, id, &n) : NULL;
+
+	return n == 1 ? open ? open : closed : NULL;
+}
+
+const struct vec *incidents_open(const struct incidents *incidents)
+{
+	return &incidents->open;
+}
+
+const struct vec *incidents_recent(const struct incidents *incidents)
+{
+	return &incidents->recent;
+}
+
+int incidents_new(struct loop *loop, struct store *store, struct watch *watch,
+	struct incidents **ret_incidents)
+{
+	auto(incidents_free) struct incidents *incidents = calloc(1, sizeof(*incidents));
+	int r;
+
+	if (!incidents)
+		return -ENOMEM;
+	incidents->loop = loop;
+	incidents->store = store;
+	incidents->watch = watch;
+	r = incidents_load(incidents);
+	if (r < 0)
+		return r;
+	*ret_incidents = TAKE(incidents);
+	return 0;
+}
+
+void incidents_set_hooks(struct incidents *incidents, const struct incidents_hooks *hooks)
+{
+	incidents->hooks = *hooks;
+}
+
+struct incidents *incidents_free(struct incidents *incidents)
+{
+	if (!incidents)
+		return NULL;
+	VEC_FOREACH(&incidents->open, struct incident *, open)
+		incident_free(open);
+	VEC_FOREACH(&incidents->recent, struct incident *, closed)
+		incident_free(closed);
+	vec_clear(&incidents->open);
+	vec_clear(&incidents->recent);
+	map_clear(&incidents->by_check);
+	free(incidents);
+	return NULL;
+}

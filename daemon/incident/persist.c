@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+#include "base/clock.h"
+#include "base/log.h"
+#include "incident/private.h"
+
+static void timeline_entry_free(struct timeline_entry *entry)
+{
+	if (entry)
+		free(entry->text);
+	free(entry);
+}
+
+struct incident *incident_free(struct incident *incident)
+{
+	if (!incident)
+		return NULL;
+	VEC_FOREACH(&incident->timeline, struct timeline_entry *, entry)
+		timeline_entry_free(entry);
+	VEC_FOREACH(&incident->members, char *, name)
+		free(name);
+	vec_clear(&incident->timeline);
+	vec_clear(&incident->members);
+	free(incident->fingerprint);
+	free(incident->system);
+	free(incident->component);
+	free(incident->check);
+	free(incident->text);
+	free(incident->ack_author);
+	free(incident->ack_comment);
+	free(incident->summary);
+	free(incident);
+	return NULL;
+}
+
+int incident_add_member(struct incident *incident, const char *check)
+{
+	char *copy;
+	int r;
+
+	VEC_FOREACH(&incident->members, const char *, name)
+		if (strcmp(name, check) == 0)
+			return 0;
+	if (incident->members.len >= INCIDENT_MAX_MEMBERS)
+		return -ENOSPC;
+	copy = strdup(check);
+	r = copy ? vec_push(&incident->members, copy) : -ENOMEM;
+	if (r < 0)
+		free(copy);
+	return r;
+}
+
+int incident_add_timeline(struct incident *incident, struct store_batch *batch, usec_t wall,
+	const char *kind, const char *text)
+{
+	struct timeline_entry *entry = calloc(1, sizeof(*entry));
+	int r;
+
+	if (!entry)
+		return -ENOMEM;
+	entry->wall = wall;
+	(void)snprintf(entry->kind, sizeof(entry->kind), "%s", kind);
+	entry->text = strdup(text);
+	r = entry->text ? vec_push(&incident->timeline, entry) : -ENOMEM;
+	if (r < 0) {
+		timeline_entry_free(entry);
+		return r;
+	}
+	/* The beginning says what happened, the end how it stands: the middle goes first. */
+	if (incident->timeline.len > INCIDENT_MAX_TIMELINE) {
+		timeline_entry_free(incident->timeline.items[INCIDENT_MAX_TIMELINE / 2]);
+		vec_remove(&incident->timeline, INCIDENT_MAX_TIMELINE / 2);
+	}
+	if (!batch)
+		return 0;
+	return store_batch_add(
+		batch, STORE_TIMELINE_ADD, "siss", incident->id, (int64_t)wall, kind, text);
+}
+
+static json_t *json_wall(usec_t wall)
+{
+	char buf[CLOCK_TEXT_BYTES];
+
+	return wall ? json_string(clock_format(wall, buf)) : json_null();
+}
+
+static json_t *members_to_json(const struct incident *incident)
+{
+	json_t *members = json_array();
+
+	VEC_FOREACH(&incident->members, const char *, name)
+		(void)json_array_append_new(members, json_string(name));
+	return members;
+}
+
+int incident_put(struct incident *incident, struct store_batch *batch)
+{
+	auto_json json_t *doc = json_pack(
+		"{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:b, s:o, s:s?, s:s?, s:I, s:s?}", "system",
+		incident->system, "component", incident->component, "check", incident->check,
+		"severity", conf_severity_names[incident->severity], "reason",
+		tend_reason_name(incident->reason), "text", incident->text, "located",
+		(json_int_t)incident->located_wall, "unconfirmed", incident->unconfirmed, "told",
+		incident->told, "members", members_to_json(incident), "ack_author",
+		incident->ack_author, "ack_comment", incident->ack_comment, "ack_at",
+		(json_int_t)incident->ack_wall, "summary", incident->summary);
+
+	if (!doc)
+		return -ENOMEM;
+	return store_batch_add(batch, STORE_INCIDENT_PUT, "sssiij", incident->id,
+		incident->fingerprint, incident_phase_names[incident->phase],
+		(int64_t)incident->opened_wall, (int64_t)incident->closed_wall, doc);
+}
+
+/* ---- loading ------------------------------------------------------------------------------------------- */
+
+static char *dup_member(json_t *doc, const char *key)
+{
+	const char *text = json_string_value(json_object_get(doc, key));
+
+	return text ? strdup(text) : NULL;
+}
+
+static int index_of(const char *const *names, size_t n, const char *name)
+{
+	for (size_t i = 0; name && i < n; i++)
+		if (strcmp(names[i], name) == 0)
+			return (int)i;
+	return 0;
+}
+
+static void load_timeline(struct incidents *incidents, struct incident *incident)
+{
+	auto_json json_t *rows = NULL;
+	size_t i;
+	json_t *row;
+
+	if (store_read_now(incidents->store, STORE_QUERY_TIMELINE_OF, &rows, "s", incident->id) < 0)
+		return;
+	json_array_foreach(rows, i, row) {
+		const char *kind = json_string_value(json_object_get(row, "kind"));
+		const char *text = json_string_value(json_object_get(row, "text"));
+
+		(void)incident_add_timeline(incident, NULL,
+			(usec_t)json_integer_value(json_object_get(row, "at")), kind ? kind : "",
+			text ? text : "");
+	}
+}
+
+static struct incident *incident_from_row(struct incidents *incidents, json_t *row)
+{
+	auto(incident_free) struct incident *incident = calloc(1, sizeof(*incident));
+	json_t *doc = json_object_get(row, "doc_json"), *member;
+	const char *id = json_string_value(json_object_get(row, "id"));
+	const char *reason = json_string_value(json_object_get(doc, "reason"));
+	size_t i;
+	int r = reason ? tend_reason_from_name(reason) : -ENOENT;
+
+	if (!incident || !id || !uuid_valid(id))
+		return NULL;
+	memcpy(incident->id, id, UUID_TEXT_BYTES);
+	incident->fingerprint = dup_member(row, "fingerprint");
+	incident->system = dup_member(doc, "system");
+	incident->component = dup_member(doc, "component");
+	incident->check = dup_member(doc, "check");
+	incident->text = dup_member(doc, "text");
+	if (!incident->fingerprint || !incident->system || !incident->component ||
+		!incident->check || !incident->text)
+		return NULL;
+	incident->reason = r < 0 ? TEND_REASON_INTERNAL : (enum tend_reason)r;
+	incident->phase = (enum incident_phase)index_of(incident_phase_names, INCIDENT_PHASE_MAX,
+		json_string_value(json_object_get(row, "phase")));
+	incident->severity = (enum conf_severity)index_of(conf_severity_names, SEVERITY_MAX,
+		json_string_value(json_object_get(doc, "severity")));
+	incident->opened_wall = (usec_t)json_integer_value(json_object_get(row, "opened"));
+	incident->closed_wall = (usec_t)json_integer_value(json_object_get(row, "closed"));
+	incident->located_wall = (usec_t)json_integer_value(json_object_get(doc, "located"));
+	incident->ack_wall = (usec_t)json_integer_value(json_object_get(doc, "ack_at"));
+	incident->unconfirmed = json_is_true(json_object_get(doc, "unconfirmed"));
+	incident->told = json_is_true(json_object_get(doc, "told"));
+	incident->ack_author = dup_member(doc, "ack_author");
+	incident->ack_comment = dup_member(doc, "ack_comment");
+	incident->summary = dup_member(doc, "summary");
+	incident->snmp_index = ++incidents->next_index;
+	json_array_foreach(json_object_get(doc, "members"), i, member)
+		(void)incident_add_member(incident, json_string_value(member));
+	load_timeline(incidents, incident);
+	return TAKE(incident);
+}
+
+static int load_rows(struct incidents *incidents, json_t *rows, struct vec *list)
+{
+	size_t i;
+	json_t *row;
+
+	json_array_foreach(rows, i, row) {
+		struct incident *incident = incident_from_row(incidents, row);
+
+		if (!incident) {
+			log_warning("incidents: a row of the database cannot be read, it is left out");
+			continue;
+		}
+		if (vec_push(list, incident) < 0) {
+			incident_free(incident);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+int incidents_load(struct incidents *incidents)
+{
+	auto_json json_t *open = NULL, *recent = NULL;
+	int r;
+
+	if (!incidents->store)
+		return 0;
+	r = store_read_now(incidents->store, STORE_QUERY_INCIDENTS_OPEN, &open, "");
+	if (r == 0)
+		r = load_rows(incidents, open, &incidents->open);
+	if (r == 0)
+		r = store_read_now(
+			incidents->store, STORE_QUERY_INCIDENTS_RECENT, &recent, "i", (int64_t)50);
+	if (r == 0)
+		r = load_rows(incidents, recent, &incidents->recent);
+	/* Newest first in the database, newest last here. */
+	for (size_t i = 0, n = incidents->recent.len; i < n / 2; i++) {
+		void *swap = incidents->recent.items[i];
+		incidents->recent.items[i] = incidents->recent.items[n - 1 - i];
+		incidents->recent.items[n - 1 - i] = swap;
+	}
+	VEC_FOREACH(&incidents->open, struct incident *, incident)
+		VEC_FOREACH(&incident->members, const char *, name)
+			if (map_put(&incidents->by_check, name, incident) < 0)
+				r = -ENOMEM;
+	return r;
+}
+
+/* ---- views --------------------------------------------------------------------------------------------- */
+
+char *incident_summary(const struct incident *incident)
+{
+	char span[CLOCK_TEXT_BYTES];
+	const char *action = NULL;
+	size_t n_actions = 0;
+
+	VEC_FOREACH(&incident->timeline, const struct timeline_entry *, entry)
+		if (strcmp(entry->kind, "action") == 0) {
+			action = entry->text;
+			n_actions++;
+		}
+	return str_printf("%s failed (%s: %s) for %s; %zu checks hung on it; %s%s", incident->component,
+		tend_reason_name(incident->reason), incident->text,
+		clock_format_span(incident->closed_wall - incident->opened_wall, span),
+		incident->members.len, n_actions ? "last action: " : "Tend did nothing to it",
+		action ? action : "");
+}
+
+json_t *incident_to_json(const struct incident *incident, bool full)
+{
+	json_t *timeline, *ack = json_null();
+	json_t *doc;
+
+	if (incident->ack_author)
+		ack = json_pack("{s:s, s:s, s:o}", "author", incident->ack_author, "comment",
+			incident->ack_comment, "at", json_wall(incident->ack_wall));
+	doc = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s?, s:b, s:o}",
+		"id", incident->id, "fingerprint", incident->fingerprint, "system", incident->system,
+		"component", incident->component, "check", incident->check, "phase",
+		incident_phase_names[incident->phase], "state",
+		incident->phase == INCIDENT_CLOSED ? "closed" : "open", "severity",
+		conf_severity_names[incident->severity], "reason",
+		tend_reason_name(incident->reason), "text", incident->text, "opened",
+		json_wall(incident->opened_wall), "located", json_wall(incident->located_wall),
+		"closed", json_wall(incident->closed_wall), "acknowledged", ack, "summary",
+		incident->summary, "unconfirmed", incident->unconfirmed, "members",
+		members_to_json(incident));
+	if (!doc || !full)
+		return doc;
+	timeline = json_array();
+	VEC_FOREACH(&incident->timeline, const struct timeline_entry *, entry)
+		(void)json_array_append_new(timeline,
+			json_pack("{s:o, s:s, s:s}", "at", json_wall(entry->wall), "kind",
+				entry->kind, "text", entry->text));
+	(void)json_object_set_new(doc, "timeline", timeline);
+	return doc;
+}

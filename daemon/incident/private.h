@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * incident/private.h: shared by incident.c (the life of an incident) and persist.c (rows and JSON).
+ */
+#ifndef INCIDENT_PRIVATE_H
+#define INCIDENT_PRIVATE_H
+
+#include "incident/incident.h"
+
+enum { INCIDENT_MAX_RECENT = 200, INCIDENT_MAX_TIMELINE = 500, INCIDENT_MAX_MEMBERS = 1000 };
+
+struct incidents {
+	struct loop *loop;
+	struct store *store;
+	struct watch *watch;
+	struct incidents_hooks hooks;
+	struct vec open, recent; /* struct incident *, in order of their opening / closing */
+	struct map by_check;     /* member's name -> open incident */
+	uint32_t next_index;
+};
+
+struct incident *incident_free(struct incident *incident);
+DEFINE_AUTO(struct incident *, incident_free)
+int incident_add_member(struct incident *incident, const char *check);
+/* Into memory, and into `batch` if not NULL. */
+int incident_add_timeline(struct incident *incident, struct store_batch *batch, usec_t wall,
+	const char *kind, const char *text);
+int incident_put(struct incident *incident, struct store_batch *batch);
+int incidents_load(struct incidents *incidents);
+char *incident_summary(const struct incident *incident);
+
+#endif

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+#include "loop/loop.h"
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <systemd/sd-bus.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+#include "base/clock.h"
+#include "base/log.h"
+
+struct loop {
+	sd_event *event;
+	struct loop_source *watchdog;
+	usec_t watchdog_usec;
+	bool (*healthy)(void *data);
+	void *healthy_data;
+	usec_t max_busy;
+	bool sick; /* the last health answer was no, and was logged */
+};
+
+struct loop_source {
+	struct loop *loop;
+	sd_event_source *source;
+	const char *name;
+	void *data;
+	union {
+		loop_fn plain;
+		loop_io_fn io;
+		loop_child_fn child;
+		loop_signal_fn signal;
+	} fn;
+};
+
+int loop_new(struct loop **ret_loop)
+{
+	auto(loop_free) struct loop *loop = calloc(1, sizeof(*loop));
+	sigset_t mask;
+	int r;
+
+	if (!loop)
+		return -ENOMEM;
+	/* Before any thread exists, so that every thread inherits it. */
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGCHLD);
+	if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
+		return -errno;
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+		return -errno;
+	r = sd_event_new(&loop->event);
+	if (r < 0)
+		return r;
+	*ret_loop = TAKE(loop);
+	return 0;
+}
+
+struct loop *loop_free(struct loop *loop)
+{
+	if (!loop)
+		return NULL;
+	loop_source_free(loop->watchdog);
+	sd_event_unref(loop->event);
+	free(loop);
+	return NULL;
+}
+
+int loop_run(struct loop *loop)
+{
+	return sd_event_loop(loop->event);
+}
+
+void loop_stop(struct loop *loop, int code)
+{
+	(void)sd_event_exit(loop->event, code);
+}
+
+int loop_turn(struct loop *loop, usec_t timeout)
+{
+	return sd_event_run(loop->event, timeout);
+}
+
+struct loop_source *loop_source_free(struct loop_source *s)
+{
+	if (!s)
+		return NULL;
+	sd_event_source_disable_unref(s->source);
+	free(s);
+	return NULL;
+}
+
+void loop_source_name(struct loop_source *s, const char *static_name)
+{
+	s->name = static_name;
+	(void)sd_event_source_set_description(s->source, static_name);
+}
+
+/* Handlers may free their own source: nothing of it is touched after the call, only copies. */
+static void note_busy(struct loop *loop, const char *name, usec_t started)
+{
+	usec_t busy = clock_now() - started;
+
+	if (busy > loop->max_busy)
+		loop->max_busy = busy;
+	if (busy > USEC_PER_SEC)
+		log_warning("loop: %s held the loop for %" PRIu64 " ms", name ? name : "a handler",
+			busy / USEC_PER_MSEC);
+}
+
+usec_t loop_take_max_busy(struct loop *loop)
+{
+	usec_t busy = loop->max_busy;
+
+	loop->max_busy = 0;
+	return busy;
+}
+
+static int on_plain(struct loop_source *s)
+{
+	struct loop *loop = s->loop;
+	const char *name = s->name;
+	usec_t started = clock_now();
+
+	s->fn.plain(s->data);
+	note_busy(loop, name, started);
+	return 0;
+}
+
+static int on_time(sd_event_source *source, uint64_t usec, void *data)
+{
+	return on_plain(data);
+}
+
+static int on_defer(sd_event_source *source, void *data)
+{
+	return on_plain(data);
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	struct loop_source *s = data;
+	struct loop *loop = s->loop;
+	const char *name = s->name;
+	usec_t started = clock_now();
+
+	s->fn.io(fd, events, s->data);
+	note_busy(loop, name, started);
+	return 0;
+}
+
+static int on_child(sd_event_source *source, const siginfo_t *si, void *data)
+{
+	struct loop_source *s = data;
+	struct loop *loop = s->loop;
+	const char *name = s->name;
+	usec_t started = clock_now();
+
+	s->fn.child(si->si_pid, si->si_code, si->si_status, s->data);
+	note_busy(loop, name, started);
+	return 0;
+}
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *data)
+{
+	struct loop_source *s = data;
+
+	s->fn.signal((int)si->ssi_signo, s->data);
+	return 0;
+}
+
+static struct loop_source *source_new(struct loop *loop, void *data)
+{
+	struct loop_source *s = calloc(1, sizeof(*s));
+
+	if (s) {
+		s->loop = loop;
+		s->data = data;
+	}
+	return s;
+}
+
+static int source_done(int r, struct loop_source *s, struct loop_source **ret_s)
+{
+	if (r < 0) {
+		loop_source_free(s);
+		return r;
+	}
+	*ret_s = s;
+	return 0;
+}
+
+int loop_timer_new(struct loop *loop, loop_fn fn, void *data, struct loop_source **ret_s)
+{
+	struct loop_source *s = source_new(loop, data);
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	s->fn.plain = fn;
+	r = sd_event_add_time(loop->event, &s->source, CLOCK_MONOTONIC, UINT64_MAX,
+		USEC_PER_MSEC, on_time, s);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(s->source, SD_EVENT_OFF);
+	return source_done(r, s, ret_s);
+}
+
+void loop_timer_set(struct loop_source *timer, usec_t at)
+{
+	if (at == 0 || at == USEC_INFINITY) {
+		(void)sd_event_source_set_enabled(timer->source, SD_EVENT_OFF);
+		return;
+	}
+	(void)sd_event_source_set_time(timer->source, at);
+	(void)sd_event_source_set_enabled(timer->source, SD_EVENT_ONESHOT);
+}
+
+int loop_io_new(struct loop *loop, int fd, uint32_t events, loop_io_fn fn, void *data,
+	struct loop_source **ret_s)
+{
+	struct loop_source *s = source_new(loop, data);
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	s->fn.io = fn;
+	r = sd_event_add_io(loop->event, &s->source, fd, events, on_io, s);
+	if (r >= 0 && events == 0)
+		r = sd_event_source_set_enabled(s->source, SD_EVENT_OFF);
+	return source_done(r, s, ret_s);
+}
+
+int loop_io_set(struct loop_source *io, uint32_t events)
+{
+	int r;
+
+	if (events == 0)
+		return sd_event_source_set_enabled(io->source, SD_EVENT_OFF);
+	r = sd_event_source_set_io_events(io->source, events);
+	return r < 0 ? r : sd_event_source_set_enabled(io->source, SD_EVENT_ON);
+}
+
+int loop_child_new(
+	struct loop *loop, pid_t pid, loop_child_fn fn, void *data, struct loop_source **ret_s)
+{
+	struct loop_source *s = source_new(loop, data);
+
+	if (!s)
+		return -ENOMEM;
+	s->fn.child = fn;
+	return source_done(
+		sd_event_add_child(loop->event, &s->source, pid, WEXITED, on_child, s), s, ret_s);
+}
+
+int loop_signal_new(
+	struct loop *loop, int signo, loop_signal_fn fn, void *data, struct loop_source **ret_s)
+{
+	struct loop_source *s = source_new(loop, data);
+	sigset_t mask;
+
+	if (!s)
+		return -ENOMEM;
+	s->fn.signal = fn;
+	sigemptyset(&mask);
+	sigaddset(&mask, signo);
+	if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
+		return source_done(-errno, s, ret_s);
+	return source_done(
+		sd_event_add_signal(loop->event, &s->source, signo, on_signal, s), s, ret_s);
+}
+
+int loop_defer_new(struct loop *loop, loop_fn fn, void *data, struct loop_source **ret_s)
+{
+	struct loop_source *s = source_new(loop, data);
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	s->fn.plain = fn;
+	r = sd_event_add_defer(loop->event, &s->source, on_defer, s);
+	if (r >= 0)
+		r = sd_event_source_set_priority(s->source, SD_EVENT_PRIORITY_IMPORTANT);
+	return source_done(r, s, ret_s);
+}
+
+void loop_defer_set(struct loop_source *defer, bool on)
+{
+	(void)sd_event_source_set_enabled(defer->source, on ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+}
+
+int loop_attach_bus(struct loop *loop, struct sd_bus *bus)
+{
+	return sd_bus_attach_event(bus, loop->event, SD_EVENT_PRIORITY_NORMAL);
+}
+
+void loop_detach_bus(struct sd_bus *bus)
+{
+	(void)sd_bus_detach_event(bus);
+}
+
+void loop_notify(const char *state)
+{
+	(void)sd_notify(0, state);
+}
+
+static void on_watchdog(void *data)
+{
+	struct loop *loop = data;
+	bool well = !loop->healthy || loop->healthy(loop->healthy_data);
+
+	if (well)
+		(void)sd_notify(0, "WATCHDOG=1");
+	else if (!loop->sick)
+		log_error("loop: not healthy, the watchdog of the service manager is no longer fed");
+	loop->sick = !well;
+	loop_timer_set(loop->watchdog, clock_now() + loop->watchdog_usec / 4);
+}
+
+int loop_watchdog_start(struct loop *loop, bool (*healthy)(void *data), void *data)
+{
+	int r = sd_watchdog_enabled(0, &loop->watchdog_usec);
+
+	if (r <= 0)
+		return r;
+	loop->healthy = healthy;
+	loop->healthy_data = data;
+	r = loop_timer_new(loop, on_watchdog, loop, &loop->watchdog);
+	if (r < 0)
+		return r;
+	loop_timer_set(loop->watchdog, clock_now() + loop->watchdog_usec / 4);
+	return 0;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * loop/loop.h: the one event loop; the only user of sd-event. Timers, fds, children, signals,
+ * deferred calls, the bus, the watchdog. Handlers return void (sd-event silently disables a handler
+ * that returns a negative value). One thread; nothing here blocks. Sources are owned by their maker
+ * and freed by loop_source_free() (NULL is fine; also from within its own handler).
+ */
+#ifndef LOOP_LOOP_H
+#define LOOP_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <tend/option.h>
+#include "base/cleanup.h"
+
+struct loop;
+struct loop_source;
+struct sd_bus;
+
+int loop_new(struct loop **ret_loop); /* blocks SIGCHLD, ignores SIGPIPE */
+struct loop *loop_free(struct loop *loop);
+DEFINE_AUTO(struct loop *, loop_free)
+int loop_run(struct loop *loop); /* the code given to loop_stop(), or a negative errno */
+void loop_stop(struct loop *loop, int code);
+int loop_turn(struct loop *loop, usec_t timeout); /* one turn, for tests; > 0 if it did anything */
+
+struct loop_source *loop_source_free(struct loop_source *s);
+DEFINE_AUTO(struct loop_source *, loop_source_free)
+
+typedef void (*loop_fn)(void *data);
+typedef void (*loop_io_fn)(int fd, uint32_t events, void *data);
+typedef void (*loop_child_fn)(pid_t pid, int code, int status, void *data); /* as siginfo: CLD_* */
+typedef void (*loop_signal_fn)(int signo, void *data);
+
+/* A timer is born off. loop_timer_set(t, at): absolute clock_now() time; 0 and USEC_INFINITY = off.
+ * It fires once a set. Accuracy 1 ms. */
+int loop_timer_new(struct loop *loop, loop_fn fn, void *data, struct loop_source **ret_s);
+void loop_timer_set(struct loop_source *timer, usec_t at);
+
+/* events: EPOLLIN | EPOLLOUT (level-triggered); 0 = off. The fd stays the caller's: free the source
+ * before closing it. */
+int loop_io_new(struct loop *loop, int fd, uint32_t events, loop_io_fn fn, void *data,
+	struct loop_source **ret_s);
+int loop_io_set(struct loop_source *io, uint32_t events);
+
+/* Called once when the child has ended, and reaped. */
+int loop_child_new(
+	struct loop *loop, pid_t pid, loop_child_fn fn, void *data, struct loop_source **ret_s);
+/* The signal is blocked for the process from here on. */
+int loop_signal_new(
+	struct loop *loop, int signo, loop_signal_fn fn, void *data, struct loop_source **ret_s);
+/* Called once, in the next turn, before any I/O; loop_defer_set() arms it again. */
+int loop_defer_new(struct loop *loop, loop_fn fn, void *data, struct loop_source **ret_s);
+void loop_defer_set(struct loop_source *defer, bool on);
+
+int loop_attach_bus(struct loop *loop, struct sd_bus *bus);
+void loop_detach_bus(struct sd_bus *bus);
+
+/* Service manager: READY=1 etc. by sd_notify; nothing when not started by it. */
+void loop_notify(const char *state);
+/* Sends WATCHDOG=1 at half of WatchdogSec= while `healthy(data)` says so (NULL: always). */
+int loop_watchdog_start(struct loop *loop, bool (*healthy)(void *data), void *data);
+
+/* Longest stretch of handlers in one turn since the last call, and resets it. > 1 s is logged with
+ * the name of the last source (loop_source_name). */
+usec_t loop_take_max_busy(struct loop *loop);
+void loop_source_name(struct loop_source *s, const char *static_name);
+
+#endif

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: MIT */
+#include "manager.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include "api/api.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "conf/errors.h"
+#include "snmp/feed.h"
+
+/* sysexits.h: what a service manager and a script can tell apart. */
+enum { EXIT_CONFIG = 78, EXIT_CANTCREATE = 73, EXIT_SOFTWARE = 70 };
+
+static const struct conf_system *system_of(const struct manager *m, const char *name)
+{
+	return map_get(&m->conf->systems, name);
+}
+
+/* ---- hooks between the parts -------------------------------------------------------------------------- */
+
+static const enum notice_kind notice_of_event[INCIDENT_EVENT_MAX] = {
+	[INCIDENT_RAISED] = NOTICE_INCIDENT_RAISED,
+	[INCIDENT_CHANGED] = NOTICE_INCIDENT_CHANGED,
+	[INCIDENT_CLEARED] = NOTICE_INCIDENT_CLEARED,
+};
+
+static json_t *notice_details(const struct incident *incident)
+{
+	json_t *members = json_array();
+	json_t *details;
+
+	VEC_FOREACH(&incident->members, const char *, name)
+		(void)json_array_append_new(members, json_string(name));
+	details = json_pack("{s:o, s:s, s:b, s:s*}", "members", members, "phase",
+		incident_phase_names[incident->phase], "cause_unconfirmed", incident->unconfirmed,
+		"summary", incident->summary);
+	return details;
+}
+
+static uint64_t on_incident_event(struct incident *incident, enum incident_event event,
+	struct store_batch *batch, void *data)
+{
+	struct manager *m = data;
+	const struct conf_system *system = system_of(m, incident->system);
+	const struct check *check = watch_find_check(m->watch, incident->check);
+	auto_json json_t *details = notice_details(incident);
+	struct notice notice = {
+		.kind = notice_of_event[event],
+		.severity = incident->severity,
+		.fingerprint = incident->fingerprint,
+		.incident_id = incident->id,
+		.system = incident->system,
+		.environment = system ? conf_environment_names[system->environment] : NULL,
+		.component = incident->component,
+		.check = incident->check,
+		.state = check ? tend_state_name(check->state.hard) : NULL,
+		.reason = tend_reason_name(incident->reason),
+		.text = event == INCIDENT_CLEARED && incident->summary ? incident->summary
+								       : incident->text,
+		.wall = clock_wall(),
+		.since_wall = incident->opened_wall,
+		.details = details,
+	};
+	int r = alert_add(m->alert, &notice, batch);
+
+	if (r == 0)
+		log_warning("incident %s: no route takes its notice, nobody is told", incident->id);
+	if (r < 0)
+		log_error("incident %s: its notice cannot be made: %s", incident->id, strerror(-r));
+	policies_on_incident(m->policies, incident, event);
+	return alert_seal(m->alert);
+}
+
+static void on_incident_commit(uint64_t token, int r, void *data)
+{
+	struct manager *m = data;
+
+	alert_committed(m->alert, token, r);
+}
+
+static void on_result(struct check *check, unsigned events, void *data)
+{
+	struct manager *m = data;
+
+	incidents_on_result(m->incidents, check, events);
+	policies_on_result(m->policies, check, events);
+}
+
+static void on_undurable(bool undurable, void *data)
+{
+	struct manager *m = data;
+
+	if (m->policies)
+		policies_freeze(m->policies, "outbox", undurable);
+}
+
+static void on_store_health(bool healthy, void *data)
+{
+	struct manager *m = data;
+	struct store_stats stats;
+
+	store_get_stats(m->store, &stats);
+	if (healthy)
+		log_notice("store: writes again, actions may go on");
+	else
+		log_error("store: cannot write (%s): notices go out from memory, actions are frozen "
+			  "until it can", stats.last_error);
+	policies_freeze(m->policies, "store", !healthy);
+}
+
+static void on_delivery(const char *incident_id, const char *receiver, const char *notice_kind,
+	const char *state, unsigned n_tries, void *data)
+{
+	struct manager *m = data;
+	struct incident *incident =
+		m->incidents && incident_id ? incidents_find(m->incidents, incident_id) : NULL;
+
+	if (incident)
+		incident_note(m->incidents, incident, "notice", "%s to %s: %s after %u %s",
+			notice_kind, receiver, state, n_tries, n_tries == 1 ? "try" : "tries");
+}
+
+/* ---- reload ------------------------------------------------------------------------------------------- */
+
+static void tell_simply(struct manager *m, enum notice_kind kind, enum conf_severity severity,
+	const char *fingerprint, const char *text)
+{
+	struct notice notice = {
+		.kind = kind,
+		.severity = severity,
+		.fingerprint = fingerprint,
+		.text = text,
+		.wall = clock_wall(),
+	};
+
+	if (alert_add(m->alert, &notice, NULL) < 0)
+		log_error("the notice '%s' cannot be made", text);
+}
+
+static int apply_all(struct manager *m, struct conf *conf)
+{
+	int r = watch_apply(m->watch, conf);
+
+	log_set_level(conf->daemon.log_level);
+	if (r == 0)
+		r = alert_apply(m->alert, conf);
+	if (r == 0)
+		r = policies_apply(m->policies, conf);
+	if (r == 0)
+		r = api_apply(m->api, conf);
+	if (r == 0)
+		r = agentx_apply(m->agentx, conf);
+	incidents_apply(m->incidents);
+	return r;
+}
+
+static int refuse_reload(struct manager *m, unsigned n_errors, struct tend_error *err)
+{
+	m->reload_ok = false;
+	m->reload_n_errors = n_errors;
+	log_error("reload: %s; the configuration of before stays in force", m->reload_error);
+	tell_simply(m, NOTICE_CONFIG_FAILED, SEVERITY_WARNING, "tend/config", m->reload_error);
+	return tend_error_set(err, -EINVAL, "%s", m->reload_error);
+}
+
+static void notify_reloading(void)
+{
+	char text[64];
+
+	(void)snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_now());
+	loop_notify(text);
+}
+
+int manager_reload(struct manager *m, struct tend_error *err)
+{
+	auto(conf_unref) struct conf *conf = NULL;
+	struct conf_errors errors = { 0 };
+	int r;
+
+	notify_reloading();
+	m->reload_wall = clock_wall();
+	r = conf_load(m->config_path, m->plugin_dir, &errors, &conf);
+	if (r == 0 && conf->checks.len == 0 && m->conf->checks.len > 0) {
+		(void)snprintf(m->reload_error, sizeof(m->reload_error),
+			"%s: no checks are left: a reload to nothing is refused, stop tendd instead",
+			m->config_path);
+		r = refuse_reload(m, 1, err);
+	} else if (r < 0) {
+		const struct tend_error *e = errors.len ? &errors.items[0] : NULL;
+
+		(void)snprintf(m->reload_error, sizeof(m->reload_error), "%s:%u: %.700s",
+			e ? e->file : m->config_path, e ? e->line : 0, e ? e->text : strerror(-r));
+		r = refuse_reload(m, (unsigned)errors.len, err);
+	} else {
+		struct conf *old = m->conf;
+
+		m->conf = conf_ref(conf);
+		r = apply_all(m, conf);
+		conf_unref(old);
+		m->reload_ok = r == 0;
+		m->reload_n_errors = 0;
+		m->reload_error[0] = '\0';
+		log_notice("reload: %zu systems, %zu checks, %zu receivers, %zu policies are in force",
+			conf->systems.len, conf->checks.len, conf->receivers.len,
+			conf->policies.len);
+		if (r < 0)
+			tend_error_set(err, r, "not every part took the configuration: %s",
+				strerror(-r));
+	}
+	conf_errors_clear(&errors);
+	loop_notify("READY=1");
+	return r;
+}
+
+/* ---- life ----------------------------------------------------------------------------------------------- */
+
+static void on_signal(int signo, void *data)
+{
+	struct manager *m = data;
+
+	if (signo == SIGHUP)
+		(void)manager_reload(m, NULL);
+	else
+		loop_stop(m->loop, 0);
+}
+
+static bool healthy(void *data)
+{
+	struct manager *m = data;
+
+	return watch_healthy(m->watch) && alert_healthy(m->alert);
+}
+
+static int open_parts(struct manager *m, struct tend_error *err)
+{
+	struct alert_deps alert_deps = {
+		.loop = m->loop,
+		.libexec_dir = m->conf->daemon.libexec_dir,
+		.state_dir = m->conf->daemon.state_dir,
+		.on_undurable = on_undurable,
+		.on_delivery = on_delivery,
+		.data = m,
+	};
+	struct policies_deps policies_deps = { .loop = m->loop };
+	struct incidents_hooks hooks = { on_incident_event, on_incident_commit, m };
+	bool fresh = false;
+	int r = store_open(m->loop, m->conf->daemon.state_dir, err, &fresh, &m->store);
+
+	if (r < 0)
+		return r;
+	r = net_new(m->loop, &m->net);
+	if (r == 0)
+		r = watch_new(m->loop, m->store, m->net, &m->watch);
+	alert_deps.store = policies_deps.store = m->store;
+	alert_deps.net = m->net;
+	if (r == 0)
+		r = alert_new(&alert_deps, &m->alert);
+	if (r == 0)
+		r = incidents_new(m->loop, m->store, m->watch, &m->incidents);
+	policies_deps.watch = m->watch;
+	policies_deps.incidents = m->incidents;
+	policies_deps.alert = m->alert;
+	if (r == 0)
+		r = policies_new(&policies_deps, &m->policies);
+	if (r == 0)
+		r = agentx_new(m, &m->agentx);
+	if (r < 0)
+		return tend_error_set(err, r, "cannot start: %s", strerror(-r));
+	r = api_new(m, err, &m->api);
+	if (r < 0)
+		return r;
+	incidents_set_hooks(m->incidents, &hooks);
+	watch_on_result(m->watch, on_result, m);
+	store_on_health(m->store, on_store_health, m);
+	r = apply_all(m, m->conf);
+	if (r < 0)
+		return tend_error_set(err, r, "cannot take the configuration: %s", strerror(-r));
+	if (fresh) {
+		policies_freeze(m->policies, "fresh-store", true);
+		tell_simply(m, NOTICE_STORE_FAILED, SEVERITY_CRITICAL, "tend/store",
+			"the state database was corrupt and was set aside: Tend goes on with a fresh one, "
+			"actions are frozen until 'tendctl action resume'");
+	}
+	return 0;
+}
+
+static void close_parts(struct manager *m)
+{
+	if (m->watch)
+		watch_on_result(m->watch, NULL, NULL);
+	m->agentx = agentx_free(m->agentx);
+	m->api = api_free(m->api);
+	m->policies = policies_free(m->policies);
+	m->incidents = incidents_free(m->incidents);
+	m->alert = alert_free(m->alert);
+	m->watch = watch_free(m->watch);
+	m->net = net_free(m->net);
+	m->store = store_free(m->store);
+	m->conf = conf_unref(m->conf);
+}
+
+static int watch_signals(struct manager *m, struct loop_source *sources[3])
+{
+	static const int signals[3] = { SIGTERM, SIGINT, SIGHUP };
+
+	for (int i = 0; i < 3; i++) {
+		int r = loop_signal_new(m->loop, signals[i], on_signal, m, &sources[i]);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int start(struct manager *m, struct tend_error *err)
+{
+	int r = open_parts(m, err);
+
+	if (r < 0)
+		return r;
+	r = loop_watchdog_start(m->loop, healthy, m);
+	if (r < 0)
+		return tend_error_set(err, r, "cannot feed the watchdog: %s", strerror(-r));
+	log_notice("tendd " TEND_VERSION ": watching %zu systems with %zu checks",
+		m->conf->systems.len, m->conf->checks.len);
+	loop_notify("READY=1");
+	return 0;
+}
+
+static int load_first(struct manager *m)
+{
+	struct conf_errors errors = { 0 };
+	int r = conf_load(m->config_path, m->plugin_dir, &errors, &m->conf);
+
+	for (size_t i = 0; r < 0 && i < errors.len; i++)
+		log_error("%s:%u: %s", errors.items[i].file, errors.items[i].line,
+			errors.items[i].text);
+	conf_errors_clear(&errors);
+	return r;
+}
+
+int manager_run(const struct manager_options *options)
+{
+	struct manager m = {
+		.config_path = options->config_path,
+		.plugin_dir = options->plugin_dir,
+		.started = clock_now(),
+		.started_wall = clock_wall(),
+		.reload_ok = true,
+	};
+	struct loop_source *signals[3] = { NULL };
+	struct tend_error err = { 0 };
+	int r;
+
+	log_open("tendd", LOG_INFO);
+	if (options->foreground)
+		log_to_stderr();
+	/* Secrets live in this memory: no core dumps, no ptrace by others of the same user. */
+	(void)prctl(PR_SET_DUMPABLE, 0);
+	r = load_first(&m);
+	if (r < 0)
+		return EXIT_CONFIG;
+	m.reload_wall = m.conf->loaded_wall;
+	r = loop_new(&m.loop);
+	if (r == 0)
+		r = watch_signals(&m, signals);
+	if (r < 0)
+		tend_error_set(&err, r, "cannot make the event loop: %s", strerror(-r));
+	else
+		r = start(&m, &err);
+	if (r == 0) {
+		r = loop_run(m.loop);
+		loop_notify("STOPPING=1");
+		log_notice("tendd: stopping");
+	} else {
+		log_error("%s", err.text);
+	}
+	close_parts(&m);
+	for (int i = 0; i < 3; i++)
+		loop_source_free(signals[i]);
+	loop_free(m.loop);
+	if (err.code == -EACCES || err.code == -EPERM || err.code == -EROFS)
+		return EXIT_CANTCREATE;
+	return r < 0 ? EXIT_SOFTWARE : r;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * manager.h: the one struct that holds tendd's parts together, in the order in which they are made. The
+ * parts get what they need by their deps; the API and the SNMP feed, which show everything, get this.
+ */
+#ifndef TEND_MANAGER_H
+#define TEND_MANAGER_H
+
+#include <tend/error.h>
+#include "alert/alert.h"
+#include "conf/conf.h"
+#include "incident/incident.h"
+#include "loop/loop.h"
+#include "net/net.h"
+#include "policy/policy.h"
+#include "store/store.h"
+#include "watch/watch.h"
+
+struct api;
+struct agentx;
+
+struct manager {
+	struct loop *loop;
+	struct conf *conf;
+	struct store *store;
+	struct net *net;
+	struct watch *watch;
+	struct alert *alert;
+	struct incidents *incidents;
+	struct policies *policies;
+	struct api *api;
+	struct agentx *agentx; /* snmp/feed.h: tend-agentx and what it is fed */
+	const char *config_path;
+	const char *plugin_dir; /* NULL: as configured */
+	usec_t started, started_wall;
+	/* the last reload */
+	usec_t reload_wall;
+	bool reload_ok;
+	char reload_error[TEND_ERROR_TEXT_BYTES]; /* file:line: what, of the first error; "" when fine */
+	unsigned reload_n_errors;
+};
+
+struct manager_options {
+	const char *config_path;
+	const char *plugin_dir;
+	bool foreground;
+};
+int manager_run(const struct manager_options *options); /* tendd's whole life; an exit code */
+int manager_reload(struct manager *manager, struct tend_error *err);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * net/net.h: names and transfers on the loop: c-ares behind a cache of ours, and libcurl multis in
+ * shards. The only user of both libraries' event interfaces. Names are resolved first and handed to
+ * libcurl as literals, so that no thread is ever made and what was checked is what is connected to.
+ * Bounded: 64 look-ups in flight, the rest wait their turn. Never blocks.
+ */
+#ifndef NET_NET_H
+#define NET_NET_H
+
+#include <curl/curl.h>
+#include <tend/plugin.h>
+#include "loop/loop.h"
+
+struct net;
+int net_new(struct loop *loop, struct net **ret_net);
+struct net *net_free(struct net *net);
+DEFINE_AUTO(struct net *, net_free)
+
+struct net_lookup;
+typedef void (*net_lookup_fn)(
+	int r, const struct tend_address *addresses, size_t n_addresses, void *data);
+/* Literals and cached names answer before it returns (then *ret_lookup is NULL). */
+int net_resolve(struct net *net, const char *name, net_lookup_fn fn, void *data,
+	struct net_lookup **ret_lookup);
+void net_lookup_cancel(struct net_lookup *lookup); /* NULL is fine */
+
+struct net_transfer;
+/* result: a CURLcode, or -errno of the look-up (then nothing was sent). */
+typedef void (*net_transfer_fn)(CURL *easy, int result, void *data);
+/* Resolves the host of the easy handle's CURLOPT_URL, then runs it. `deadline` absolute (the
+ * transfer's own: CURLE_OPERATION_TIMEDOUT); the easy stays the caller's. */
+int net_transfer_start(struct net *net, CURL *easy, const char *url, usec_t deadline,
+	net_transfer_fn fn, void *data, struct net_transfer **ret_transfer);
+void net_transfer_cancel(struct net_transfer *transfer); /* NULL is fine; fn is not called */
+
+struct net_stats {
+	uint64_t n_lookups, n_cached, n_failed, n_transfers, n_running;
+};
+void net_get_stats(const struct net *net, struct net_stats *ret_stats);
+
+#endif

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include "base/clock.h"
+#include "base/log.h"
+#include "policy/private.h"
+#include "watch/units.h"
+
+static const char *arg_text(const struct step *step, const char *name)
+{
+	return json_string_value(json_object_get(step->args, name));
+}
+
+static usec_t arg_duration(const struct step *step, const char *name, usec_t fallback)
+{
+	usec_t usec;
+	const json_t *value = json_object_get(step->args, name);
+
+	return value && verb_duration(value, &usec) == 0 ? usec : fallback;
+}
+
+const struct conf_component *act_component_of_unit(const struct conf *conf, const char *unit)
+{
+	MAP_FOREACH(&conf->components, const struct conf_component *, component)
+		if (component->unit && strcmp(component->unit, unit) == 0)
+			return component;
+	return NULL;
+}
+
+/* ---- the executor ------------------------------------------------------------------------------------------ */
+
+static const enum step_state state_of_outcome[EXEC_OUTCOME_MAX] = {
+	[EXEC_DONE] = STEP_DONE,
+	[EXEC_FAILED] = STEP_FAILED,
+	[EXEC_REFUSED] = STEP_REFUSED,
+	[EXEC_UNKNOWN] = STEP_UNKNOWN,
+};
+
+static void on_executed(const struct exec_result *result, void *data)
+{
+	struct step *step = data;
+	struct run *run = step->run;
+
+	if (step->expecting_job) {
+		units_expect_job(watch_units(run->policies->deps.watch), arg_text(step, "unit"), false);
+		step->expecting_job = false;
+	}
+	if (result->outcome == EXEC_REFUSED)
+		run->page = true;
+	step_outcome(step, state_of_outcome[result->outcome],
+		json_pack("{s:s, s:i, s:s, s:s}", "result", result->result, "exit_status",
+			result->exit_status, "stdout", result->out, "stderr", result->err),
+		"%s", result->message);
+	run_unref_step(run);
+}
+
+static void refused_here(struct step *step, int r)
+{
+	if (step->expecting_job)
+		units_expect_job(watch_units(step->run->policies->deps.watch),
+			arg_text(step, "unit"), false);
+	step->expecting_job = false;
+	step_outcome(step, STEP_REFUSED, NULL, "the executor takes no request: %s", strerror(-r));
+	run_unref_step(step->run);
+}
+
+static void expect_job(struct step *step)
+{
+	if (!str_startswith(step->verb->name, "unit."))
+		return;
+	step->expecting_job = true;
+	units_expect_job(watch_units(step->run->policies->deps.watch), arg_text(step, "unit"), true);
+}
+
+static char *why_text(const struct step *step)
+{
+	const struct run *run = step->run;
+
+	return str_printf("policy %s, run %s, step %s", run->policy, run->id, step->path);
+}
+
+void act_unit(struct step *step)
+{
+	auto_free char *why = why_text(step);
+	int r;
+
+	step->run->n_in_flight++;
+	expect_job(step);
+	r = exec_client_unit(step->run->policies->exec, step->job,
+		step->verb->name + strlen("unit."), arg_text(step, "unit"), why ? why : "",
+		on_executed, step);
+	if (r < 0)
+		refused_here(step, r);
+}
+
+void act_command(struct step *step)
+{
+	auto_free char *why = why_text(step);
+	json_t *args = json_object_get(step->args, "args");
+	int r;
+
+	step->run->n_in_flight++;
+	r = exec_client_command(step->run->policies->exec, step->job, arg_text(step, "command"),
+		json_is_object(args) ? json_incref(args) : NULL, why ? why : "", on_executed, step);
+	if (r < 0)
+		refused_here(step, r);
+}
+
+static void act_attach(struct step *step)
+{
+	int r;
+
+	step->run->n_in_flight++;
+	expect_job(step);
+	r = exec_client_attach(step->run->policies->exec, step->job, on_executed, step);
+	if (r < 0)
+		refused_here(step, r);
+}
+
+void act_resume(struct step *step)
+{
+	step->restored = false;
+	switch (step->verb->resume) {
+	case RESUME_ATTACH:
+		act_attach(step);
+		return;
+	case RESUME_DONE:
+		step_outcome(step, STEP_DONE, NULL, "%s", "");
+		return;
+	default:
+		step->verb->execute(step);
+		return;
+	}
+}
+
+/* ---- checks --------------------------------------------------------------------------------------------------- */
+
+static void on_check_ran(int r, struct check *check, void *data)
+{
+	struct step *step = data;
+	struct run *run = step->run;
+
+	if (r < 0)
+		step_outcome(step, STEP_FAILED, NULL, "the check cannot be run: %s", strerror(-r));
+	else
+		step_outcome(step, STEP_DONE, watch_check_to_json(check, true), "%s", "");
+	run_unref_step(run);
+}
+
+void act_check_run(struct step *step)
+{
+	int r;
+
+	step->run->n_in_flight++;
+	r = watch_run_now(step->run->policies->deps.watch, arg_text(step, "check"), clock_now(),
+		on_check_ran, step);
+	if (r < 0) {
+		step_outcome(step, STEP_FAILED, NULL, "there is no check '%s'",
+			arg_text(step, "check"));
+		run_unref_step(step->run);
+	}
+}
+
+static unsigned verify_wanted(const struct step *step)
+{
+	json_int_t ok = json_integer_value(json_object_get(step->args, "ok"));
+
+	return ok > 0 && ok <= 1000 ? (unsigned)ok : 3;
+}
+
+static void verify_tick(void *data)
+{
+	struct step *step = data;
+	struct policies *p = step->run->policies;
+	const struct check *check = watch_find_check(p->deps.watch, arg_text(step, "check"));
+	usec_t now = clock_now();
+
+	if (!check || now >= step->deadline) {
+		step_outcome(step, STEP_FAILED, NULL, "%s: %s", arg_text(step, "check"),
+			check ? check->last.text : "the check is gone");
+		return;
+	}
+	/* Its own schedule may be slow: ask it often enough to be done well within the limit. */
+	(void)watch_run_now(p->deps.watch, check->conf->name, now, NULL, NULL);
+	usec_t left = step->deadline - now;
+	usec_t pace = MIN(check->conf->interval, MAX(left / (verify_wanted(step) + 2), USEC_PER_SEC));
+	loop_timer_set(step->timer, MIN(now + pace, step->deadline));
+}
+
+void act_verify(struct step *step)
+{
+	struct run *run = step->run;
+	usec_t within = arg_duration(step, "within", 120 * USEC_PER_SEC);
+
+	if (!watch_find_check(run->policies->deps.watch, arg_text(step, "check"))) {
+		step_outcome(step, STEP_FAILED, NULL, "there is no check '%s'",
+			arg_text(step, "check"));
+		return;
+	}
+	step->n_ok = 0;
+	step->deadline = clock_now() + within;
+	if (loop_timer_new(run->policies->deps.loop, verify_tick, step, &step->timer) < 0) {
+		step_outcome(step, STEP_FAILED, NULL, "out of memory");
+		return;
+	}
+	loop_timer_set(step->timer, clock_now());
+}
+
+static void verify_look(struct step *step, const struct check *check)
+{
+	struct run *run = step->run;
+
+	/* Only attempts that began after the action speak of what it did. */
+	if (check->last.started + (clock_wall() - clock_now()) < step->intent_wall)
+		return;
+	step->n_ok = check->last.verdict == TEND_STATE_OK ? step->n_ok + 1 : 0;
+	if (step->n_ok < verify_wanted(step))
+		return;
+	run->verified = true;
+	step_outcome(step, STEP_DONE, json_true(), "%s was well %u times in a row",
+		check->conf->name, step->n_ok);
+}
+
+void act_on_result(struct policies *p, struct check *check)
+{
+	VEC_FOREACH(&p->runs, struct run *, run)
+		MAP_FOREACH(&run->steps, struct step *, step)
+			if (step->timer && step->verb->execute == act_verify &&
+				strcmp(arg_text(step, "check"), check->conf->name) == 0)
+				verify_look(step, check);
+}
+
+/* ---- databases -------------------------------------------------------------------------------------------------- */
+
+static void on_sql(enum tend_reason reason, const char *text, json_t *outcome, void *data)
+{
+	struct step *step = data;
+	struct run *run = step->run;
+
+	if (reason == TEND_REASON_OK)
+		step_outcome(step, STEP_DONE, json_incref(outcome), "%s", "");
+	else
+		step_outcome(step, STEP_FAILED, NULL, "%s: %s", tend_reason_name(reason), text);
+	run_unref_step(run);
+}
+
+void act_sql(struct step *step)
+{
+	struct run *run = step->run;
+	struct conf *conf = run->policies->conf;
+	const struct conf_database *database = map_get(&conf->databases, step->target);
+	const void *probe_conf = database ? database->query_conf : NULL;
+	const char *name = step->target;
+	int r;
+
+	if (database && step->verb->risk >= RISK_CHANGE)
+		probe_conf = database->admin_conf;
+	if (!probe_conf) {
+		step_outcome(step, STEP_REFUSED, NULL, "[database %s] is not configured%s", name,
+			database ? " with admin.* for this verb" : "");
+		return;
+	}
+	run->n_in_flight++;
+	r = watch_call(run->policies->deps.watch, conf, database->service, probe_conf, name,
+		step->verb->name, step->args, 30 * USEC_PER_SEC, on_sql, step);
+	if (r < 0)
+		on_sql(TEND_REASON_INTERNAL, strerror(-r), NULL, step);
+}
+
+/* ---- words and time ------------------------------------------------------------------------------------------------ */
+
+void act_notice(struct step *step)
+{
+	step_outcome(step, STEP_DONE, NULL, "%s", "");
+}
+
+void act_log(struct step *step)
+{
+	struct run *run = step->run;
+	struct incident *incident = run_incident(run);
+
+	log_info("policy '%s' on '%s': %s", run->policy, run->component, arg_text(step, "text"));
+	if (incident)
+		incident_note(run->policies->deps.incidents, incident, "log", "%s: %s",
+			run->policy, arg_text(step, "text"));
+	step_outcome(step, STEP_DONE, NULL, "%s", "");
+}
+
+static void on_slept(void *data)
+{
+	step_outcome(data, STEP_DONE, NULL, "%s", "");
+}
+
+void act_sleep(struct step *step)
+{
+	usec_t end = step->intent_wall + arg_duration(step, "duration", 0), now = clock_wall();
+
+	if (loop_timer_new(step->run->policies->deps.loop, on_slept, step, &step->timer) < 0) {
+		step_outcome(step, STEP_FAILED, NULL, "out of memory");
+		return;
+	}
+	loop_timer_set(step->timer, clock_now() + (end > now ? end - now : 0));
+}
+
+void act_now(struct step *step)
+{
+	char text[CLOCK_TEXT_BYTES];
+	usec_t now = clock_wall();
+
+	step_outcome(step, STEP_DONE,
+		json_pack("{s:I, s:s}", "unix", (json_int_t)(now / USEC_PER_SEC), "text",
+			clock_format(now, text)),
+		"%s", "");
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+#include <dirent.h>
+#include <errno.h>
+#include <openssl/evp.h>
+#include <string.h>
+#include "base/fs.h"
+#include "base/log.h"
+#include "policy/private.h"
+
+enum { FILE_MAX_BYTES = 256 << 10, CATALOG_MAX_FILES = 500, LIBRARY_MAX_BYTES = 512 << 10 };
+
+char *hash_text(const char *text, char buf[65])
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned int n = 0;
+
+	if (EVP_Digest(text, strlen(text), digest, &n, EVP_sha256(), NULL) != 1)
+		n = 0;
+	for (unsigned int i = 0; i < 32; i++)
+		(void)snprintf(buf + 2 * i, 3, "%02x", i < n ? digest[i] : 0);
+	return buf;
+}
+
+static struct policy_file *policy_file_free(struct policy_file *file)
+{
+	if (!file)
+		return NULL;
+	free(file->path);
+	free(file->chunk);
+	free(file->source);
+	free(file->error);
+	free(file);
+	return NULL;
+}
+DEFINE_AUTO(struct policy_file *, policy_file_free)
+
+static void policy_def_free(struct policy_def *def)
+{
+	json_decref(def->decl);
+	free(def->name);
+	free(def);
+}
+
+void catalog_clear(struct policies *p)
+{
+	MAP_FOREACH(&p->defs, struct policy_def *, def)
+		policy_def_free(def);
+	map_clear(&p->defs);
+	VEC_FOREACH(&p->files, struct policy_file *, file)
+		policy_file_free(file);
+	vec_clear(&p->files);
+	json_decref(p->library);
+	p->library = NULL;
+}
+
+static int lua_file_filter(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.' && str_endswith(entry->d_name, ".lua");
+}
+
+/* Calls fn for the *.lua of a folder, in order of their names; a missing folder has none. */
+static int each_lua_file(const char *dir, int (*fn)(struct policies *p, const char *path, const char *name),
+	struct policies *p)
+{
+	struct dirent **entries = NULL;
+	int n = scandir(dir, &entries, lua_file_filter, alphasort), r = 0;
+
+	if (n < 0)
+		return errno == ENOENT ? 0 : -errno;
+	for (int i = 0; i < n; i++) {
+		auto_free char *path = str_printf("%s/%s", dir, entries[i]->d_name);
+
+		if (r == 0)
+			r = path ? fn(p, path, entries[i]->d_name) : -ENOMEM;
+		free(entries[i]);
+	}
+	free(entries);
+	return r;
+}
+
+static int add_library(struct policies *p, const char *path, const char *name)
+{
+	auto_free char *text = NULL, *key = str_printf("tend/%s", name);
+	size_t len;
+	int r = fs_read_file(path, LIBRARY_MAX_BYTES, &text, &len);
+
+	if (r < 0 || !key) {
+		log_error("policy library '%s': %s, policies that require it fail", path,
+			strerror(-r));
+		return 0;
+	}
+	return json_object_set_new(p->library, key, json_stringn(text, len)) < 0 ? -EINVAL : 0;
+}
+
+static int add_file(struct policies *p, const char *path, const char *name)
+{
+	auto(policy_file_free) struct policy_file *file = calloc(1, sizeof(*file));
+	size_t len;
+	int r;
+
+	if (!file)
+		return -ENOMEM;
+	if (p->files.len >= CATALOG_MAX_FILES)
+		return -E2BIG;
+	file->path = strdup(path);
+	file->chunk = strdup(name);
+	if (!file->path || !file->chunk)
+		return -ENOMEM;
+	r = fs_read_file(path, FILE_MAX_BYTES, &file->source, &len);
+	if (r == 0 && (strlen(file->source) != len || !str_utf8_valid(file->source, len)))
+		r = -EILSEQ;
+	if (r < 0) {
+		file->error = str_printf("%s: %s", name,
+			r == -EILSEQ ? "it is not UTF-8 text" : strerror(-r));
+		log_error("policy file '%s': %s, the other policies run", path, file->error);
+	} else {
+		hash_text(file->source, file->hash);
+	}
+	r = vec_push(&p->files, file);
+	if (r == 0)
+		TAKE(file);
+	return r;
+}
+
+static int describe_all(struct policies *p)
+{
+	VEC_FOREACH(&p->files, struct policy_file *, file) {
+		struct run *run;
+		int r;
+
+		if (file->error)
+			continue;
+		r = run_new(p, &run);
+		if (r < 0)
+			return r;
+		run->describing = true;
+		run->file = file;
+		run->chunk = strdup(file->chunk);
+		run->source = strdup(file->source);
+		run->library = json_incref(p->library);
+		p->n_describing++;
+		r = run->chunk && run->source ? run_launch(run) : -ENOMEM;
+		if (r < 0)
+			run_end(run, RUN_FAILED, strerror(-r));
+	}
+	return 0;
+}
+
+int catalog_load(struct policies *p)
+{
+	const struct conf_daemon *conf = &p->conf->daemon;
+	auto_free char *library = str_printf("%s/tend", conf->lua_dir);
+	auto_free char *shipped = str_printf("%s/policies", conf->lua_dir);
+	int r;
+
+	catalog_clear(p);
+	p->library = json_object();
+	if (!library || !shipped || !p->library)
+		return -ENOMEM;
+	r = each_lua_file(library, add_library, p);
+	if (r == 0)
+		r = each_lua_file(shipped, add_file, p);
+	for (char **dir = conf->policy_dirs; r == 0 && dir && *dir; dir++)
+		r = each_lua_file(*dir, add_file, p);
+	if (r < 0)
+		return r;
+	return describe_all(p);
+}
+
+static int add_def(struct policies *p, struct policy_file *file, json_t *decl)
+{
+	const char *name = json_string_value(json_object_get(decl, "name"));
+	struct policy_def *def;
+
+	if (!name)
+		return -EINVAL;
+	if (map_get(&p->defs, name)) {
+		free(file->error);
+		file->error = str_printf(
+			"%s: the policy '%s' is declared in another file too", file->chunk, name);
+		return -EEXIST;
+	}
+	def = calloc(1, sizeof(*def));
+	if (!def)
+		return -ENOMEM;
+	def->name = strdup(name);
+	def->file = file;
+	def->decl = json_incref(decl);
+	if (!def->name || map_put(&p->defs, name, def) < 0) {
+		policy_def_free(def);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void catalog_described(
+	struct policies *p, struct policy_file *file, json_t *declarations, const char *error)
+{
+	size_t i;
+	json_t *decl;
+
+	file->described = true;
+	if (error && !file->error) {
+		char text[1024];
+
+		str_sanitize(text, sizeof(text), error, strlen(error));
+		file->error = strdup(text);
+	}
+	json_array_foreach(declarations, i, decl)
+		(void)add_def(p, file, decl);
+	if (file->error)
+		log_error("policy file '%s': %s; the other policies run", file->path, file->error);
+	/* Incidents that were open before the policies were known are looked at now. */
+	if (--p->n_describing == 0)
+		trigger_all(p);
+}
+
+const struct conf_policy *policy_settings(const struct policies *p, const char *name)
+{
+	return map_get(&p->conf->policies, name);
+}
+
+json_t *policy_params(const struct policies *p, const char *name)
+{
+	const struct conf_policy *settings = policy_settings(p, name);
+	json_t *params = json_object();
+
+	for (char **kv = settings ? settings->params : NULL; kv && *kv; kv++) {
+		const char *eq = strchr(*kv, '=');
+		auto_free char *key = eq ? strndup(*kv, (size_t)(eq - *kv)) : NULL;
+
+		if (key)
+			(void)json_object_set_new(params, key, json_string(eq + 1));
+	}
+	return params;
+}

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: MIT */
+#include "policy/policy.h"
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include "base/clock.h"
+#include "base/log.h"
+#include "policy/private.h"
+
+#define ACTIONS_KEPT_USEC (24 * 3600 * USEC_PER_SEC)
+
+/* ---- history of actions ------------------------------------------------------------------------------------ */
+
+static void action_row_free(struct action_row *row)
+{
+	free(row->target);
+	free(row->path);
+	free(row->verb);
+	free(row);
+}
+
+void actions_add(struct policies *p, usec_t wall, const char *target, const char *run,
+	const char *path, const char *verb, enum action_verdict verdict)
+{
+	struct action_row *row = calloc(1, sizeof(*row));
+
+	if (!row)
+		return;
+	row->target = strdup(target);
+	row->path = strdup(path);
+	row->verb = strdup(verb);
+	(void)snprintf(row->run, sizeof(row->run), "%s", run);
+	row->action = (struct action){ wall, row->target, verdict };
+	if (!row->target || !row->path || !row->verb || vec_push(&p->actions, row) < 0) {
+		action_row_free(row);
+		return;
+	}
+	while (p->actions.len > POLICY_MAX_ACTIONS ||
+		((struct action_row *)p->actions.items[0])->action.wall + ACTIONS_KEPT_USEC <
+			clock_wall()) {
+		action_row_free(p->actions.items[0]);
+		vec_remove(&p->actions, 0);
+		if (p->actions.len == 0)
+			break;
+	}
+}
+
+size_t actions_plain(const struct policies *p, struct action **ret_actions)
+{
+	struct action *list = calloc(p->actions.len + 1, sizeof(*list));
+	size_t n = 0;
+
+	*ret_actions = list;
+	if (!list)
+		return 0;
+	VEC_FOREACH(&p->actions, const struct action_row *, row)
+		list[n++] = row->action;
+	return n;
+}
+
+void actions_judge(struct policies *p, struct run *run)
+{
+	enum action_verdict verdict = run->verified ? ACTION_VERIFIED : ACTION_UNVERIFIED;
+	struct store_batch *batch = NULL;
+	size_t n = 0;
+
+	VEC_FOREACH(&p->actions, struct action_row *, row) {
+		if (strcmp(row->run, run->id) != 0)
+			continue;
+		row->action.verdict = verdict;
+		if (!batch && store_batch_new(&batch) < 0)
+			return;
+		(void)store_batch_add(batch, STORE_ACTION_ADD, "sissss", row->target,
+			(int64_t)row->action.wall, row->run, row->path, row->verb,
+			action_verdict_names[verdict]);
+		n++;
+	}
+	if (n > 0 && store_commit(p->deps.store, batch, NULL, NULL) < 0)
+		log_warning("run %s: the verdict on its actions is not kept", run->id);
+}
+
+static int load_actions(struct policies *p)
+{
+	auto_json json_t *rows = NULL;
+	size_t i;
+	json_t *row;
+	int r = store_read_now(p->deps.store, STORE_QUERY_ACTIONS_SINCE, &rows, "i",
+		(int64_t)(clock_wall() - ACTIONS_KEPT_USEC));
+
+	json_array_foreach(rows, i, row) {
+		const char *outcome = json_string_value(json_object_get(row, "outcome"));
+		const char *target = json_string_value(json_object_get(row, "target"));
+		enum action_verdict verdict = ACTION_UNVERIFIED;
+
+		for (int k = 0; outcome && k < ACTION_VERDICT_MAX; k++)
+			if (strcmp(action_verdict_names[k], outcome) == 0)
+				verdict = (enum action_verdict)k;
+		if (target)
+			actions_add(p, (usec_t)json_integer_value(json_object_get(row, "at")), target,
+				json_string_value(json_object_get(row, "run")),
+				json_string_value(json_object_get(row, "path")),
+				json_string_value(json_object_get(row, "verb")), verdict);
+	}
+	return r;
+}
+
+/* ---- the switch ------------------------------------------------------------------------------------------------ */
+
+const char *policies_why_frozen(const struct policies *p)
+{
+	static char why[512];
+
+	if (p->conf && !p->conf->daemon.actions)
+		return "[daemon] actions = no";
+	if (p->switched_off) {
+		(void)snprintf(why, sizeof(why), "paused by %s: %s",
+			p->switch_author ? p->switch_author : "?",
+			p->switch_comment ? p->switch_comment : "");
+		return why;
+	}
+	if (p->freezes.len > 0) {
+		(void)snprintf(why, sizeof(why), "frozen: %s", (const char *)p->freezes.items[0]);
+		return why;
+	}
+	return NULL;
+}
+
+bool policies_actions_enabled(const struct policies *policies)
+{
+	return policies_why_frozen(policies) == NULL;
+}
+
+static int keep_switch(struct policies *p)
+{
+	struct store_batch *batch;
+	int r = store_batch_new(&batch);
+
+	if (r < 0)
+		return r;
+	r = store_batch_add(batch, STORE_SWITCH_PUT, "issi", (int64_t)!p->switched_off,
+		p->switch_author, p->switch_comment, (int64_t)p->switch_wall);
+	if (r < 0) {
+		store_batch_free(batch);
+		return r;
+	}
+	return store_commit(p->deps.store, batch, NULL, NULL);
+}
+
+static int set_switch(struct policies *p, bool off, const char *author, const char *comment)
+{
+	char *who = strdup(author), *what = strdup(comment ? comment : "");
+
+	if (!who || !what) {
+		free(who);
+		free(what);
+		return -ENOMEM;
+	}
+	free(p->switch_author);
+	free(p->switch_comment);
+	p->switch_author = who;
+	p->switch_comment = what;
+	p->switched_off = off;
+	p->switch_wall = clock_wall();
+	return keep_switch(p);
+}
+
+static void tell_switch(struct policies *p, const char *text)
+{
+	struct notice notice = {
+		.kind = NOTICE_ACTIONS_FROZEN,
+		.severity = SEVERITY_WARNING,
+		.fingerprint = "tend/actions",
+		.text = text,
+		.wall = clock_wall(),
+	};
+
+	log_warning("%s", text);
+	if (alert_add(p->deps.alert, &notice, NULL) < 0)
+		log_error("the notice about the switch cannot be made");
+}
+
+int policies_pause(struct policies *policies, const char *author, const char *comment,
+	struct tend_error *err)
+{
+	char text[512], clean[384];
+
+	if (!comment || !*comment)
+		return tend_error_set(err, -EINVAL, "a pause needs a comment");
+	str_sanitize(clean, sizeof(clean), comment, strlen(comment));
+	if (set_switch(policies, true, author, clean) < 0)
+		return tend_error_set(err, -ENOMEM, "the pause holds, but is not kept over a restart");
+	(void)snprintf(text, sizeof(text), "actions are paused by %s: %s", author, clean);
+	tell_switch(policies, text);
+	return 0;
+}
+
+int policies_resume(struct policies *policies, const char *author, struct tend_error *err)
+{
+	/* A fresh database is what an operator has to look at; a full disk mends itself. */
+	policies_freeze(policies, "fresh-store", false);
+	if (set_switch(policies, false, author, "") < 0)
+		return tend_error_set(err, -EIO, "the switch is not kept over a restart");
+	log_notice("actions are resumed by %s", author);
+	trigger_all(policies);
+	return 0;
+}
+
+void policies_freeze(struct policies *policies, const char *cause, bool on)
+{
+	struct vec *freezes = &policies->freezes;
+
+	for (size_t i = 0; i < freezes->len; i++) {
+		if (strcmp(freezes->items[i], cause) != 0)
+			continue;
+		if (!on) {
+			free(freezes->items[i]);
+			vec_remove(freezes, i);
+			log_notice("actions: no longer frozen by %s", cause);
+			if (freezes->len == 0)
+				loop_timer_set(policies->retry_timer, clock_now());
+		}
+		return;
+	}
+	if (!on)
+		return;
+	char *copy = strdup(cause);
+	if (!copy || vec_push(freezes, copy) < 0) {
+		free(copy);
+		/* Without memory for the word, the switch itself is the safe side. */
+		policies->switched_off = true;
+		return;
+	}
+	log_error("actions are frozen: %s", cause);
+}
+
+void policies_page(struct policies *p, const struct run *run, const char *format, ...)
+{
+	char text[1024];
+	const struct incident *incident =
+		run->incident[0] ? incidents_find(p->deps.incidents, run->incident) : NULL;
+	struct notice notice = {
+		.kind = NOTICE_POLICY_FAILED,
+		.severity = SEVERITY_CRITICAL,
+		.fingerprint = incident ? incident->fingerprint : run->component,
+		.incident_id = run->incident[0] ? run->incident : NULL,
+		.system = incident ? incident->system : NULL,
+		.component = run->component,
+		.check = run->check,
+		.reason = run_state_names[run->state],
+		.text = text,
+		.wall = clock_wall(),
+	};
+	va_list ap;
+
+	va_start(ap, format);
+	(void)vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	if (alert_add(p->deps.alert, &notice, NULL) < 0)
+		log_error("run %s: its page cannot be made", run->id);
+}
+
+/* ---- life ------------------------------------------------------------------------------------------------------- */
+
+static void on_retry(void *data)
+{
+	trigger_all(data);
+}
+
+/* tend-run is up: whatever waits for a process gets one. */
+static void on_runner_up(struct child *child, struct rpc *rpc, void *data)
+{
+	struct policies *p = data;
+
+	/* A launch that fails takes its run off the list: walk a copy. */
+	struct vec waiting = { 0 };
+	VEC_FOREACH(&p->runs, struct run *, run)
+		if (run->state == RUN_LIVE && !run->rpc && run->pid == 0 &&
+			(run->describing || run->intent_committed))
+			(void)vec_push(&waiting, run);
+	VEC_FOREACH(&waiting, struct run *, run)
+		if (run_launch(run) < 0)
+			run_end(run, RUN_FAILED, "its runner cannot be started");
+	vec_clear(&waiting);
+}
+
+static int start_runner(struct policies *p)
+{
+	auto_free char *path = str_printf("%s/tend-run", p->conf->daemon.libexec_dir);
+	const char *argv[] = { path, NULL };
+	struct child_spec spec = {
+		.name = "tend-run", .argv = argv, .on_up = on_runner_up, .data = p
+	};
+
+	return path ? child_new(p->deps.loop, &spec, &p->runner) : -ENOMEM;
+}
+
+static int start_exec(struct policies *p)
+{
+	const char *path = p->conf->daemon.exec_socket;
+
+	if (p->exec && str_eq(p->exec_path, path))
+		return 0;
+	/* Requests that are open would lose their outcome: a changed path counts at the next start. */
+	if (p->exec) {
+		log_warning("the executor's socket is read at the start only: restart tendd");
+		return 0;
+	}
+	free(p->exec_path);
+	p->exec_path = strdup(path);
+	return p->exec_path ? exec_client_new(p->deps.loop, path, NULL, p, &p->exec) : -ENOMEM;
+}
+
+static void load_switch(struct policies *p)
+{
+	auto_json json_t *rows = NULL;
+	json_t *row;
+	const char *author, *comment;
+
+	if (store_read_now(p->deps.store, STORE_QUERY_SWITCH, &rows, "") < 0)
+		return;
+	row = json_array_get(rows, 0);
+	if (!row)
+		return;
+	author = json_string_value(json_object_get(row, "author"));
+	comment = json_string_value(json_object_get(row, "comment"));
+	p->switched_off = json_integer_value(json_object_get(row, "enabled")) == 0;
+	p->switch_wall = (usec_t)json_integer_value(json_object_get(row, "at"));
+	p->switch_author = strdup(author ? author : "");
+	p->switch_comment = strdup(comment ? comment : "");
+}
+
+int policies_new(const struct policies_deps *deps, struct policies **ret_policies)
+{
+	auto(policies_free) struct policies *p = calloc(1, sizeof(*p));
+	int r;
+
+	if (!p)
+		return -ENOMEM;
+	p->deps = *deps;
+	r = loop_timer_new(deps->loop, on_retry, p, &p->retry_timer);
+	if (r < 0)
+		return r;
+	load_switch(p);
+	r = load_actions(p);
+	if (r == 0)
+		r = runs_resume(p);
+	if (r < 0)
+		return r;
+	*ret_policies = TAKE(p);
+	return 0;
+}
+
+int policies_apply(struct policies *policies, struct conf *conf)
+{
+	int r;
+
+	conf_ref(conf);
+	conf_unref(policies->conf);
+	policies->conf = conf;
+	r = start_exec(policies);
+	if (r == 0 && !policies->runner)
+		r = start_runner(policies);
+	/* Descriptions that are under way are of files as they were: end them first. */
+	for (size_t i = policies->runs.len; i-- > 0;) {
+		struct run *run = policies->runs.items[i];
+
+		if (run->describing && run->state == RUN_LIVE)
+			run_end(run, RUN_FAILED, "the configuration was read again");
+	}
+	return r < 0 ? r : catalog_load(policies);
+}
+
+struct policies *policies_free(struct policies *policies)
+{
+	if (!policies)
+		return NULL;
+	policies->exec = exec_client_free(policies->exec);
+	/* Live runs are not ended: they go on from their journal at the next start. */
+	while (policies->runs.len > 0)
+		run_free(policies->runs.items[0]);
+	VEC_FOREACH(&policies->recent, struct run *, run)
+		run_free(run);
+	vec_clear(&policies->recent);
+	vec_clear(&policies->runs);
+	catalog_clear(policies);
+	policies->runner = child_free(policies->runner);
+	VEC_FOREACH(&policies->gates, struct gate *, gate) {
+		free(gate->policy);
+		free(gate->why);
+		free(gate);
+	}
+	vec_clear(&policies->gates);
+	VEC_FOREACH(&policies->actions, struct action_row *, row)
+		action_row_free(row);
+	vec_clear(&policies->actions);
+	VEC_FOREACH(&policies->freezes, char *, cause)
+		free(cause);
+	vec_clear(&policies->freezes);
+	loop_source_free(policies->retry_timer);
+	free(policies->exec_path);
+	free(policies->switch_author);
+	free(policies->switch_comment);
+	conf_unref(policies->conf);
+	free(policies);
+	return NULL;
+}
+
+void policies_on_incident(
+	struct policies *policies, struct incident *incident, enum incident_event event)
+{
+	if (event != INCIDENT_CLEARED)
+		trigger_incident(policies, incident);
+}
+
+void policies_on_result(struct policies *policies, struct check *check, unsigned events)
+{
+	(void)events;
+	act_on_result(policies, check);
+}

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include "base/clock.h"
+#include "base/log.h"
+#include "policy/private.h"
+
+const char *const step_state_names[STEP_STATE_MAX + 1] = {
+	[STEP_INTENT] = "intent",
+	[STEP_DONE] = "done",
+	[STEP_FAILED] = "failed",
+	[STEP_REFUSED] = "refused",
+	[STEP_UNKNOWN] = "unknown",
+};
+
+struct step *step_free(struct step *step)
+{
+	if (!step)
+		return NULL;
+	loop_source_free(step->timer);
+	json_decref(step->args);
+	json_decref(step->value);
+	free(step->message);
+	free(step->target);
+	free(step->path);
+	free(step);
+	return NULL;
+}
+
+static struct step *step_new(struct run *run, const char *path, const struct verb *verb, json_t *args)
+{
+	struct step *step = calloc(1, sizeof(*step));
+
+	if (!step)
+		return NULL;
+	step->run = run;
+	step->verb = verb;
+	step->args = json_is_object(args) ? json_incref(args) : json_object();
+	step->path = strdup(path);
+	uuid7(step->job);
+	if (!step->path || !step->args || map_put(&run->steps, path, step) < 0)
+		return step_free(step);
+	return step;
+}
+
+/* ---- answers ---------------------------------------------------------------------------------------------- */
+
+static void answer(struct step *step)
+{
+	struct run *run = step->run;
+
+	if (!step->rpc_id || !run->rpc || run->state != RUN_LIVE)
+		return;
+	(void)rpc_ok(run->rpc, step->rpc_id,
+		json_pack("{s:s, s:O?, s:s?}", "outcome", step_state_names[step->state], "value",
+			step->value, "message", step->message));
+	step->rpc_id = 0;
+}
+
+static void on_outcome_kept(int r, void *data)
+{
+	struct step *step = data;
+	struct run *run = step->run;
+
+	if (r == -EINPROGRESS)
+		return;
+	if (r < 0)
+		log_error("run %s: the outcome of step %s is not journalled, after a restart it is "
+			  "asked for again",
+			run->id, step->path);
+	answer(step);
+	run_unref_step(run);
+}
+
+static json_t *outcome_doc(const struct step *step)
+{
+	return json_pack("{s:O?, s:s?}", "value", step->value, "message", step->message);
+}
+
+static int journal_outcome(struct step *step)
+{
+	struct run *run = step->run;
+	struct store_batch *batch;
+	auto_json json_t *doc = outcome_doc(step);
+	int r = doc ? store_batch_new(&batch) : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	r = store_batch_add(batch, STORE_STEP_OUTCOME, "sssij", run->id, step->path,
+		step_state_names[step->state], (int64_t)clock_wall(), doc);
+	if (r < 0) {
+		store_batch_free(batch);
+		return r;
+	}
+	return store_commit(run->policies->deps.store, batch, on_outcome_kept, step);
+}
+
+static void note_action(struct step *step)
+{
+	struct run *run = step->run;
+	struct incident *incident = run_incident(run);
+	const char *object = json_string_value(json_object_get(step->args, step->verb->args[0].name));
+	char id[64];
+	const char *const fields[] = { LOG_ID_ACTION, id, NULL };
+
+	(void)snprintf(id, sizeof(id), "TEND_RUN=%s", run->id);
+	log_at(LOG_NOTICE, fields, "policy '%s' on '%s': %s %s: %s%s%s", run->policy,
+		run->component, step->verb->name, object ? object : step->target,
+		step_state_names[step->state], step->message ? ": " : "",
+		step->message ? step->message : "");
+	if (!incident)
+		return;
+	incident_note(run->policies->deps.incidents, incident, "action", "%s %s: %s%s%s",
+		step->verb->name, object ? object : step->target, step_state_names[step->state],
+		step->message ? ": " : "", step->message ? step->message : "");
+	if (step->state == STEP_DONE)
+		(void)incident_set_phase(
+			run->policies->deps.incidents, incident, INCIDENT_RECOVERING);
+}
+
+void step_outcome(
+	struct step *step, enum step_state state, json_t *value, const char *format, ...)
+{
+	struct run *run = step->run;
+	char raw[1024], text[1024];
+	bool journalled = step->intent_wall != 0;
+	va_list ap;
+
+	va_start(ap, format);
+	(void)vsnprintf(raw, sizeof(raw), format, ap);
+	va_end(ap);
+	str_sanitize(text, sizeof(text), raw, strlen(raw));
+	step->timer = loop_source_free(step->timer);
+	step->state = state;
+	step->value = value;
+	step->message = *text ? strdup(text) : NULL;
+	run->any_unknown = run->any_unknown || state == STEP_UNKNOWN;
+	if (step->verb->risk >= RISK_CHANGE && journalled)
+		note_action(step);
+	if (step->verb->risk >= RISK_CHANGE && state == STEP_DONE)
+		run->acted = true;
+	/* A step that was refused before its intent leaves no record: a replay asks the gates anew. */
+	if (!journalled) {
+		answer(step);
+		return;
+	}
+	run->n_in_flight++;
+	if (journal_outcome(step) < 0)
+		on_outcome_kept(-EIO, step);
+}
+
+/* ---- intent ------------------------------------------------------------------------------------------------- */
+
+static void on_intent_kept(int r, void *data)
+{
+	struct step *step = data;
+	struct run *run = step->run;
+
+	if (r == -EINPROGRESS)
+		return;
+	if (r < 0) {
+		step->intent_wall = 0;
+		run->page = true;
+		step_outcome(step, STEP_REFUSED, NULL,
+			"the journal cannot be written: nothing was begun");
+	} else if (run->state != RUN_LIVE) {
+		step_outcome(step, STEP_REFUSED, NULL, "the run had ended: nothing was begun");
+	} else {
+		if (step->verb->risk >= RISK_CHANGE)
+			actions_add(run->policies, step->intent_wall, step->target, run->id,
+				step->path, step->verb->name, ACTION_OPEN);
+		step->verb->execute(step);
+	}
+	run_unref_step(run);
+}
+
+static int add_notice(struct step *step, struct store_batch *batch)
+{
+	struct run *run = step->run;
+	const struct incident *incident = run_incident(run);
+	const char *severity = json_string_value(json_object_get(step->args, "severity"));
+	struct notice notice = {
+		.kind = NOTICE_POLICY_MESSAGE,
+		.severity = SEVERITY_INFO,
+		.fingerprint = incident ? incident->fingerprint : run->component,
+		.incident_id = run->incident[0] ? run->incident : NULL,
+		.component = run->component,
+		.text = json_string_value(json_object_get(step->args, "text")),
+		.wall = clock_wall(),
+	};
+
+	for (int i = 0; severity && i < SEVERITY_MAX; i++)
+		if (strcmp(conf_severity_names[i], severity) == 0)
+			notice.severity = (enum conf_severity)i;
+	memcpy(notice.id, step->job, UUID_TEXT_BYTES);
+	return alert_add(run->policies->deps.alert, &notice, batch);
+}
+
+struct intent_commit {
+	struct step *step;
+	uint64_t token;
+};
+
+static void on_notice_intent_kept(int r, void *data)
+{
+	struct intent_commit *commit = data;
+
+	alert_committed(commit->step->run->policies->deps.alert, commit->token, r);
+	on_intent_kept(r, commit->step);
+	if (r != -EINPROGRESS)
+		free(commit);
+}
+
+static int commit_intent(struct step *step, struct store_batch *batch)
+{
+	struct policies *p = step->run->policies;
+	struct intent_commit *commit;
+	int r;
+
+	if (step->verb->risk != RISK_NOTIFY)
+		return store_commit(p->deps.store, batch, on_intent_kept, step);
+	/* The notice is accepted by the same commit as the step: said once, whatever dies. */
+	commit = calloc(1, sizeof(*commit));
+	r = commit ? add_notice(step, batch) : -ENOMEM;
+	if (r < 0) {
+		free(commit);
+		store_batch_free(batch);
+		return r;
+	}
+	*commit = (struct intent_commit){ step, alert_seal(p->deps.alert) };
+	r = store_commit(p->deps.store, batch, on_notice_intent_kept, commit);
+	if (r < 0) {
+		alert_committed(p->deps.alert, commit->token, r);
+		free(commit);
+	}
+	return r;
+}
+
+void step_intend(struct step *step)
+{
+	struct run *run = step->run;
+	struct store_batch *batch = NULL;
+	auto_json json_t *args = json_pack("{s:O, s:s, s:s?}", "args", step->args, "job", step->job,
+		"target", step->target);
+	int r = args ? store_batch_new(&batch) : -ENOMEM;
+
+	if (run->state != RUN_LIVE) {
+		store_batch_free(batch);
+		return;
+	}
+	step->intent_wall = clock_wall();
+	if (r == 0)
+		r = store_batch_add(batch, STORE_STEP_INTENT, "sssji", run->id, step->path,
+			step->verb->name, args, (int64_t)step->intent_wall);
+	if (r == 0 && step->verb->risk >= RISK_CHANGE)
+		r = store_batch_add(batch, STORE_ACTION_ADD, "sissss", step->target,
+			(int64_t)step->intent_wall, run->id, step->path, step->verb->name,
+			action_verdict_names[ACTION_OPEN]);
+	run->n_in_flight++;
+	if (r == 0)
+		r = commit_intent(step, TAKE(batch));
+	store_batch_free(batch);
+	if (r < 0)
+		on_intent_kept(r, step);
+}
+
+/* ---- a call of the runner -------------------------------------------------------------------------------------- */
+
+/* What an action is on: budgets, breakers and the ledger of actions go by it. */
+static int find_target(struct step *step, struct tend_error *err)
+{
+	struct run *run = step->run;
+	struct conf *conf = run->policies->conf;
+	const char *unit = json_string_value(json_object_get(step->args, "unit"));
+	const char *component = json_string_value(json_object_get(step->args, "component"));
+	const struct conf_component *c;
+
+	if (unit) {
+		c = act_component_of_unit(conf, unit);
+		if (!c)
+			return tend_error_set(err, -EINVAL,
+				"%s: no component of the configuration has the unit '%.128s'",
+				step->verb->name, unit);
+		step->target = strdup(c->name);
+	} else {
+		step->target = strdup(component ? component : run->component);
+	}
+	return step->target ? 0 : -ENOMEM;
+}
+
+static void begin_step(struct run *run, struct rpc *rpc, uint64_t id, const char *path,
+	const struct verb *verb, json_t *args)
+{
+	struct step *step;
+	struct tend_error err = { 0 };
+
+	if (run->steps.len >= POLICY_MAX_STEPS) {
+		run_end(run, RUN_FAILED, "it made more than 10,000 steps");
+		return;
+	}
+	step = step_new(run, path, verb, args);
+	if (!step) {
+		run_end(run, RUN_FAILED, "out of memory");
+		return;
+	}
+	step->rpc_id = id;
+	if (find_target(step, &err) < 0) {
+		(void)map_remove(&run->steps, path);
+		step_free(step);
+		rpc_error(rpc, id, "invalid", "%s", err.text);
+		return;
+	}
+	if (verb->risk >= RISK_CHANGE)
+		gate_enter(step);
+	else
+		step_intend(step);
+}
+
+/* A path that has been here before: after a restart the runner walks the same way again. */
+static void meet_again(struct run *run, struct step *step, uint64_t id, const struct verb *verb,
+	json_t *args)
+{
+	auto_json json_t *given = json_is_object(args) ? json_incref(args) : json_object();
+
+	if (step->verb != verb || !json_equal(step->args, given)) {
+		char text[512];
+
+		(void)snprintf(text, sizeof(text),
+			"step %s is '%s' now and was '%s' before: the policy does not do the same "
+			"again, nothing more is done",
+			step->path, verb->name, step->verb->name);
+		run->page = true;
+		run_end(run, RUN_FAILED, text);
+		return;
+	}
+	step->rpc_id = id;
+	if (step->state != STEP_INTENT)
+		answer(step);
+	else if (step->restored)
+		act_resume(step);
+	/* else it is still at it, and answers when it is done */
+}
+
+void step_on_call(struct run *run, struct rpc *rpc, uint64_t id, json_t *args)
+{
+	const char *path = json_string_value(json_object_get(args, "path"));
+	const char *name = json_string_value(json_object_get(args, "verb"));
+	json_t *verb_args = json_object_get(args, "args");
+	const struct verb *verb = name ? verb_find(name) : NULL;
+	struct step *step;
+	struct tend_error err = { 0 };
+
+	if (!path || strlen(path) > 200 || !verb) {
+		rpc_error(rpc, id, "invalid", "there is no verb '%.64s'", name ? name : "");
+		return;
+	}
+	if (verb_check_args(verb, verb_args, &err) < 0) {
+		rpc_error(rpc, id, "invalid", "%s", err.text);
+		return;
+	}
+	step = map_get(&run->steps, path);
+	if (step)
+		meet_again(run, step, id, verb, verb_args);
+	else
+		begin_step(run, rpc, id, path, verb, verb_args);
+}
+
+/* ---- after a restart -------------------------------------------------------------------------------------------- */
+
+static int restore_one(struct run *run, json_t *row)
+{
+	const char *path = json_string_value(json_object_get(row, "path"));
+	const char *name = json_string_value(json_object_get(row, "verb"));
+	const char *state = json_string_value(json_object_get(row, "state"));
+	json_t *intent = json_object_get(row, "args_json");
+	json_t *outcome = json_object_get(row, "outcome_json");
+	const char *job = json_string_value(json_object_get(intent, "job"));
+	const char *target = json_string_value(json_object_get(intent, "target"));
+	const char *message = json_string_value(json_object_get(outcome, "message"));
+	const struct verb *verb = name ? verb_find(name) : NULL;
+	struct step *step;
+
+	if (!path || !verb || !state || !job)
+		return -EINVAL;
+	step = step_new(run, path, verb, json_object_get(intent, "args"));
+	if (!step)
+		return -ENOMEM;
+	(void)snprintf(step->job, sizeof(step->job), "%s", job);
+	step->target = target ? strdup(target) : NULL;
+	step->message = message ? strdup(message) : NULL;
+	step->value = json_incref(json_object_get(outcome, "value"));
+	step->intent_wall = (usec_t)json_integer_value(json_object_get(row, "at_intent"));
+	step->restored = true;
+	for (int i = 0; i < STEP_STATE_MAX; i++)
+		if (strcmp(step_state_names[i], state) == 0)
+			step->state = (enum step_state)i;
+	if (verb->risk >= RISK_CHANGE && step->state == STEP_DONE)
+		run->acted = true;
+	run->any_unknown = run->any_unknown || step->state == STEP_UNKNOWN;
+	return 0;
+}
+
+int steps_restore(struct run *run, json_t *rows)
+{
+	size_t i;
+	json_t *row;
+	int r = 0;
+
+	json_array_foreach(rows, i, row)
+		if (r == 0)
+			r = restore_one(run, row);
+	return r;
+}

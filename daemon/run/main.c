@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "run/parent.h"
+#include "run/sanitizer.h"
+
+enum { DAEMON_FD = 3, EXIT_USAGE = 64 };
+
+int main(int argc, char **argv)
+{
+	struct stat st;
+
+	if (argc == 2 && strcmp(argv[1], "--version") == 0)
+		return printf("tend-run %s\n", TEND_VERSION) < 0;
+	if (argc != 1 || fstat(DAEMON_FD, &st) < 0 || !S_ISSOCK(st.st_mode)) {
+		(void)fputs("tend-run runs policies for tendd, which starts it; see tend-run(8)\n",
+			stderr);
+		return EXIT_USAGE;
+	}
+	log_open("tend-run", LOG_INFO);
+	return parent_run(DAEMON_FD, NULL) < 0;
+}

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: MIT */
+#include "snmp/feed.h"
+#include <inttypes.h>
+#include <string.h>
+#include "base/clock.h"
+#include "base/log.h"
+#include "loop/child.h"
+#include "snmp/mib.h"
+#include "snmp/rows.h"
+#include "snmp/sent.h"
+#include "snmp/text.h"
+
+enum {
+	TICK_MSEC = 250,
+	ROWS_PER_NOTE = 200,	     /* about 4 KiB each at the worst: below RPC_LINE_BYTES */
+	MAX_PENDING_BYTES = 1 << 20, /* what does not fit waits as a row, not as text */
+	MAX_RECEIVERS = 64,
+};
+/* How old what changes with every result (values, times) and the heartbeat may become. */
+#define SLOW_USEC (5 * USEC_PER_SEC)
+
+struct scalars {
+	uint64_t worst, n_by_state[TEND_STATE_MAX], sequence, outbox, incidents;
+	bool actions;
+};
+
+struct agentx {
+	struct manager *manager;
+	struct conf *conf; /* reference; what the helper was started with */
+	struct child *child;
+	struct loop_source *timer;
+	struct sent sent[MIB_TABLE_MAX];
+	struct map systems; /* name -> its index; names stay, so that an index is never another's */
+	uint64_t pass, generation, heartbeat;
+	struct scalars scalars;
+	usec_t scalars_sent; /* 0 = never */
+	bool connected;
+};
+
+/* One pass over everything, as far as the helper reads it. */
+struct pass {
+	struct agentx *agentx;
+	struct rpc *rpc;
+	usec_t now;
+	json_t *rows[MIB_TABLE_MAX], *removed[MIB_TABLE_MAX];
+	size_t n_rows;
+	bool full; /* the helper does not read: the rest waits for the next pass */
+};
+
+static void send_note(struct pass *p, json_t *more)
+{
+	json_t *rows = json_object(), *removed = json_object();
+	auto_json json_t *update = json_pack("{s:I, s:b, s:o, s:o}", "generation",
+		(json_int_t)++p->agentx->generation, "full", 0, "rows", rows, "removed", removed);
+
+	for (size_t i = 0; i < MIB_TABLE_MAX; i++) {
+		if (p->rows[i])
+			json_object_set_new(rows, mib_tables[i].key, p->rows[i]);
+		if (p->removed[i])
+			json_object_set_new(removed, mib_tables[i].key, p->removed[i]);
+		p->rows[i] = p->removed[i] = NULL;
+	}
+	if (more)
+		json_object_update(update, more);
+	(void)rpc_call(p->rpc, "update", TAKE(update), 0, NULL, NULL, NULL);
+	p->n_rows = 0;
+	p->full = rpc_output_pending(p->rpc) >= MAX_PENDING_BYTES;
+}
+
+/* Steals `values`. */
+static void add_row(struct pass *p, enum mib_table_id table, struct sent_row *row, json_t *values)
+{
+	char key[16];
+
+	snprintf(key, sizeof(key), "%" PRIu32, row->index);
+	if (!p->rows[table])
+		p->rows[table] = json_object();
+	if (json_object_set_new(p->rows[table], key, values) < 0) {
+		row->brief = row->urgent = 0; /* no memory: tried again in the next pass */
+		return;
+	}
+	row->has = true;
+	row->when = p->now;
+	if (++p->n_rows >= ROWS_PER_NOTE)
+		send_note(p, NULL);
+}
+
+/* The row, if it is to be sent now. `urgent` covers what must be told at once. */
+static struct sent_row *changed(
+	struct pass *p, enum mib_table_id table, uint32_t index, uint64_t brief, uint64_t urgent)
+{
+	struct sent_row *row = sent_get(&p->agentx->sent[table], index);
+
+	if (!row)
+		return NULL;
+	row->pass = p->agentx->pass;
+	if (p->full || (row->has && row->brief == brief))
+		return NULL;
+	if (row->has && row->urgent == urgent && p->now - row->when < SLOW_USEC)
+		return NULL;
+	row->brief = brief;
+	row->urgent = urgent;
+	return row;
+}
+
+#define HASH(hash, value) sent_hash((hash), &(value), sizeof(value))
+
+static uint32_t system_index(struct agentx *a, const char *name)
+{
+	uintptr_t index = (uintptr_t)map_get(&a->systems, name);
+
+	if (index == 0) {
+		index = a->systems.len + 1;
+		if (map_put(&a->systems, name, (void *)index) < 0)
+			return 0;
+	}
+	return (uint32_t)index;
+}
+
+static void pass_systems(struct pass *p)
+{
+	const struct watch *watch = p->agentx->manager->watch;
+
+	MAP_FOREACH (&watch_conf(watch)->systems, struct conf_system *, system) {
+		enum tend_state state = watch_system_state(watch, system);
+		uint64_t hash = sent_hash_text(SENT_HASH_INIT, system->name);
+		struct sent_row *row;
+
+		hash = sent_hash_text(hash, system->owner);
+		hash = HASH(hash, system->environment);
+		hash = HASH(hash, state);
+		row = changed(
+			p, MIB_TABLE_SYSTEM, system_index(p->agentx, system->name), hash, hash);
+		if (row)
+			add_row(p, MIB_TABLE_SYSTEM, row, rows_system(system, state));
+	}
+}
+
+static void pass_components(struct pass *p)
+{
+	MAP_FOREACH (watch_components(p->agentx->manager->watch), struct component *, component) {
+		uint64_t hash = sent_hash_text(SENT_HASH_INIT, component->conf->name);
+		struct sent_row *row;
+
+		hash = sent_hash_text(hash, component->conf->unit);
+		hash = HASH(hash, component->conf->kind);
+		hash = HASH(hash, component->state);
+		hash = HASH(hash, component->since_wall);
+		row = changed(p, MIB_TABLE_COMPONENT, component->snmp_index, hash, hash);
+		if (row)
+			add_row(p, MIB_TABLE_COMPONENT, row, rows_component(component));
+	}
+}
+
+static void pass_checks(struct pass *p, struct scalars *scalars)
+{
+	MAP_FOREACH (watch_checks(p->agentx->manager->watch), struct check *, check) {
+		enum tend_state state = watch_check_shown_state(check);
+		bool soft = state_is_soft(&check->state);
+		uint64_t hash = SENT_HASH_INIT, brief;
+		struct sent_row *row;
+
+		scalars->n_by_state[state]++;
+		/* Names change by a reload only, which forgets what was sent. */
+		hash = HASH(hash, state);
+		hash = HASH(hash, soft);
+		hash = HASH(hash, check->state.hard_since_wall);
+		hash = HASH(hash, check->last.reason);
+		brief = HASH(hash, check->last.number);
+		row = changed(p, MIB_TABLE_CHECK, check->snmp_index, brief, hash);
+		if (row)
+			add_row(p, MIB_TABLE_CHECK, row, rows_check(check));
+	}
+}
+
+static void pass_incidents(struct pass *p)
+{
+	struct manager *m = p->agentx->manager;
+
+	VEC_FOREACH (incidents_open(m->incidents), struct incident *, incident) {
+		const struct check *check = watch_find_check(m->watch, incident->check);
+		enum tend_state state = check ? watch_check_shown_state(check) : TEND_STATE_UNKNOWN;
+		uint64_t hash = sent_hash_text(SENT_HASH_INIT, incident->id);
+		struct sent_row *row;
+
+		hash = sent_hash_text(hash, incident->fingerprint);
+		hash = sent_hash_text(hash, incident->text);
+		hash = sent_hash_text(hash, incident->ack_author);
+		hash = HASH(hash, state);
+		hash = HASH(hash, incident->severity);
+		hash = HASH(hash, incident->reason);
+		hash = HASH(hash, incident->phase);
+		hash = HASH(hash, incident->members.len);
+		row = changed(p, MIB_TABLE_INCIDENT, incident->snmp_index, hash, hash);
+		if (row)
+			add_row(p, MIB_TABLE_INCIDENT, row, rows_incident(incident, state));
+	}
+}
+
+struct sweep {
+	struct pass *pass;
+	enum mib_table_id table;
+};
+
+static void on_gone(uint32_t index, void *data)
+{
+	struct sweep *sweep = data;
+	json_t **list = &sweep->pass->removed[sweep->table];
+
+	if (!*list)
+		*list = json_array();
+	(void)json_array_append_new(*list, json_integer(index));
+	sweep->pass->n_rows++;
+}
+
+/* Not when the helper does not read: what has gone stays in `sent` until it is told. */
+static void pass_removed(struct pass *p)
+{
+	for (enum mib_table_id i = 0; i < MIB_TABLE_MAX && !p->full; i++) {
+		struct sweep sweep = {.pass = p, .table = i};
+
+		sent_sweep(&p->agentx->sent[i], p->agentx->pass, on_gone, &sweep);
+	}
+}
+
+/* Of the receivers that speak SNMP, for the station to compare with what it received. */
+static uint64_t newest_sequence(const struct manager *m)
+{
+	struct alert_receiver_stats stats[MAX_RECEIVERS];
+	size_t n = alert_get_stats(m->alert, stats, MAX_RECEIVERS);
+	uint64_t newest = 0;
+
+	for (size_t i = 0; i < n && i < MAX_RECEIVERS; i++) {
+		const struct conf_receiver *receiver =
+			map_get(&watch_conf(m->watch)->receivers, stats[i].name);
+
+		if (receiver && receiver->type == RECEIVER_SNMP)
+			newest = MAX(newest, stats[i].sequence);
+	}
+	return newest;
+}
+
+static json_t *scalars_to_json(const struct agentx *a, const struct scalars *s)
+{
+	const uint64_t *n = s->n_by_state;
+
+	return json_pack(
+		"{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:b, s:I}",
+		"version", TEND_VERSION, "started", (json_int_t)a->manager->started, "worst",
+		(json_int_t)s->worst, "ok", (json_int_t)n[TEND_STATE_OK], "warning",
+		(json_int_t)n[TEND_STATE_WARNING], "critical", (json_int_t)n[TEND_STATE_CRITICAL],
+		"unknown", (json_int_t)n[TEND_STATE_UNKNOWN], "pending",
+		(json_int_t)n[TEND_STATE_PENDING], "unreachable",
+		(json_int_t)n[TEND_STATE_UNREACHABLE], "heartbeat", (json_int_t)a->heartbeat,
+		"sequence", (json_int_t)s->sequence, "epoch",
+		text_json(store_epoch(a->manager->store)), "outbox", (json_int_t)s->outbox,
+		"actions", s->actions, "incidents", (json_int_t)s->incidents);
+}
+
+static void pass_scalars(struct pass *p, struct scalars *now)
+{
+	struct agentx *a = p->agentx;
+	struct manager *m = a->manager;
+	auto_json json_t *more = NULL;
+	/* No earlier: a helper that does not read is not to be given more. */
+	bool due = a->scalars_sent == 0 || p->now - a->scalars_sent >= SLOW_USEC;
+
+	now->worst = watch_worst_state(m->watch);
+	now->sequence = newest_sequence(m);
+	now->outbox = alert_outbox_depth(m->alert);
+	now->actions = policies_actions_enabled(m->policies);
+	now->incidents = incidents_open(m->incidents)->len;
+	due = due || memcmp(now, &a->scalars, sizeof(*now)) != 0;
+	if (due && !p->full) {
+		a->scalars = *now;
+		a->scalars_sent = p->now;
+		a->heartbeat = (a->heartbeat + 1) & UINT32_MAX;
+		more = json_pack("{s:o}", "scalars", scalars_to_json(a, now));
+	}
+	if (more || p->n_rows > 0)
+		send_note(p, more);
+}
+
+static void on_tick(void *data)
+{
+	struct agentx *a = data;
+	struct scalars scalars;
+	struct pass pass = {
+		.agentx = a, .rpc = a->child ? child_rpc(a->child) : NULL, .now = clock_now()};
+
+	if (!pass.rpc)
+		return; /* on_up() starts again */
+	loop_timer_set(a->timer, pass.now + TICK_MSEC * USEC_PER_MSEC);
+	/* Still busy with what it has, or held by a frozen snmpd: let changes coalesce. */
+	if (rpc_output_pending(pass.rpc) > 0)
+		return;
+	memset(&scalars, 0, sizeof(scalars)); /* compared as bytes, so the padding too */
+	a->pass++;
+	pass_systems(&pass);
+	pass_components(&pass);
+	pass_checks(&pass, &scalars);
+	pass_incidents(&pass);
+	pass_removed(&pass);
+	pass_scalars(&pass, &scalars);
+}
+
+static void forget_sent(struct agentx *a)
+{
+	for (size_t i = 0; i < MIB_TABLE_MAX; i++)
+		sent_clear(&a->sent[i]);
+	a->scalars_sent = 0;
+}
+
+static void on_up(struct child *child, struct rpc *rpc, void *data)
+{
+	struct agentx *a = data;
+	const struct conf_daemon *d = &a->conf->daemon;
+
+	forget_sent(a);
+	(void)rpc_call(rpc, "config",
+		json_pack("{s:s, s:f}", "socket", d->agentx_socket, "ping_sec",
+			(double)d->agentx_ping / (double)USEC_PER_SEC),
+		0, NULL, NULL, NULL);
+	(void)rpc_call(rpc, "update",
+		json_pack("{s:I, s:b}", "generation", (json_int_t)++a->generation, "full", 1), 0,
+		NULL, NULL, NULL);
+	loop_timer_set(a->timer, clock_now() + 1);
+}
+
+static void on_down(struct child *child, const char *why, void *data)
+{
+	struct agentx *a = data;
+
+	a->connected = false;
+	loop_timer_set(a->timer, 0);
+}
+
+static void on_call(struct rpc *rpc, uint64_t id, const char *call, json_t *args, void *data)
+{
+	struct agentx *a = data;
+
+	if (strcmp(call, "status") == 0)
+		a->connected = json_is_true(json_object_get(args, "connected"));
+	else if (id != 0)
+		(void)rpc_error(rpc, id, "invalid", "there is no call of this name");
+}
+
+int agentx_new(struct manager *manager, struct agentx **ret_agentx)
+{
+	struct agentx *a = calloc(1, sizeof(*a));
+	int r;
+
+	if (!a)
+		return -ENOMEM;
+	a->manager = manager;
+	r = loop_timer_new(manager->loop, on_tick, a, &a->timer);
+	if (r < 0) {
+		free(a);
+		return r;
+	}
+	loop_source_name(a->timer, "agentx-feed");
+	*ret_agentx = a;
+	return 0;
+}
+
+struct agentx *agentx_free(struct agentx *a)
+{
+	if (!a)
+		return NULL;
+	child_free(a->child);
+	loop_source_free(a->timer);
+	forget_sent(a);
+	map_clear(&a->systems);
+	conf_unref(a->conf);
+	free(a);
+	return NULL;
+}
+
+bool agentx_connected(const struct agentx *a)
+{
+	return a->connected;
+}
+
+static bool same_helper(const struct conf_daemon *a, const struct conf_daemon *b)
+{
+	return str_eq(a->agentx_socket, b->agentx_socket) && a->agentx_ping == b->agentx_ping &&
+	       str_eq(a->libexec_dir, b->libexec_dir);
+}
+
+static int start_helper(struct agentx *a)
+{
+	const char *folder =
+		a->conf->daemon.libexec_dir ? a->conf->daemon.libexec_dir : TEND_LIBEXECDIR;
+	auto_free char *path = str_printf("%s/tend-agentx", folder);
+	const char *const argv[] = {path, NULL};
+	struct child_spec spec = {
+		.name = "tend-agentx",
+		.argv = argv,
+		.on_call = on_call,
+		.on_up = on_up,
+		.on_down = on_down,
+		.data = a,
+	};
+
+	return path ? child_new(a->manager->loop, &spec, &a->child) : -ENOMEM;
+}
+
+int agentx_apply(struct agentx *a, struct conf *conf)
+{
+	bool same = a->conf && same_helper(&a->conf->daemon, &conf->daemon);
+	struct conf *old = a->conf;
+
+	a->conf = conf_ref(conf);
+	conf_unref(old);
+	if (same) {
+		/* Names and numbers may have changed hands: everything is looked at again. */
+		for (size_t i = 0; i < MIB_TABLE_MAX; i++)
+			for (size_t n = 0; n < a->sent[i].cap; n++)
+				a->sent[i].rows[n].brief = a->sent[i].rows[n].urgent = 0;
+		return 0;
+	}
+	a->child = child_free(a->child);
+	a->connected = false;
+	loop_timer_set(a->timer, 0);
+	return conf->daemon.agentx_socket ? start_helper(a) : 0;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * snmp/rows.h: one row of a table of TEND-MIB from a struct of tendd's, as the members that
+ * snmp/mib.h names. Read-only on what they are given; the caller frees the JSON. NULL: no memory.
+ */
+#ifndef SNMP_ROWS_H
+#define SNMP_ROWS_H
+
+#include "incident/incident.h"
+#include "watch/watch.h"
+
+json_t *rows_system(const struct conf_system *system, enum tend_state state);
+json_t *rows_component(const struct component *component);
+json_t *rows_check(const struct check *check);
+json_t *rows_incident(const struct incident *incident, enum tend_state state);
+
+/* "NAME=VALUE[UNIT] ...", whole metrics only. */
+enum { ROWS_VALUE_BYTES = 256 };
+void rows_format_value(const struct result *result, char buf[ROWS_VALUE_BYTES]);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+#include <unistd.h>
+#include "base/str.h"
+#include "store/private.h"
+
+/* A run's step keeps its rowid: it is the order of intents. */
+static const char version_1[] =
+	"CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE check_state(name TEXT PRIMARY KEY, state_json TEXT NOT NULL,"
+	" at INTEGER NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE incident(id TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, phase TEXT NOT NULL,"
+	" opened INTEGER NOT NULL, closed INTEGER, doc_json TEXT);"
+	"CREATE INDEX incident_open ON incident(opened) WHERE closed IS NULL;"
+	"CREATE INDEX incident_closed ON incident(closed) WHERE closed IS NOT NULL;"
+	"CREATE TABLE timeline(incident TEXT NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL,"
+	" kind TEXT NOT NULL, text TEXT, PRIMARY KEY(incident, seq)) WITHOUT ROWID;"
+	"CREATE TABLE notice(id TEXT PRIMARY KEY, kind TEXT NOT NULL, incident TEXT,"
+	" fingerprint TEXT, severity TEXT NOT NULL, at INTEGER NOT NULL, doc_json TEXT NOT NULL);"
+	"CREATE INDEX notice_at ON notice(at);"
+	"CREATE INDEX notice_incident ON notice(incident, at);"
+	"CREATE TABLE delivery(notice TEXT NOT NULL, receiver TEXT NOT NULL,"
+	" sequence INTEGER NOT NULL, state TEXT NOT NULL CHECK(state IN"
+	" ('waiting', 'delivered', 'failed', 'superseded', 'expired')), tries INTEGER NOT NULL,"
+	" next_at INTEGER, delivered_at INTEGER, last_error TEXT, superseded_by TEXT,"
+	" merged_json TEXT, added_at INTEGER NOT NULL, via TEXT, PRIMARY KEY(notice, receiver))"
+	" WITHOUT ROWID;"
+	"CREATE INDEX delivery_waiting ON delivery(receiver, sequence) WHERE state = 'waiting';"
+	"CREATE TABLE receiver(name TEXT PRIMARY KEY, sequence INTEGER NOT NULL,"
+	" disabled_at INTEGER NOT NULL DEFAULT 0, disabled_why TEXT) WITHOUT ROWID;"
+	"CREATE TABLE run(id TEXT PRIMARY KEY, policy TEXT NOT NULL, target TEXT, incident TEXT,"
+	" state TEXT NOT NULL, started INTEGER NOT NULL, ended INTEGER, doc_json TEXT);"
+	"CREATE INDEX run_started ON run(started);"
+	"CREATE INDEX run_live ON run(started) WHERE ended IS NULL;"
+	"CREATE INDEX run_incident ON run(incident) WHERE incident IS NOT NULL;"
+	"CREATE TABLE source(hash TEXT PRIMARY KEY, text TEXT NOT NULL);"
+	"CREATE TABLE step(run TEXT NOT NULL, path TEXT NOT NULL, verb TEXT NOT NULL,"
+	" args_json TEXT, state TEXT NOT NULL CHECK(state IN"
+	" ('intent', 'done', 'failed', 'refused', 'unknown')), at_intent INTEGER NOT NULL,"
+	" at_outcome INTEGER, outcome_json TEXT, PRIMARY KEY(run, path));"
+	"CREATE TABLE action(target TEXT NOT NULL, at INTEGER NOT NULL, run TEXT NOT NULL,"
+	" path TEXT NOT NULL, verb TEXT NOT NULL, outcome TEXT, PRIMARY KEY(run, path));"
+	"CREATE INDEX action_at ON action(at);"
+	"CREATE TABLE switch(id INTEGER PRIMARY KEY CHECK(id = 1), enabled INTEGER NOT NULL,"
+	" author TEXT, comment TEXT, at INTEGER NOT NULL);";
+
+const char *const schema_migrations[] = { version_1 };
+const int schema_version = (int)ARRAY_SIZE(schema_migrations);
+
+static int backup_steps(sqlite3 *from, sqlite3 *to)
+{
+	sqlite3_backup *backup = sqlite3_backup_init(to, "main", from, "main");
+	int r;
+
+	if (!backup)
+		return sqlite_errno(to, sqlite3_errcode(to));
+	do {
+		r = sqlite3_backup_step(backup, 1000);
+	} while (r == SQLITE_OK);
+	(void)sqlite3_backup_finish(backup);
+	return r == SQLITE_DONE ? 0 : sqlite_errno(to, r);
+}
+
+static int schema_backup(sqlite3 *db, const char *path, int version, struct tend_error *err)
+{
+	auto_free char *copy = str_printf("%s.v%d-backup", path, version);
+	auto(database_close) sqlite3 *to = NULL;
+	int r;
+
+	if (!copy)
+		return -ENOMEM;
+	(void)unlink(copy);
+	r = sqlite3_open_v2(copy, &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+	r = r == SQLITE_OK ? backup_steps(db, to) : sqlite_errno(to, r);
+	if (r < 0)
+		return tend_error_set(err, r, "cannot copy '%s' to '%s' before its migration: %s", path,
+			copy, strerror(-r));
+	return 0;
+}
+
+int schema_migrate(sqlite3 *db, const char *path, const char *const *migrations, int from, int to,
+	struct tend_error *err)
+{
+	auto_free char *version = str_printf("PRAGMA user_version = %d", to);
+	int r;
+
+	if (!version)
+		return -ENOMEM;
+	r = from > 0 ? schema_backup(db, path, from, err) : 0;
+	if (r == 0)
+		r = database_exec(db, "BEGIN IMMEDIATE", err);
+	if (r < 0)
+		return r;
+	for (int v = from; v < to && r == 0; v++)
+		r = database_exec(db, migrations[v], err);
+	if (r == 0)
+		r = database_exec(db, version, err);
+	if (r == 0)
+		r = database_exec(db, "COMMIT", err);
+	if (r < 0)
+		(void)database_exec(db, "ROLLBACK", NULL);
+	return r;
+}

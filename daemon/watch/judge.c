@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+#include "base/clock.h"
+#include "base/log.h"
+#include "watch/private.h"
+
+/* How long a confirmed failure waits for its parents' answers at most. */
+#define LOCATE_MAX_USEC (5 * USEC_PER_SEC)
+
+struct locate {
+	struct watch *watch;
+	struct check *check;
+	struct loop_source *timer;
+	unsigned n_pending;
+	bool starting;
+};
+
+static struct component *lookup_component(const struct conf_component *conf, void *data)
+{
+	struct watch *w = data;
+
+	return map_get(&w->components, conf->name);
+}
+
+static struct state_conf state_conf_of(const struct conf_check *conf)
+{
+	return (struct state_conf){
+		.confirm_failures = (unsigned)conf->confirm_failures,
+		.confirm_window = (unsigned)conf->confirm_window,
+		.confirm_recoveries = (unsigned)conf->confirm_recoveries,
+	};
+}
+
+/* ---- telling ----------------------------------------------------------------------------------------- */
+
+static void log_state(const struct check *check)
+{
+	char field[256];
+	const char *const fields[] = { LOG_ID_STATE, field, NULL };
+
+	(void)snprintf(field, sizeof(field), "TEND_CHECK=%s", check->conf->name);
+	log_at(state_failed(check->state.hard) ? LOG_WARNING : LOG_NOTICE, fields,
+		"check '%s': %s%s: %s", check->conf->name, tend_state_name(check->state.hard),
+		check->unreachable ? " (unreachable)" : "", check->last.text);
+}
+
+static void save_state(struct watch *w, const struct check *check)
+{
+	struct store_batch *batch;
+	auto_json json_t *state = json_pack("{s:s, s:s, s:I, s:b, s:s}", "hard",
+		tend_state_name(check->state.hard), "reason", tend_reason_name(check->last.reason),
+		"hard_since", (json_int_t)check->state.hard_since_wall, "unreachable",
+		check->unreachable, "text", check->last.text);
+
+	if (!state || !w->store || store_batch_new(&batch) < 0)
+		return;
+	/* A state that is lost is found again by the next results; nobody waits for this commit. */
+	if (store_batch_add(batch, STORE_CHECK_STATE_PUT, "sji", check->conf->name, state,
+		    (int64_t)clock_wall()) < 0)
+		store_batch_free(batch);
+	else if (store_commit(w->store, batch, NULL, NULL) < 0)
+		log_warning("check '%s': its state is not kept over a restart", check->conf->name);
+}
+
+static void tell(struct watch *w, struct check *check, unsigned events)
+{
+	if (events & STATE_EVENT_HARD) {
+		log_state(check);
+		save_state(w, check);
+	}
+	if (w->on_result)
+		w->on_result(check, events, w->on_result_data);
+}
+
+/* ---- locating ---------------------------------------------------------------------------------------- */
+
+static void promote(struct watch *w, struct check *check)
+{
+	unsigned events = state_force_hard(&check->state, clock_wall());
+
+	check->locate = watch_locate_free(check->locate);
+	if (check->located && !events)
+		return;
+	check->located = true;
+	tell(w, check, events | STATE_EVENT_HARD);
+}
+
+/* The parents have answered, or had their time: the fault is where the deepest failing one is. */
+static void conclude(struct watch *w, struct check *check)
+{
+	struct component *culprit =
+		depend_culprit(check->component, lookup_component, w);
+	struct check *root = depend_root_check(culprit ? culprit : check->component);
+
+	check->locate = watch_locate_free(check->locate);
+	if (!state_failed(check->state.hard))
+		return; /* it has recovered meanwhile */
+	check->unreachable = culprit != NULL;
+	(void)snprintf(check->unreachable_why, sizeof(check->unreachable_why), "%s",
+		culprit ? culprit->conf->name : "");
+	if (root && root != check)
+		promote(w, root);
+	check->located = true;
+	watch_update_component(w, check->component);
+	tell(w, check, STATE_EVENT_HARD);
+}
+
+static void on_parent_answered(int r, struct check *parent, void *data)
+{
+	struct locate *l = data;
+
+	if (--l->n_pending == 0 && !l->starting)
+		conclude(l->watch, l->check);
+}
+
+static void on_locate_timeout(void *data)
+{
+	struct locate *l = data;
+
+	log_info("check '%s': its parents did not answer in time, the cause is not confirmed",
+		l->check->conf->name);
+	conclude(l->watch, l->check);
+}
+
+struct locate *watch_locate_free(struct locate *l)
+{
+	if (!l)
+		return NULL;
+	if (l->n_pending)
+		watch_run_forget(l->watch, l);
+	loop_source_free(l->timer);
+	free(l);
+	return NULL;
+}
+
+static usec_t ask_parents(struct watch *w, struct locate *l)
+{
+	struct vec ancestors = { 0 };
+	usec_t longest = 0;
+
+	(void)depend_ancestors(l->check->component, lookup_component, w, &ancestors);
+	VEC_FOREACH(&ancestors, struct component *, component)
+		VEC_FOREACH(&component->checks, struct check *, parent) {
+			if (watch_run_now(w, parent->conf->name, 0, on_parent_answered, l) < 0)
+				continue;
+			l->n_pending++;
+			longest = MAX(longest, parent->conf->timeout);
+		}
+	vec_clear(&ancestors);
+	return MIN(longest + 100 * USEC_PER_MSEC, LOCATE_MAX_USEC);
+}
+
+static void locate(struct watch *w, struct check *check)
+{
+	struct locate *l;
+	usec_t wait;
+
+	if (check->locate)
+		return;
+	l = calloc(1, sizeof(*l));
+	if (!l || loop_timer_new(w->loop, on_locate_timeout, l, &l->timer) < 0) {
+		free(l);
+		conclude(w, check);
+		return;
+	}
+	l->watch = w;
+	l->check = check;
+	l->starting = true;
+	check->locate = l;
+	wait = ask_parents(w, l);
+	l->starting = false;
+	if (l->n_pending == 0)
+		conclude(w, check);
+	else
+		loop_timer_set(l->timer, clock_now() + wait);
+}
+
+/* ---- components -------------------------------------------------------------------------------------- */
+
+enum tend_state watch_check_shown_state(const struct check *check)
+{
+	if (check->unreachable && state_failed(check->state.hard))
+		return TEND_STATE_UNREACHABLE;
+	return check->state.hard;
+}
+
+static enum tend_state worst_of_checks(const struct component *component)
+{
+	enum tend_state worst = TEND_STATE_PENDING;
+
+	VEC_FOREACH(&component->checks, const struct check *, check)
+		worst = state_worse(worst, watch_check_shown_state(check));
+	return worst;
+}
+
+/* What hung on a component that is well again is asked first: most of it is well too. */
+static void recheck_children(struct watch *w, const struct conf_component *conf)
+{
+	VEC_FOREACH(&conf->children, const struct conf_component *, child_conf) {
+		struct component *child = lookup_component(child_conf, w);
+
+		if (!child)
+			continue;
+		VEC_FOREACH(&child->checks, struct check *, check) {
+			if (!check->unreachable)
+				continue;
+			state_forget_history(&check->state);
+			check->run_again = check->attempt != NULL;
+			if (!check->attempt) {
+				heap_put(&w->due, &check->due, clock_now());
+				loop_timer_set(w->timer, heap_top(&w->due)->at);
+			}
+		}
+		recheck_children(w, child_conf);
+	}
+}
+
+void watch_update_component(struct watch *w, struct component *component)
+{
+	enum tend_state state = worst_of_checks(component), before = component->state;
+
+	if (state == before)
+		return;
+	component->state = state;
+	component->since_wall = clock_wall();
+	if (before == TEND_STATE_CRITICAL)
+		recheck_children(w, component->conf);
+}
+
+/* ---- a result ---------------------------------------------------------------------------------------- */
+
+static const char *threshold_of(char *const *map, const char *metric)
+{
+	size_t n = strlen(metric);
+
+	for (; map && *map; map++)
+		if (strncmp(*map, metric, n) == 0 && (*map)[n] == '=')
+			return *map + n + 1;
+	return NULL;
+}
+
+static void judge_metric(const struct conf_check *conf, struct metric *m)
+{
+	const char *warning = threshold_of(conf->thresholds_warning, m->name);
+	const char *critical = threshold_of(conf->thresholds_critical, m->name);
+
+	m->has_warning = warning && range_parse(warning, &m->warning) == 0;
+	m->has_critical = critical && range_parse(critical, &m->critical) == 0;
+	m->verdict = TEND_STATE_OK;
+	if (m->has_critical && range_alerts(&m->critical, m->value))
+		m->verdict = TEND_STATE_CRITICAL;
+	else if (m->has_warning && range_alerts(&m->warning, m->value))
+		m->verdict = TEND_STATE_WARNING;
+}
+
+/* Thresholds can make a good result bad, never a bad one good. */
+static void judge_metrics(const struct conf_check *conf, struct result *result)
+{
+	for (size_t i = 0; i < result->n_metrics; i++) {
+		struct metric *m = &result->metrics[i];
+
+		judge_metric(conf, m);
+		if (m->verdict == TEND_STATE_OK || result->verdict == TEND_STATE_CRITICAL ||
+			(result->verdict != TEND_STATE_OK && m->verdict == TEND_STATE_WARNING))
+			continue;
+		if (result->reason == TEND_REASON_OK || result->reason == TEND_REASON_THRESHOLD) {
+			const char *range = threshold_of(m->verdict == TEND_STATE_CRITICAL
+					? conf->thresholds_critical
+					: conf->thresholds_warning,
+				m->name);
+			result->reason = TEND_REASON_THRESHOLD;
+			(void)snprintf(result->text, sizeof(result->text),
+				"%s is %g%s, %s outside the range %s", m->name, m->value, m->unit,
+				tend_state_name(m->verdict), range);
+		}
+		result->verdict = m->verdict;
+	}
+}
+
+static enum tend_state apply_severity(const struct conf_check *conf, enum tend_state verdict)
+{
+	if (verdict != TEND_STATE_CRITICAL || conf->severity < 0)
+		return verdict;
+	return conf->severity == SEVERITY_CRITICAL ? TEND_STATE_CRITICAL : TEND_STATE_WARNING;
+}
+
+static void keep_result(struct check *check, struct attempt_end *end)
+{
+	struct result *last = &check->last;
+
+	free(last->metrics);
+	last->reason = end->reason;
+	last->verdict = tend_reason_verdict(end->reason);
+	(void)snprintf(last->text, sizeof(last->text), "%s",
+		end->text && *end->text ? end->text : tend_reason_text(end->reason));
+	last->started = end->started;
+	last->finished = end->finished;
+	last->finished_wall = clock_wall() - (clock_now() - end->finished);
+	last->metrics = TAKE(end->metrics);
+	last->n_metrics = end->n_metrics;
+	last->number++;
+	judge_metrics(check->conf, last);
+	last->verdict = apply_severity(check->conf, last->verdict);
+}
+
+void watch_take_result(struct watch *w, struct check *check, struct attempt_end *end)
+{
+	struct state_conf conf = state_conf_of(check->conf);
+	unsigned events;
+	bool to_locate;
+
+	keep_result(check, end);
+	if (state_failed(check->last.verdict))
+		check->n_failed++;
+	events = state_step(&check->state, &conf, check->last.verdict, clock_wall());
+	if (!state_failed(check->state.hard)) {
+		check->locate = watch_locate_free(check->locate);
+		check->unreachable = false;
+		check->located = false;
+	}
+	/* A new hard failure, or one that outlives its parent's recovery. */
+	to_locate = state_failed(check->state.hard) && state_failed(check->last.verdict) &&
+		((events & STATE_EVENT_HARD) || !check->located ||
+			(check->unreachable && state_confirmed(&check->state, &conf) &&
+				!depend_culprit(check->component, lookup_component, w)));
+	watch_update_component(w, check->component);
+	tell(w, check, to_locate ? events & ~(unsigned)STATE_EVENT_HARD : events);
+	if (to_locate)
+		locate(w, check);
+}
+
+/* ---- over restarts ----------------------------------------------------------------------------------- */
+
+void watch_load_states(struct watch *w)
+{
+	if (!w->store || store_read_now(w->store, STORE_QUERY_CHECK_STATES, &w->restored, "") < 0)
+		w->restored = NULL;
+}
+
+void watch_restore_state(struct watch *w, const char *name, struct check *check)
+{
+	size_t i;
+	json_t *row;
+
+	json_array_foreach(w->restored, i, row) {
+		const char *key = json_string_value(json_object_get(row, "name"));
+		json_t *doc = json_object_get(row, "state_json");
+		const char *hard = json_string_value(json_object_get(doc, "hard"));
+		int state;
+
+		if (!key || !hard || strcmp(key, name) != 0)
+			continue;
+		state = tend_state_from_name(hard);
+		if (state < 0)
+			return;
+		check->state.hard = (enum tend_state)state;
+		check->state.hard_since_wall =
+			(usec_t)json_integer_value(json_object_get(doc, "hard_since"));
+		/* Whether it is to blame is found out again by the first failing result. */
+		check->unreachable = json_is_true(json_object_get(doc, "unreachable"));
+		check->located = state_failed(check->state.hard);
+		return;
+	}
+}
+
+void watch_forget_state(struct watch *w, const char *name)
+{
+	struct store_batch *batch;
+
+	if (!w->store || store_batch_new(&batch) < 0)
+		return;
+	if (store_batch_add(batch, STORE_CHECK_STATE_DELETE, "s", name) < 0)
+		store_batch_free(batch);
+	else
+		(void)store_commit(w->store, batch, NULL, NULL);
+}

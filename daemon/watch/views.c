@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+#include "base/clock.h"
+#include "watch/private.h"
+
+static json_t *json_wall(usec_t wall)
+{
+	char buf[CLOCK_TEXT_BYTES];
+
+	return wall ? json_string(clock_format(wall, buf)) : json_null();
+}
+
+static json_t *json_span(usec_t usec)
+{
+	char buf[CLOCK_TEXT_BYTES];
+
+	return json_string(clock_format_span(usec, buf));
+}
+
+static const char *threshold_text(char *const *map, const char *metric)
+{
+	size_t n = strlen(metric);
+
+	for (; map && *map; map++)
+		if (strncmp(*map, metric, n) == 0 && (*map)[n] == '=')
+			return *map + n + 1;
+	return NULL;
+}
+
+static json_t *metrics_to_json(const struct check *check)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < check->last.n_metrics; i++) {
+		const struct metric *m = &check->last.metrics[i];
+		json_t *row = json_pack("{s:s, s:f, s:s, s:s, s:s?, s:s?}", "name", m->name, "value",
+			m->value, "unit", m->unit, "state", tend_state_name(m->verdict), "warning",
+			threshold_text(check->conf->thresholds_warning, m->name), "critical",
+			threshold_text(check->conf->thresholds_critical, m->name));
+
+		(void)json_array_append_new(list, row);
+	}
+	return list;
+}
+
+json_t *watch_check_to_json(const struct check *check, bool full)
+{
+	const struct conf_check *conf = check->conf;
+	const struct result *last = &check->last;
+	usec_t now = clock_now();
+	json_t *doc = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:o, s:s?, s:s, s:o, s:s?}",
+		"name", conf->name, "system", conf->component->system->name, "component",
+		conf->component->name, "probe", conf->probe->name, "state",
+		tend_state_name(watch_check_shown_state(check)), "now",
+		tend_state_name(check->state.now), "soft", state_is_soft(&check->state), "since",
+		json_wall(check->state.hard_since_wall), "reason",
+		last->number ? tend_reason_name(last->reason) : NULL, "text",
+		last->number ? last->text : "no result yet", "last_result",
+		json_wall(last->finished_wall), "unreachable_because",
+		check->unreachable ? check->unreachable_why : NULL);
+
+	if (!doc || !full)
+		return doc;
+	(void)json_object_update_new(doc,
+		json_pack("{s:s?, s:s?, s:s, s:o, s:o, s:f, s:o, s:o, s:I, s:I, s:I, s:b}", "doc",
+			conf->doc, "unit", conf->component->unit, "hard",
+			tend_state_name(check->state.hard), "interval", json_span(conf->interval),
+			"timeout", json_span(conf->timeout), "duration_ms",
+			(double)(last->finished - last->started) / 1000.0, "next_in",
+			json_span(check->due.at > now ? check->due.at - now : 0), "metrics",
+			metrics_to_json(check), "attempts", (json_int_t)check->n_attempts, "failed",
+			(json_int_t)check->n_failed, "overruns", (json_int_t)check->n_overruns,
+			"running", check->attempt != NULL));
+	return doc;
+}
+
+json_t *watch_component_to_json(const struct component *component, bool full)
+{
+	const struct conf_component *conf = component->conf;
+	json_t *depends = json_array(), *checks = json_array();
+	json_t *doc;
+
+	VEC_FOREACH(&conf->parents, const struct conf_component *, parent)
+		(void)json_array_append_new(depends, json_string(parent->name));
+	VEC_FOREACH(&component->checks, const struct check *, check)
+		(void)json_array_append_new(checks,
+			full ? watch_check_to_json(check, false) : json_string(check->conf->name));
+	doc = json_pack("{s:s, s:s, s:s, s:s, s:o, s:s?, s:s?, s:o, s:o}", "name", conf->name,
+		"system", conf->system->name, "kind", conf_component_kinds[conf->kind], "state",
+		tend_state_name(component->state), "since", json_wall(component->since_wall), "unit",
+		conf->unit, "doc", conf->doc, "depends", depends, "checks", checks);
+	return doc;
+}
+
+enum tend_state watch_system_state(const struct watch *watch, const struct conf_system *system)
+{
+	enum tend_state worst = TEND_STATE_PENDING;
+
+	VEC_FOREACH(&system->components, const struct conf_component *, conf) {
+		const struct component *component = map_get(&watch->components, conf->name);
+
+		if (component)
+			worst = state_worse(worst, component->state);
+	}
+	return worst;
+}
+
+enum tend_state watch_worst_state(const struct watch *watch)
+{
+	enum tend_state worst = TEND_STATE_PENDING;
+
+	MAP_FOREACH(&watch->components, const struct component *, component)
+		worst = state_worse(worst, component->state);
+	return worst;
+}
+
+json_t *watch_system_to_json(const struct watch *watch, const struct conf_system *system)
+{
+	json_t *components = json_array();
+
+	VEC_FOREACH(&system->components, const struct conf_component *, conf)
+		(void)json_array_append_new(components, json_string(conf->name));
+	return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:o}", "name", system->name, "environment",
+		conf_environment_names[system->environment], "state",
+		tend_state_name(watch_system_state(watch, system)), "owner", system->owner, "doc",
+		system->doc, "components", components);
+}

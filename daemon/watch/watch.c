@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: MIT */
+#include "watch/watch.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/uuid.h"
+#include "watch/private.h"
+
+/* Checks due in the same slot start together: one wake-up serves many. */
+#define SLOT_USEC (10 * USEC_PER_MSEC)
+/* First starts are spread over this at most, so that a start is not a thundering herd. */
+#define SPREAD_MAX_USEC (10 * USEC_PER_SEC)
+
+static usec_t slot_after(usec_t at)
+{
+	return (at + SLOT_USEC - 1) / SLOT_USEC * SLOT_USEC;
+}
+
+static void arm_timer(struct watch *w)
+{
+	struct heap_node *top = heap_top(&w->due);
+
+	loop_timer_set(w->timer, top ? top->at : 0);
+}
+
+static void schedule(struct watch *w, struct check *check, usec_t at)
+{
+	if (heap_put(&w->due, &check->due, slot_after(at)) < 0)
+		log_error("check '%s': out of memory, it is not scheduled", check->conf->name);
+}
+
+static usec_t next_interval(const struct check *check)
+{
+	const struct conf_check *conf = check->conf;
+
+	return state_is_soft(&check->state) && conf->retry_interval ? conf->retry_interval
+								     : conf->interval;
+}
+
+/* Keeps the phase (no drift); ticks that were missed collapse into one. */
+static void schedule_next(struct watch *w, struct check *check, usec_t now)
+{
+	usec_t interval = next_interval(check), at = check->due.at + interval;
+
+	if (at <= now)
+		at = now + interval;
+	schedule(w, check, at);
+}
+
+static void on_attempt_done(struct attempt_end *end, void *data);
+
+static int start_attempt(struct watch *w, struct check *check)
+{
+	struct attempt_spec spec = {
+		.owner = check->conf_owner,
+		.probe = check->conf->probe,
+		.probe_conf = check->conf->probe_conf,
+		.name = check->conf->name,
+		.timeout = check->conf->timeout,
+		.done = on_attempt_done,
+		.data = check,
+	};
+	int r;
+
+	check->n_attempts++;
+	w->stats.n_attempts++;
+	w->stats.last_start = clock_now();
+	r = attempt_start(w->host, &spec, &check->attempt);
+	if (r < 0)
+		log_error("check '%s': cannot start: %s, next try in its interval", check->conf->name,
+			strerror(-r));
+	return r;
+}
+
+static void note_overrun(struct watch *w, struct check *check)
+{
+	struct attempt_end end = {
+		.reason = TEND_REASON_OVERRUN,
+		.text = "still running when the next one was due",
+		.started = clock_now(),
+		.finished = clock_now(),
+	};
+
+	check->n_overruns++;
+	w->stats.n_overruns++;
+	watch_take_result(w, check, &end);
+}
+
+static void on_due(void *data)
+{
+	struct watch *w = data;
+	usec_t now = clock_now();
+	struct heap_node *top;
+
+	while ((top = heap_top(&w->due)) && top->at <= now) {
+		struct check *check = container_of(top, struct check, due);
+
+		w->stats.max_late_usec = MAX(w->stats.max_late_usec, now - top->at);
+		schedule_next(w, check, now);
+		if (check->attempt)
+			note_overrun(w, check);
+		else
+			(void)start_attempt(w, check);
+	}
+	w->last_round = now;
+	arm_timer(w);
+}
+
+/* ---- asking for a result ------------------------------------------------------------------------- */
+
+static void serve_waiters(struct check *check, usec_t started)
+{
+	struct run_waiter **p = &check->waiters, *ready = NULL, **tail = &ready;
+
+	while (*p) {
+		struct run_waiter *waiter = *p;
+
+		if (waiter->not_before > started) {
+			p = &waiter->next;
+			continue;
+		}
+		*p = waiter->next;
+		waiter->next = NULL;
+		*tail = waiter;
+		tail = &waiter->next;
+	}
+	while (ready) {
+		struct run_waiter *waiter = ready;
+		ready = waiter->next;
+		if (waiter->fn)
+			waiter->fn(0, check, waiter->data);
+		free(waiter);
+	}
+}
+
+static void fail_waiters(struct check *check, int r)
+{
+	while (check->waiters) {
+		struct run_waiter *waiter = check->waiters;
+		check->waiters = waiter->next;
+		if (waiter->fn)
+			waiter->fn(r, check, waiter->data);
+		free(waiter);
+	}
+}
+
+int watch_run_now(struct watch *watch, const char *check_name, usec_t not_before, watch_run_fn fn,
+	void *data)
+{
+	struct check *check = watch_find_check(watch, check_name);
+	struct run_waiter *waiter;
+	int r = 0;
+
+	if (!check)
+		return -ENOENT;
+	waiter = calloc(1, sizeof(*waiter));
+	if (!waiter)
+		return -ENOMEM;
+	*waiter = (struct run_waiter){ .fn = fn, .data = data, .not_before = not_before };
+	waiter->next = check->waiters;
+	check->waiters = waiter;
+	/* One that began too early: when it ends, the next starts at once. */
+	if (!check->attempt)
+		r = start_attempt(watch, check);
+	if (r < 0) {
+		check->waiters = waiter->next;
+		free(waiter);
+	}
+	return r;
+}
+
+void watch_run_forget(struct watch *watch, void *data)
+{
+	MAP_FOREACH(&watch->checks, struct check *, check)
+		for (struct run_waiter **p = &check->waiters; *p;) {
+			struct run_waiter *waiter = *p;
+
+			if (waiter->data != data) {
+				p = &waiter->next;
+				continue;
+			}
+			*p = waiter->next;
+			free(waiter);
+		}
+}
+
+static void on_attempt_done(struct attempt_end *end, void *data)
+{
+	struct check *check = data;
+	struct watch *w = check->watch;
+	bool again;
+
+	check->attempt = NULL;
+	if (end->reason == TEND_REASON_CANCELLED) {
+		/* Tend was held up: what it would say is about Tend. A fresh round instead. */
+		schedule(w, check, clock_now());
+		arm_timer(w);
+		return;
+	}
+	watch_take_result(w, check, end);
+	serve_waiters(check, end->started);
+	again = check->run_again || check->waiters;
+	check->run_again = false;
+	if (again && !check->attempt)
+		(void)start_attempt(w, check);
+}
+
+/* A systemd unit that the check asked for has changed: what is known of it is old. */
+static void on_unit_changed(const char *name, void *data)
+{
+	struct watch *w = data;
+	struct check *check = watch_find_check(w, name);
+
+	if (!check)
+		return;
+	if (check->attempt)
+		check->run_again = true;
+	else
+		(void)start_attempt(w, check);
+}
+
+/* ---- verbs served by plugins ---------------------------------------------------------------------- */
+
+struct plugin_call {
+	watch_call_fn fn;
+	void *data;
+};
+
+static void on_call_done(struct attempt_end *end, void *data)
+{
+	struct plugin_call *call = data;
+
+	call->fn(end->reason, end->text, end->outcome, call->data);
+	free(call);
+}
+
+int watch_call(struct watch *watch, struct conf *owner, const struct tend_probe *probe,
+	const void *probe_conf, const char *name, const char *method, json_t *args, usec_t timeout,
+	watch_call_fn fn, void *data)
+{
+	struct plugin_call *call = calloc(1, sizeof(*call));
+	struct tend_attempt *attempt;
+	struct attempt_spec spec = {
+		.owner = owner,
+		.probe = probe,
+		.probe_conf = probe_conf,
+		.name = name,
+		.timeout = timeout,
+		.method = method,
+		.args = args,
+		.done = on_call_done,
+		.data = call,
+	};
+	int r;
+
+	if (!call)
+		return -ENOMEM;
+	*call = (struct plugin_call){ fn, data };
+	r = attempt_start(watch->host, &spec, &attempt);
+	if (r < 0)
+		free(call);
+	return r;
+}
+
+/* ---- the tables ----------------------------------------------------------------------------------- */
+
+static void check_free(struct check *check)
+{
+	if (!check)
+		return;
+	if (check->attempt)
+		attempt_abandon(check->attempt);
+	watch_locate_free(check->locate);
+	heap_remove(&check->watch->due, &check->due);
+	fail_waiters(check, -ESHUTDOWN);
+	free(check->last.metrics);
+	conf_unref(check->conf_owner);
+	free(check);
+}
+
+static void component_free(struct component *component)
+{
+	vec_clear(&component->checks);
+	free(component);
+}
+
+static struct check *check_new(struct watch *w, const struct conf_check *conf)
+{
+	struct check *check = calloc(1, sizeof(*check));
+
+	if (!check)
+		return NULL;
+	check->watch = w;
+	check->due.index = HEAP_NOWHERE;
+	check->snmp_index = ++w->next_check_index;
+	state_init(&check->state, clock_wall());
+	watch_restore_state(w, conf->name, check);
+	return check;
+}
+
+/* Takes over the running half of a check. One whose configuration changed is judged anew, but stays in
+ * its hard state until then, so that an open incident is not lost. */
+static struct check *check_adopt(struct watch *w, struct conf *conf, const struct conf_check *cc)
+{
+	struct check *check = map_get(&w->checks, cc->name);
+	bool same = check && conf_check_same(check->conf, cc);
+
+	if (!check)
+		check = check_new(w, cc);
+	if (!check)
+		return NULL;
+	if (!same && check->attempt)
+		attempt_abandon(TAKE(check->attempt));
+	if (!same)
+		state_forget_history(&check->state);
+	/* An attempt that runs on holds the configuration it began with. */
+	conf_ref(conf);
+	conf_unref(check->conf_owner);
+	check->conf_owner = conf;
+	check->conf = cc;
+	if (!same)
+		schedule(w, check,
+			clock_now() + random_below(MIN(cc->interval, SPREAD_MAX_USEC)));
+	return check;
+}
+
+static int build_component(struct watch *w, const struct conf_component *conf, struct map *components,
+	struct component **ret_component)
+{
+	struct component *old = map_get(&w->components, conf->name);
+	struct component *c = calloc(1, sizeof(*c));
+
+	if (!c || map_put(components, conf->name, c) < 0) {
+		free(c);
+		return -ENOMEM;
+	}
+	c->conf = conf;
+	c->state = old ? old->state : TEND_STATE_PENDING;
+	c->since_wall = old ? old->since_wall : clock_wall();
+	c->snmp_index = old ? old->snmp_index : ++w->next_component_index;
+	*ret_component = c;
+	return 0;
+}
+
+static int build_tables(
+	struct watch *w, struct conf *conf, struct map *components, struct map *checks)
+{
+	MAP_FOREACH(&conf->components, const struct conf_component *, cc) {
+		struct component *component;
+		int r = build_component(w, cc, components, &component);
+
+		if (r < 0)
+			return r;
+		VEC_FOREACH(&cc->checks, const struct conf_check *, check_conf) {
+			struct check *check = check_adopt(w, conf, check_conf);
+
+			if (!check)
+				return -ENOMEM;
+			check->component = component;
+			if (map_put(checks, check_conf->name, check) < 0) {
+				check_free(check);
+				return -ENOMEM;
+			}
+			r = vec_push(&component->checks, check);
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+int watch_apply(struct watch *watch, struct conf *conf)
+{
+	struct map components = { 0 }, checks = { 0 };
+	int r = build_tables(watch, conf, &components, &checks);
+
+	/* What was not taken over is gone from the configuration. */
+	MAP_FOREACH(&watch->checks, struct check *, check) {
+		if (map_get(&checks, check->conf->name) == check)
+			continue;
+		watch_forget_state(watch, check->conf->name);
+		check_free(check);
+	}
+	MAP_FOREACH(&watch->components, struct component *, component)
+		component_free(component);
+	map_clear(&watch->checks);
+	map_clear(&watch->components);
+	watch->checks = checks;
+	watch->components = components;
+	conf_ref(conf);
+	conf_unref(watch->conf);
+	watch->conf = conf;
+	json_decref(watch->restored);
+	watch->restored = NULL;
+	MAP_FOREACH(&watch->components, struct component *, component)
+		watch_update_component(watch, component);
+	arm_timer(watch);
+	return r;
+}
+
+int watch_new(struct loop *loop, struct store *store, struct net *net, struct watch **ret_watch)
+{
+	auto(watch_free) struct watch *w = calloc(1, sizeof(*w));
+	int r;
+
+	if (!w)
+		return -ENOMEM;
+	w->loop = loop;
+	w->store = store;
+	r = units_new(loop, NULL, &w->units);
+	if (r == 0)
+		r = host_new(loop, net, w->units, on_unit_changed, w, &w->host);
+	if (r == 0)
+		r = loop_timer_new(loop, on_due, w, &w->timer);
+	if (r < 0)
+		return r;
+	loop_source_name(w->timer, "schedule");
+	watch_load_states(w);
+	*ret_watch = TAKE(w);
+	return 0;
+}
+
+struct watch *watch_free(struct watch *watch)
+{
+	if (!watch)
+		return NULL;
+	watch->on_result = NULL;
+	MAP_FOREACH(&watch->checks, struct check *, check)
+		check_free(check);
+	MAP_FOREACH(&watch->components, struct component *, component)
+		component_free(component);
+	map_clear(&watch->checks);
+	map_clear(&watch->components);
+	host_free(watch->host);
+	units_free(watch->units);
+	heap_clear(&watch->due);
+	loop_source_free(watch->timer);
+	json_decref(watch->restored);
+	conf_unref(watch->conf);
+	free(watch);
+	return NULL;
+}
+
+void watch_on_result(struct watch *watch, watch_result_fn fn, void *data)
+{
+	watch->on_result = fn;
+	watch->on_result_data = data;
+}
+
+struct conf *watch_conf(const struct watch *watch)
+{
+	return watch->conf;
+}
+
+struct check *watch_find_check(struct watch *watch, const char *name)
+{
+	return map_get(&watch->checks, name);
+}
+
+struct component *watch_find_component(struct watch *watch, const char *name)
+{
+	return map_get(&watch->components, name);
+}
+
+const struct map *watch_checks(const struct watch *watch)
+{
+	return &watch->checks;
+}
+
+const struct map *watch_components(const struct watch *watch)
+{
+	return &watch->components;
+}
+
+struct tend_units *watch_units(struct watch *watch)
+{
+	return watch->units;
+}
+
+void watch_get_stats(struct watch *watch, struct watch_stats *ret_stats)
+{
+	struct watch_stats stats = watch->stats;
+
+	stats.n_checks = watch->checks.len;
+	stats.n_running = host_n_running(watch->host);
+	memset(stats.n_by_state, 0, sizeof(stats.n_by_state));
+	MAP_FOREACH(&watch->checks, const struct check *, check)
+		stats.n_by_state[watch_check_shown_state(check)]++;
+	watch->stats.max_late_usec = 0;
+	*ret_stats = stats;
+}
+
+bool watch_healthy(const struct watch *watch)
+{
+	struct heap_node *top = heap_top(&watch->due);
+
+	return !top || top->at + 10 * USEC_PER_SEC > clock_now();
+}

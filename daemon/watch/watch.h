@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * watch/watch.h: what is checked, when, and in what state. Owns struct check and struct component,
+ * the heap of due checks over one loop timer, the attempts, dependencies. Never blocks. Views
+ * (API, SNMP, /metrics, policies) read these structs directly on the loop; nobody else writes them.
+ * Pointers stay valid until the next watch_apply() (reload): keep names, not pointers.
+ */
+#ifndef WATCH_WATCH_H
+#define WATCH_WATCH_H
+
+#include "conf/conf.h"
+#include "loop/loop.h"
+#include "store/store.h"
+#include "watch/heap.h"
+#include "watch/state.h"
+
+enum { RESULT_TEXT_BYTES = 513, RESULT_MAX_METRICS = 32 };
+
+struct metric {
+	char name[32];
+	char unit[8];
+	double value;
+	struct range warning, critical; /* valid if has_ */
+	bool has_warning, has_critical;
+	enum tend_state verdict;
+};
+
+struct result {
+	enum tend_reason reason;
+	enum tend_state verdict; /* after thresholds */
+	char text[RESULT_TEXT_BYTES];
+	usec_t started, finished; /* monotonic */
+	usec_t finished_wall;
+	size_t n_metrics;
+	struct metric *metrics;
+	uint64_t number; /* of this check, counts up */
+};
+
+struct tend_attempt;
+struct locate;
+struct run_waiter;
+struct component;
+
+struct check {
+	struct conf *conf_owner; /* reference */
+	const struct conf_check *conf;
+	struct component *component;
+	struct state state;
+	bool unreachable;          /* a dependency is down: raises nothing */
+	char unreachable_why[256]; /* name of the component that is down */
+	struct result last;        /* number == 0: none yet */
+	struct watch *watch;
+	struct heap_node due;      /* .at: of clock_now() */
+	struct tend_attempt *attempt; /* running */
+	struct run_waiter *waiters;
+	struct locate *locate;     /* its parents are being asked */
+	bool located;              /* its hard failure was handed on (as a fault or as unreachable) */
+	bool run_again;            /* something changed while an attempt ran */
+	uint64_t n_attempts, n_failed, n_overruns;
+	uint32_t snmp_index;       /* small, stable while the daemon lives */
+};
+
+struct component {
+	const struct conf_component *conf;
+	struct vec checks; /* struct check * */
+	enum tend_state state;      /* worst hard state of its checks; unreachable when a parent is down */
+	usec_t since_wall;
+	uint32_t snmp_index;
+};
+
+struct watch;
+/* After every result; `events` are state_event bits. The check holds the new state and result. A hard
+ * failure is told (STATE_EVENT_HARD) only when its parents have answered: see check->unreachable. */
+typedef void (*watch_result_fn)(struct check *check, unsigned events, void *data);
+
+struct net;
+int watch_new(struct loop *loop, struct store *store, struct net *net, struct watch **ret_watch);
+struct watch *watch_free(struct watch *watch);
+DEFINE_AUTO(struct watch *, watch_free)
+void watch_on_result(struct watch *watch, watch_result_fn fn, void *data);
+/* Takes the new configuration, keeps state of checks that did not change. */
+int watch_apply(struct watch *watch, struct conf *conf);
+
+/* Starts the check now; fn is called once with the first result of an attempt that began at
+ * `not_before` (clock_now()) or later: 0 joins one that is running. r < 0: -ESHUTDOWN, -ENOENT. */
+typedef void (*watch_run_fn)(int r, struct check *check, void *data);
+int watch_run_now(struct watch *watch, const char *check_name, usec_t not_before, watch_run_fn fn,
+	void *data);
+void watch_run_forget(struct watch *watch, void *data); /* no callback with this `data` any more */
+
+/* A verb served by a plugin's call(): outcome is borrowed, NULL on failure. */
+typedef void (*watch_call_fn)(
+	enum tend_reason reason, const char *text, json_t *outcome, void *data);
+int watch_call(struct watch *watch, struct conf *owner, const struct tend_probe *probe,
+	const void *probe_conf, const char *name, const char *method, json_t *args, usec_t timeout,
+	watch_call_fn fn, void *data);
+
+struct conf *watch_conf(const struct watch *watch);
+struct check *watch_find_check(struct watch *watch, const char *name); /* NULL */
+struct component *watch_find_component(struct watch *watch, const char *name);
+const struct map *watch_checks(const struct watch *watch);     /* struct check * by name */
+const struct map *watch_components(const struct watch *watch); /* struct component * by name */
+enum tend_state watch_check_shown_state(const struct check *check); /* what people see: hard, or unreachable */
+enum tend_state watch_system_state(const struct watch *watch, const struct conf_system *system);
+enum tend_state watch_worst_state(const struct watch *watch);
+struct tend_units *watch_units(struct watch *watch); /* see watch/units.h */
+
+/* JSON for every view: API, CLI, explain. */
+json_t *watch_check_to_json(const struct check *check, bool full);
+json_t *watch_component_to_json(const struct component *component, bool full);
+json_t *watch_system_to_json(const struct watch *watch, const struct conf_system *system);
+
+struct watch_stats {
+	size_t n_checks, n_by_state[TEND_STATE_MAX], n_running;
+	uint64_t n_attempts, n_overruns;
+	usec_t max_late_usec; /* lateness of starts since the last call */
+	usec_t last_start;    /* monotonic; for the watchdog */
+};
+void watch_get_stats(struct watch *watch, struct watch_stats *ret_stats);
+bool watch_healthy(const struct watch *watch); /* due checks were started */
+
+#endif

@@ -1,0 +1,30 @@
+-- SPDX-License-Identifier: MIT
+--
+-- What the shipped policies that act on a unit have in common: act, then see that it helped.
+
+local heal = {}
+
+-- The check of the incident must be well `ctx.params.ok` times in a row within `ctx.params.within`
+-- seconds. A run by hand may have no check: then nothing is known, and nothing claimed, beyond the
+-- act. Returns what tend.verify returns.
+function heal.verify(ctx)
+	if not ctx.check then
+		return true
+	end
+	return tend.verify(ctx.check, { ok = ctx.params.ok, within = ctx.params.within })
+end
+
+-- verb: "start" or "restart". Returns true or the value of tend.verify; or nil, message, outcome.
+function heal.unit(ctx, verb)
+	local unit = ctx.component.unit
+	if not unit then
+		return nil, ("component %s has no unit to %s"):format(ctx.component.name, verb)
+	end
+	local done, why, outcome = tend.unit[verb](unit)
+	if not done then
+		return nil, ("%s of %s: %s"):format(verb, unit, why), outcome
+	end
+	return heal.verify(ctx)
+end
+
+return heal

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: MIT */
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "expect.h"
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <pcre2.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+	MAX_RANGES = 32,
+	MAX_POINTERS = 64,
+	MAX_POINTER_BYTES = 1024,
+	MATCH_LIMIT = 1000000,
+	DEPTH_LIMIT = 10000,
+	HEAP_LIMIT_KIB = 4096,
+	CALLOUTS_PER_LOOK = 4096, /* between looks at the clock */
+	MATCH_NSEC = 20000000,
+};
+
+struct range {
+	long first, last;
+};
+struct pointer {
+	char *path;
+	char *text;    /* as written */
+	json_t *value; /* NULL: anything but null */
+};
+struct expect {
+	size_t n_ranges, n_pointers;
+	struct range ranges[MAX_RANGES];
+	struct pointer pointers[MAX_POINTERS];
+	char *body_text;
+	pcre2_code *body;
+	pcre2_match_context *context;
+};
+
+/* ---- text ---------------------------------------------------------------------------------------- */
+
+const char *expect_quote(const char *text, size_t len, size_t max, char *buf, size_t size)
+{
+	size_t out = 0, used = 0;
+	bool blank = false;
+
+	if (size < 8)
+		return "";
+	buf[out++] = '"';
+	for (; used < len && out < max && out < size - 6; used++) {
+		unsigned char c = (unsigned char)text[used];
+		bool is_blank = c == ' ' || c == '\t' || c == '\r' || c == '\n';
+
+		if (is_blank && (blank || out == 1))
+			continue;
+		buf[out++] = is_blank ? ' ' : (char)c;
+		blank = is_blank;
+	}
+	/* Not within a character of UTF-8. */
+	while (used < len && out > 1 && ((unsigned char)text[used] & 0xc0) == 0x80 &&
+		((unsigned char)buf[out - 1] & 0x80)) {
+		used--;
+		out--;
+	}
+	if (out > 1 && buf[out - 1] == ' ')
+		out--;
+	(void)snprintf(buf + out, size - out, used < len ? "...\"" : "\"");
+	return buf;
+}
+
+/* ---- status -------------------------------------------------------------------------------------- */
+
+static int parse_range(const char *text, struct range *ret_range)
+{
+	char *end = NULL;
+	struct range r;
+
+	if (text[0] >= '1' && text[0] <= '5' && strcmp(text + 1, "xx") == 0) {
+		r.first = (text[0] - '0') * 100L;
+		r.last = r.first + 99;
+	} else {
+		r.first = strtol(text, &end, 10);
+		r.last = r.first;
+		if (end != text && *end == '-') {
+			const char *last = end + 1;
+			r.last = strtol(last, &end, 10);
+			if (end == last)
+				return -EINVAL;
+		}
+		if (end == text || *end)
+			return -EINVAL;
+	}
+	if (r.first < 100 || r.last > 599 || r.last < r.first)
+		return -EINVAL;
+	*ret_range = r;
+	return 0;
+}
+
+static int add_statuses(struct expect *e, char *const *status, struct tend_error *err)
+{
+	if (!status || !status[0]) {
+		e->ranges[e->n_ranges++] = (struct range){ 200, 299 };
+		return 0;
+	}
+	for (; *status; status++) {
+		if (e->n_ranges == MAX_RANGES)
+			return tend_error_set(err, -E2BIG,
+				"expect_status has more than %d codes and ranges", MAX_RANGES);
+		if (parse_range(*status, &e->ranges[e->n_ranges]) < 0)
+			return tend_error_set(err, -EINVAL,
+				"expect_status '%s' is no status; write 200, 200-299 or 2xx", *status);
+		e->n_ranges++;
+	}
+	return 0;
+}
+
+bool expect_status(const struct expect *e, long status)
+{
+	for (size_t i = 0; i < e->n_ranges; i++)
+		if (status >= e->ranges[i].first && status <= e->ranges[i].last)
+			return true;
+	return false;
+}
+
+void expect_status_text(const struct expect *e, char *buf, size_t size)
+{
+	size_t out = 0;
+
+	buf[0] = '\0';
+	for (size_t i = 0; i < e->n_ranges && out < size; i++) {
+		const struct range *r = &e->ranges[i];
+		const char *comma = i > 0 ? ", " : "";
+		int n = r->first == r->last ?
+				snprintf(buf + out, size - out, "%s%ld", comma, r->first) :
+				snprintf(buf + out, size - out, "%s%ld-%ld", comma, r->first, r->last);
+
+		out += n > 0 ? (size_t)n : 0;
+	}
+}
+
+/* ---- expression ----------------------------------------------------------------------------------- */
+
+struct budget {
+	unsigned n_callouts;
+	struct timespec started;
+};
+
+/* PCRE2 counts its limit for each place where a match may start, so it bounds no long body. Callouts
+ * stand between all items of the expression and end it by the clock. */
+static int on_callout(pcre2_callout_block *block, void *data)
+{
+	struct budget *budget = data;
+	struct timespec now;
+
+	if (++budget->n_callouts % CALLOUTS_PER_LOOK != 0)
+		return 0;
+	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	int64_t spent = (now.tv_sec - budget->started.tv_sec) * INT64_C(1000000000) +
+			(now.tv_nsec - budget->started.tv_nsec);
+	return spent > MATCH_NSEC ? PCRE2_ERROR_MATCHLIMIT : 0;
+}
+
+static int add_body(struct expect *e, const char *body, struct tend_error *err)
+{
+	int code = 0;
+	size_t offset = 0;
+
+	if (!body)
+		return 0;
+	e->body_text = strdup(body);
+	e->context = pcre2_match_context_create(NULL);
+	if (!e->body_text || !e->context)
+		return tend_error_set(err, -ENOMEM, "no memory");
+	(void)pcre2_set_match_limit(e->context, MATCH_LIMIT);
+	(void)pcre2_set_depth_limit(e->context, DEPTH_LIMIT);
+	(void)pcre2_set_heap_limit(e->context, HEAP_LIMIT_KIB);
+	e->body = pcre2_compile((PCRE2_SPTR)body, PCRE2_ZERO_TERMINATED,
+		PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_AUTO_CALLOUT,
+		&code, &offset, NULL);
+	if (!e->body) {
+		PCRE2_UCHAR text[120];
+		(void)pcre2_get_error_message(code, text, sizeof(text));
+		return tend_error_set(err, -EINVAL, "expect_body: %s at character %zu",
+			(const char *)text, offset + 1);
+	}
+	return 0;
+}
+
+static int match_body(const struct expect *e, const char *body, size_t len, bool cut, char *why)
+{
+	struct budget budget = { 0 };
+	char quoted[200];
+
+	/* The context is the check's, but attempts run one after the other on one thread. */
+	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &budget.started);
+	(void)pcre2_set_callout(e->context, on_callout, &budget);
+	pcre2_match_data *match = pcre2_match_data_create(1, NULL);
+	if (!match) {
+		(void)snprintf(why, EXPECT_WHY_BYTES, "no memory to match expect_body");
+		return -ENOMEM;
+	}
+	int r = pcre2_match(e->body, (PCRE2_SPTR)body, len, 0, 0, match, e->context);
+	pcre2_match_data_free(match);
+	if (r >= 0)
+		return 0;
+	if (r != PCRE2_ERROR_NOMATCH) {
+		(void)snprintf(why, EXPECT_WHY_BYTES,
+			"expect_body takes too long on this body (%zu bytes): simplify it", len);
+		return -EBADMSG;
+	}
+	(void)snprintf(why, EXPECT_WHY_BYTES, "expected %s to match /%.100s/, got %s",
+		cut ? "the first part of the body" : "the body", e->body_text,
+		len ? expect_quote(body, len, 150, quoted, sizeof(quoted)) : "an empty one");
+	return -EBADMSG;
+}
+
+/* ---- JSON ------------------------------------------------------------------------------------------ */
+
+/* A JSON scalar, or else a string as it stands. */
+static int parse_value(const char *text, json_t **ret_value)
+{
+	json_t *value = json_loads(text, JSON_DECODE_ANY, NULL);
+
+	if (json_is_array(value) || json_is_object(value)) {
+		json_decref(value);
+		return -EINVAL;
+	}
+	if (!value)
+		value = json_string(text);
+	if (!value)
+		return -EILSEQ; /* no UTF-8 */
+	*ret_value = value;
+	return 0;
+}
+
+static bool pointer_valid(const char *path)
+{
+	if (path[0] != '/' || strlen(path) >= MAX_POINTER_BYTES)
+		return false;
+	for (const char *p = path; *p; p++)
+		if (*p == '~' && p[1] != '0' && p[1] != '1')
+			return false;
+	return true;
+}
+
+static int add_pointer(struct expect *e, const char *entry, struct tend_error *err)
+{
+	const char *equals = strchr(entry, '=');
+	struct pointer *p = &e->pointers[e->n_pointers];
+
+	if (!equals || e->n_pointers == MAX_POINTERS)
+		return tend_error_set(
+			err, -E2BIG, "more than %d expect_json options", MAX_POINTERS);
+	e->n_pointers++; /* owned from here on */
+	p->path = strndup(entry, (size_t)(equals - entry));
+	p->text = strdup(equals + 1);
+	if (!p->path || !p->text)
+		return tend_error_set(err, -ENOMEM, "no memory");
+	if (!pointer_valid(p->path))
+		return tend_error_set(err, -EINVAL,
+			"expect_json.%s: '%s' is no JSON Pointer; it begins with '/', as in "
+			"expect_json./result/status",
+			p->path, p->path);
+	if (strcmp(p->text, "*") == 0)
+		return 0;
+	if (parse_value(p->text, &p->value) < 0)
+		return tend_error_set(err, -EINVAL,
+			"expect_json.%s: '%s' is no scalar; write *, a number, true, false, null or a "
+			"text",
+			p->path, p->text);
+	return 0;
+}
+
+/* RFC 6901 section 4: no sign, no leading zero. */
+static json_t *array_item(json_t *array, const char *token)
+{
+	size_t n = strlen(token);
+
+	if (n == 0 || n > 9 || strspn(token, "0123456789") != n || (n > 1 && token[0] == '0'))
+		return NULL;
+	return json_array_get(array, strtoul(token, NULL, 10));
+}
+
+static json_t *pointer_get(json_t *from, const char *path)
+{
+	char token[MAX_POINTER_BYTES];
+
+	while (from && *path == '/') {
+		size_t n = 0;
+		for (path++; *path && *path != '/'; path++) {
+			if (*path == '~')
+				token[n++] = *++path == '1' ? '/' : '~';
+			else
+				token[n++] = *path;
+		}
+		token[n] = '\0';
+		from = json_is_array(from) ? array_item(from, token) : json_object_get(from, token);
+	}
+	return from;
+}
+
+static bool values_equal(const json_t *expected, const json_t *got)
+{
+	/* 3 and 3.0 are one number; the difference is the serialiser's. */
+	if (json_is_number(expected) && json_is_number(got) &&
+		json_is_integer(expected) != json_is_integer(got))
+		return fabs(json_number_value(expected) - json_number_value(got)) == 0;
+	return json_equal(expected, got);
+}
+
+static bool pointer_holds(const struct pointer *p, const json_t *got)
+{
+	if (!got)
+		return false;
+	return p->value ? values_equal(p->value, got) : !json_is_null(got);
+}
+
+/* An API's error beside a missing result is what one wants to read at night. */
+static void describe_got(json_t *root, const json_t *got, char *buf, size_t size)
+{
+	const char *also = "";
+	json_t *error = got ? NULL : json_object_get(root, "error");
+	char quoted[160];
+	const json_t *shown = got;
+
+	if (error && !json_is_null(error)) {
+		also = "nothing, but error ";
+		shown = error;
+	} else if (!got) {
+		(void)snprintf(buf, size, "nothing there");
+		return;
+	}
+	char *text = json_dumps(shown, JSON_ENCODE_ANY | JSON_COMPACT);
+	(void)snprintf(buf, size, "%s%s", also,
+		text ? expect_quote(text, strlen(text), 120, quoted, sizeof(quoted)) : "?");
+	free(text);
+}
+
+static int match_json(const struct expect *e, const char *body, size_t len, bool cut, char *why)
+{
+	json_error_t error;
+	char got_text[200];
+	int r = 0;
+
+	if (cut) {
+		(void)snprintf(why, EXPECT_WHY_BYTES,
+			"the JSON body is longer than max_body_bytes (%zu)", len);
+		return -EBADMSG;
+	}
+	json_t *root = json_loadb(body, len, JSON_DECODE_ANY, &error);
+	if (!root) {
+		char quoted[200];
+		(void)snprintf(why, EXPECT_WHY_BYTES, "expected JSON, got %s (line %d: %.80s)",
+			len ? expect_quote(body, len, 120, quoted, sizeof(quoted)) :
+			      "an empty body",
+			error.line, error.text);
+		return -EBADMSG;
+	}
+	for (size_t i = 0; i < e->n_pointers && r == 0; i++) {
+		const struct pointer *p = &e->pointers[i];
+		json_t *got = pointer_get(root, p->path);
+
+		if (pointer_holds(p, got))
+			continue;
+		describe_got(root, got, got_text, sizeof(got_text));
+		(void)snprintf(why, EXPECT_WHY_BYTES, "expected %.80s = %.80s, got %s", p->path,
+			p->value ? p->text : "anything", got_text);
+		r = -EBADMSG;
+	}
+	json_decref(root);
+	return r;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------------- */
+
+int expect_new(const struct expect_spec *spec, struct tend_error *err, struct expect **ret_expect)
+{
+	struct expect *e = calloc(1, sizeof(*e));
+	int r;
+
+	if (!e)
+		return tend_error_set(err, -ENOMEM, "no memory");
+	r = add_statuses(e, spec->status, err);
+	if (r == 0)
+		r = add_body(e, spec->body, err);
+	for (char *const *entry = spec->json; r == 0 && entry && *entry; entry++)
+		r = add_pointer(e, *entry, err);
+	if (r < 0) {
+		expect_free(e);
+		return r;
+	}
+	*ret_expect = e;
+	return 0;
+}
+
+struct expect *expect_free(struct expect *e)
+{
+	if (!e)
+		return NULL;
+	for (size_t i = 0; i < e->n_pointers; i++) {
+		free(e->pointers[i].path);
+		free(e->pointers[i].text);
+		json_decref(e->pointers[i].value);
+	}
+	free(e->body_text);
+	pcre2_code_free(e->body);
+	pcre2_match_context_free(e->context);
+	free(e);
+	return NULL;
+}
+
+bool expect_wants_body(const struct expect *e)
+{
+	return e->body || e->n_pointers > 0;
+}
+
+int expect_body(const struct expect *e, const char *body, size_t len, bool cut,
+	char why[EXPECT_WHY_BYTES])
+{
+	int r = 0;
+
+	if (e->body)
+		r = match_body(e, body, len, cut, why);
+	if (r == 0 && e->n_pointers > 0)
+		r = match_json(e, body, len, cut, why);
+	return r;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tend/reason.h: why a result is what it is. One table for every probe: code, name on the wire and in
+ * configuration, default verdict, text for people, value in TEND-MIB. Values are part of the ABI and
+ * of the MIB: never renumber, only add before _MAX.
+ */
+#ifndef TEND_REASON_H
+#define TEND_REASON_H
+
+enum tend_state {
+	TEND_STATE_OK = 0,
+	TEND_STATE_WARNING = 1,
+	TEND_STATE_CRITICAL = 2,
+	TEND_STATE_UNKNOWN = 3,
+	TEND_STATE_PENDING = 4,     /* before the first result */
+	TEND_STATE_UNREACHABLE = 5, /* a dependency is down */
+	TEND_STATE_MAX,
+};
+
+/* X(CODE, value, "name", default verdict, "text") */
+#define TEND_REASONS(X)                                                                            \
+	X(OK, 0, "ok", OK, "as expected")                                                          \
+	X(DNS_FAILED, 1, "dns-failed", CRITICAL, "the name does not resolve")                      \
+	X(CONNECT_REFUSED, 2, "connect-refused", CRITICAL, "connection refused")                   \
+	X(CONNECT_TIMEOUT, 3, "connect-timeout", CRITICAL, "no connection in time")                \
+	X(CONNECT_FAILED, 4, "connect-failed", CRITICAL, "cannot connect")                         \
+	X(TLS_EXPIRED, 5, "tls-expired", CRITICAL, "the certificate has expired")                  \
+	X(TLS_UNTRUSTED, 6, "tls-untrusted", CRITICAL, "the certificate is not trusted")           \
+	X(TLS_FAILED, 7, "tls-failed", CRITICAL, "the TLS handshake failed")                       \
+	X(AUTH_FAILED, 8, "auth-failed", CRITICAL, "the log-in was refused")                       \
+	X(PROTOCOL, 9, "protocol", CRITICAL, "the answer breaks the protocol")                     \
+	X(STATUS_UNEXPECTED, 10, "status-unexpected", CRITICAL, "unexpected status")               \
+	X(CONTENT_UNEXPECTED, 11, "content-unexpected", CRITICAL, "unexpected content")            \
+	X(THRESHOLD, 12, "threshold", CRITICAL, "a metric is outside its range")                   \
+	X(TOO_SLOW, 13, "too-slow", CRITICAL, "no answer in time")                                 \
+	X(OVERRUN, 14, "overrun", UNKNOWN, "the attempt before had not ended")                     \
+	X(QUERY_FAILED, 15, "query-failed", CRITICAL, "the query failed")                          \
+	X(UNIT_FAILED, 16, "unit-failed", CRITICAL, "the unit has failed")                         \
+	X(UNIT_INACTIVE, 17, "unit-inactive", CRITICAL, "the unit is not running")                 \
+	X(UNIT_STOPPED, 18, "unit-stopped", CRITICAL, "the unit was stopped by an operator")       \
+	X(UNIT_MISSING, 19, "unit-missing", CRITICAL, "there is no such unit")                     \
+	X(UNIT_CHANGING, 20, "unit-changing", WARNING, "the unit is starting or stopping")         \
+	X(CANCELLED, 21, "cancelled", UNKNOWN, "the attempt was cancelled")                        \
+	X(NO_EVIDENCE, 22, "no-evidence", UNKNOWN, "what would tell cannot be read")               \
+	X(INTERNAL, 23, "internal", UNKNOWN, "the probe itself failed")
+
+enum tend_reason {
+#define X(code, value, name, verdict, text) TEND_REASON_##code = (value),
+	TEND_REASONS(X)
+#undef X
+		TEND_REASON_MAX
+};
+
+const char *tend_reason_name(enum tend_reason reason);
+const char *tend_reason_text(enum tend_reason reason);
+enum tend_state tend_reason_verdict(enum tend_reason reason);
+int tend_reason_from_name(const char *name); /* -ENOENT */
+const char *tend_state_name(enum tend_state state);
+int tend_state_from_name(const char *name); /* -ENOENT */
+
+#endif

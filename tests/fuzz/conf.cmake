@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+tend_fuzz_target(conf SOURCES fuzz_conf.c LIBS tend_conf)

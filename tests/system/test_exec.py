@@ -1,0 +1,477 @@
+# SPDX-License-Identifier: MIT
+"""tend-exec against a real PID 1: verbs on units, commands, limits, and who is listened to."""
+
+import os
+import time
+import unittest
+
+from execbox import SOCKET, STATE, Connection, ExecBox, Gone, Refused, new_id
+from tendbox import BoxError, wait_for
+
+LOG = "/var/log/starts"
+
+UNITS = {
+    "yard.service": "[Service]\n"
+                    f"ExecStartPre=/bin/sh -c 'echo $INVOCATION_ID >> {LOG}'\n"
+                    "ExecStart=/bin/sleep infinity\n",
+    "other.service": "[Service]\nExecStart=/bin/sleep infinity\n",
+    "broken.service": "[Service]\nType=oneshot\nExecStart=/bin/false\n",
+    "busy.service": "[Service]\nType=oneshot\nExecStart=/bin/sleep infinity\n"
+                    "TimeoutStartSec=infinity\n",
+    "masked.service": "[Service]\nExecStart=/bin/sleep infinity\n",
+    "bouncing.service": "[Service]\nExecStart=/bin/false\nRestart=always\nRestartSec=1h\n",
+    "rare.service": "[Service]\nType=oneshot\nExecStart=/bin/true\n",
+}
+
+MANIFEST = """
+[unit yard.service]
+allow = start, stop, restart
+max_per_hour = 100
+[unit other.service]
+allow = start
+[unit broken.service]
+allow = start
+[unit busy.service]
+allow = start, stop
+timeout = 2s
+[unit masked.service]
+allow = start
+[unit bouncing.service]
+allow = restart
+[unit missing.service]
+allow = start
+[unit rare.service]
+allow = start
+max_per_hour = 2
+
+[command say]
+argv =
+	/bin/sh
+	-c
+	id -un; pwd; echo "arguments: $#: $1 $2"; echo oops >&2; touch /etc/nope /tmp/mine || echo no
+	say
+	{word}
+	{number}
+user = daemon
+max_per_hour = 50
+param.word = pattern [a-z][a-zA-Z$% ]*
+param.number = int 1..100
+
+[command choose]
+argv =
+	/bin/echo
+	{colour}
+user = daemon
+param.colour = enum red, green
+max_per_hour = 50
+
+[command show]
+argv =
+	/bin/cat
+	{file}
+user = root
+param.file = path /srv/crm
+max_per_hour = 50
+
+[command linger]
+argv =
+	/bin/sh
+	-c
+	(trap '' TERM; exec sleep 1000) & echo $! > /tmp/pid; echo started
+user = root
+timeout = 2s
+
+[command flood]
+argv =
+	/bin/sh
+	-c
+	yes 0123456789abcdef | head -c 300000; echo; echo the very end
+user = daemon
+
+[command endless]
+argv =
+	/bin/sh
+	-c
+	yes 0123456789abcdef
+user = daemon
+timeout = 6s
+output_max = 1M
+
+[command binary]
+argv =
+	/usr/bin/printf
+	\\033[31mred\\377\\000end\\n
+user = daemon
+
+[command fails]
+argv =
+	/bin/sh
+	-c
+	exit 7
+user = daemon
+
+[command dies]
+argv =
+	/bin/sh
+	-c
+	kill -SEGV $$
+user = daemon
+
+[command absent]
+argv = /usr/bin/not-there
+user = daemon
+
+[command slow]
+argv =
+	/bin/sh
+	-c
+	echo one; sleep 1; echo two; sleep 1; echo three
+user = daemon
+"""
+
+
+class Exec(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.exec = ExecBox("exec", MANIFEST, UNITS)
+        cls.exec.__enter__()
+        cls.addClassCleanup(cls.exec.__exit__, None, None, None)
+        cls.box = cls.exec.box
+
+    def setUp(self):
+        self.peer = self.exec.connect()
+        self.addCleanup(self.peer.close)
+
+    def starts(self):
+        return self.box.read(LOG).split()
+
+    def refused(self, code):
+        class Context:
+            def __enter__(context):
+                return context
+
+            def __exit__(context, kind, value, trace):
+                self.assertIs(kind, Refused, f"not refused ({value})")
+                self.assertEqual(value.code, code, str(value))
+                context.text = str(value)
+                return True
+        return Context()
+
+    # ---- hello
+
+    def test_hello(self):
+        hello = self.peer.hello
+        boot_id = self.box.read("/proc/sys/kernel/random/boot_id").strip().replace("-", "")
+        self.assertEqual(hello["boot_id"], boot_id)
+        self.assertIn("yard.service", hello["units"])
+        self.assertIn("say", hello["commands"])
+
+    # ---- units
+
+    def test_start_stop_restart(self):
+        self.box.run("systemctl", "stop", "yard.service")
+        before = len(self.starts())
+        started = self.peer.unit("start", "yard.service")
+        self.assertEqual((started["outcome"], started["result"]), ("done", "done"))
+        self.assertTrue(self.box.active("yard.service"))
+        self.assertEqual(self.starts()[before:], [started["invocation_after"]])
+        again = self.peer.unit("restart", "yard.service")
+        self.assertEqual(again["outcome"], "done")
+        self.assertEqual(again["invocation_before"], started["invocation_after"])
+        self.assertEqual(self.starts()[before + 1:], [again["invocation_after"]])
+        self.assertGreater(again["job"], started["job"])
+        stopped = self.peer.unit("stop", "yard.service")
+        self.assertEqual(stopped["outcome"], "done")
+        self.assertFalse(self.box.active("yard.service"))
+        self.assertEqual(len(self.starts()), before + 2)
+
+    def test_the_ledger_tells_the_whole_story(self):
+        job = new_id()
+        outcome = self.peer.unit("restart", "yard.service", job)
+        begun, armed, taken, ended = self.exec.record(job)
+        self.assertEqual((begun["event"], begun["kind"], begun["name"], begun["verb"]),
+                         ("begun", "unit", "yard.service", "restart"))
+        self.assertEqual((begun["why"], begun["boot_id"].split(".")[0]),
+                         ("a test", self.peer.hello["boot_id"]))
+        self.assertEqual(armed["invocation_before"], outcome["invocation_before"])
+        self.assertEqual(taken, {"event": "job", "job": outcome["job"]})
+        self.assertEqual(ended, {"event": "outcome", "outcome": outcome})
+        self.assertEqual(self.box.out("stat", "-c", "%U %a", STATE), "root 700")
+
+    def test_a_unit_that_fails(self):
+        answer = self.peer.unit("start", "broken.service")
+        self.assertEqual((answer["outcome"], answer["result"]), ("failed", "failed"))
+
+    def test_what_is_not_touched(self):
+        self.box.run("systemctl", "mask", "--now", "masked.service", check=False)
+        self.box.run("rm", "-f", "/etc/systemd/system/masked.service")
+        self.box.run("systemctl", "mask", "masked.service")
+        self.box.run("systemctl", "start", "bouncing.service", check=False)
+        wait_for(lambda: self.box.show("bouncing.service", "SubState")["SubState"] ==
+                 "auto-restart", 10, "systemd to wait with its restart")
+        for verb, unit, result in (("start", "masked.service", "masked"),
+                                   ("start", "missing.service", "not-found"),
+                                   ("restart", "bouncing.service", "auto-restart")):
+            with self.subTest(unit):
+                answer = self.peer.unit(verb, unit)
+                self.assertEqual((answer["outcome"], answer["result"]), ("refused", result))
+
+    def test_an_operators_job_is_not_replaced(self):
+        self.box.run("systemctl", "start", "--no-block", "busy.service")
+        wait_for(lambda: self.box.show("busy.service", "Job").get("Job", "0") != "0", 5, "the job")
+        job = self.box.show("busy.service", "Job")
+        answer = self.peer.unit("stop", "busy.service")
+        self.assertEqual((answer["outcome"], answer["result"]), ("refused", "job-queued"))
+        self.assertEqual(self.box.show("busy.service", "Job"), job)
+        self.box.run("systemctl", "stop", "busy.service")
+
+    def test_a_job_that_does_not_end(self):
+        answer = self.peer.unit("start", "busy.service")
+        self.assertEqual((answer["outcome"], answer["result"]), ("unknown", "timeout"))
+        self.assertEqual(self.box.show("busy.service", "ActiveState")["ActiveState"], "activating")
+        self.box.run("systemctl", "stop", "busy.service")
+
+    def test_what_the_manifest_does_not_allow(self):
+        with self.refused("not-allowed"):
+            self.peer.unit("stop", "other.service")
+        with self.refused("not-allowed"):
+            self.peer.unit("start", "dbus.service")
+        with self.refused("not-allowed"):
+            self.peer.unit("start", "yard")
+        with self.refused("not-allowed"):
+            self.peer.command("rm")
+
+    def test_an_id_begins_once(self):
+        job = new_id()
+        self.assertEqual(self.peer.unit("restart", "yard.service", job)["outcome"], "done")
+        n = len(self.starts())
+        with self.refused("duplicate"):
+            self.peer.unit("restart", "yard.service", job)
+        with self.refused("duplicate"):
+            self.peer.command("choose", {"colour": "red"}, job)
+        self.assertEqual(len(self.starts()), n)
+        self.assertEqual(self.peer.attach(job)["outcome"], "done")
+
+    def test_an_id_at_the_same_time_begins_once(self):
+        job = new_id()
+        n = len(self.starts())
+        args = {"id": job, "verb": "restart", "unit": "yard.service", "why": "twice"}
+        first, second = self.peer.send("unit", args), self.peer.send("unit", args)
+        self.assertEqual(self.peer.answer(first)["outcome"], "done")
+        with self.refused("duplicate"):
+            self.peer.answer(second)
+        self.assertEqual(len(self.starts()), n + 1)
+
+    def test_attached_before_it_was_begun(self):
+        job = new_id()
+        answer = self.peer.attach(job)
+        self.assertEqual((answer["outcome"], answer["message"]), ("refused", "never begun"))
+        with self.refused("duplicate"):
+            self.peer.unit("restart", "yard.service", job)
+        self.assertEqual(self.peer.attach(job)["outcome"], "refused")
+
+    def test_old_ids(self):
+        job = new_id(age_seconds=31 * 86400)
+        with self.refused("invalid"):
+            self.peer.unit("restart", "yard.service", job)
+        self.assertEqual(self.peer.attach(job)["outcome"], "unknown")
+
+    def test_the_rate_outlives_tend_exec(self):
+        for _ in range(2):
+            self.assertEqual(self.peer.unit("start", "rare.service")["outcome"], "done")
+        with self.refused("limited"):
+            self.peer.unit("start", "rare.service")
+        self.exec.kill()
+        self.peer.close()
+        self.peer = self.exec.connect()
+        with self.refused("limited") as context:
+            self.peer.unit("start", "rare.service")
+        self.assertIn("2 an hour", context.text)
+
+    def test_one_job_a_unit(self):
+        first = self.peer.send("unit", {"id": new_id(), "verb": "start", "unit": "busy.service"})
+        with self.refused("busy"):
+            self.peer.unit("stop", "busy.service")
+        self.assertEqual(self.peer.answer(first)["outcome"], "unknown")
+        self.box.run("systemctl", "stop", "busy.service")
+
+    # ---- commands
+
+    def test_a_command(self):
+        job = new_id()
+        answer = self.peer.command("say", {"word": "a $HOME %n", "number": 5}, job)
+        self.assertEqual((answer["outcome"], answer["exit_status"]), ("done", 0))
+        self.assertEqual(answer["stdout"], "daemon\n/\narguments: 2: a $HOME %n 5\nno\n")
+        self.assertIn("oops\n", answer["stderr"])
+        self.assertIn("Read-only file system", answer["stderr"])
+        wait_for(lambda: self.exec.record(job)[-1]["event"] == "collected", 5, "its collection")
+        self.assertEqual(self.exec.loaded_jobs(), [])
+        self.assertEqual(os.listdir(self.box.path(f"{STATE}/output")), [])
+        self.assertFalse(os.path.exists(self.box.path("/tmp/mine")))
+        self.assertEqual(self.peer.attach(job), answer)
+
+    def test_parameters(self):
+        self.box.write("/srv/crm/a.txt", "inside")
+        self.box.write("/srv/secret.txt", "outside")
+        self.box.write("/srv/crm/open/x.txt", "anybody's")
+        self.box.run("chmod", "0777", "/srv/crm/open")
+        self.box.run("ln", "-sf", "/srv/secret.txt", "/srv/crm/link")
+        self.box.run("ln", "-sfn", "/srv", "/srv/crm/dir")
+        self.assertEqual(self.peer.command("show", {"file": "a.txt"})["stdout"], "inside")
+        for name, args in (
+                ("say", {"word": "-x", "number": 5}), ("say", {"word": "A", "number": 5}),
+                ("say", {"word": "a", "number": 101}), ("say", {"word": "a", "number": "5x"}),
+                ("say", {"word": "a"}), ("say", {"word": "a", "number": 5, "more": 1}),
+                ("say", {"word": ["a"], "number": 5}), ("say", {"word": "a\n", "number": 5}),
+                ("choose", {"colour": "blue"}), ("choose", {"colour": ""}),
+                ("show", {"file": "../secret.txt"}), ("show", {"file": "/srv/secret.txt"}),
+                ("show", {"file": "link"}), ("show", {"file": "dir/secret.txt"}),
+                ("show", {"file": "open/x.txt"}), ("show", {"file": "none"}),
+                ("show", {"file": "a.txt/"}), ("show", {"file": "./a.txt"})):
+            with self.subTest(name, **args), self.refused("invalid"):
+                self.peer.command(name, args)
+
+    def test_progress(self):
+        job = new_id()
+        number = self.peer.send("command", {"id": job, "command": "slow", "args": {}})
+        self.assertEqual(self.peer.wait_note("progress"), {"id": job, "line": "one"})
+        self.assertNotIn(number, self.peer.answers)
+        self.assertEqual(self.peer.wait_note("progress")["line"], "two")
+        answer = self.peer.answer(number)
+        self.assertEqual(self.peer.wait_note("progress", 0)["line"], "three")
+        self.assertEqual(answer["stdout"], "one\ntwo\nthree\n")
+
+    def test_a_grandchild_does_not_outlive_the_limit(self):
+        began = time.monotonic()
+        answer = self.peer.command("linger")
+        self.assertEqual((answer["outcome"], answer["result"], answer["exit_status"]),
+                         ("failed", "timeout", None))
+        self.assertEqual(answer["stdout"], "started\n")
+        self.assertGreater(time.monotonic() - began, 2)
+        self.assertEqual(self.box.run("pgrep", "-f", "sleep 1000", check=False).stdout, "")
+
+    def test_output_is_cut_at_the_front(self):
+        answer = self.peer.command("flood")
+        self.assertEqual(answer["outcome"], "done")
+        self.assertLessEqual(len(answer["stdout"].encode()), 16384)
+        self.assertGreater(len(answer["stdout"]), 16000)
+        self.assertTrue(answer["stdout"].endswith("\nthe very end\n"))
+
+    def test_output_does_not_fill_the_disk(self):
+        job = new_id()
+        number = self.peer.send("command", {"id": job, "command": "endless", "args": {}})
+        path = self.box.path(f"{STATE}/output/{job}.out")
+        seen = wait_for(lambda: os.path.exists(path) and os.stat(path).st_size > (1 << 30) and
+                        os.stat(path), 60, "a gibibyte of output")
+        blocks = wait_for(lambda: os.stat(path).st_blocks * 512 < seen.st_size / 2 and
+                          os.stat(path).st_blocks * 512, 10, "old output to be dropped")
+        self.assertLess(blocks, 1 << 30)
+        answer = self.peer.answer(number)
+        self.assertEqual(answer["result"], "timeout")
+        self.assertIn("0123456789abcdef\n" * 100, answer["stdout"])
+
+    def test_foreign_bytes(self):
+        answer = self.peer.command("binary")
+        self.assertEqual(answer["stdout"], "?[31mred??end\n")
+
+    def test_bad_ends(self):
+        for name, result, status in (("fails", "exit-code", 7), ("dies", "core-dump", None),
+                                     ("absent", "exit-code", 203)):
+            with self.subTest(name):
+                job = new_id()
+                answer = self.peer.command(name, job=job)
+                self.assertEqual(answer["outcome"], "failed", answer)
+                self.assertIn(answer["result"], (result, "signal"))
+                self.assertEqual(answer["exit_status"], status)
+                wait_for(lambda: self.exec.record(job)[-1]["event"] == "collected", 5,
+                         "its collection")
+        self.assertEqual(self.exec.loaded_jobs(), [])
+
+    # ---- who is listened to, and what
+
+    def test_requests_that_are_none(self):
+        job = new_id()
+        for call, args in (("unit", {"id": "x", "verb": "start", "unit": "yard.service"}),
+                           ("unit", {"id": job.upper(), "verb": "start", "unit": "yard.service"}),
+                           ("unit", {"id": job, "verb": "reload", "unit": "yard.service"}),
+                           ("unit", {"id": job, "verb": "start", "unit": "yard.service", "x": 1}),
+                           ("unit", {"id": job, "verb": "start"}), ("unit", []),
+                           ("shell", {"id": job}), ("command", {"id": job, "command": "say"}),
+                           ("attach", {"id": "../../etc/passwd"}), ("attach", {})):
+            with self.subTest(call=call, args=args), self.refused("invalid"):
+                self.peer.call(call, args)
+        self.assertEqual(self.peer.attach(job)["message"], "never begun")
+
+    def test_garbage_closes_the_connection(self):
+        for garbage in (b"hello", b"[1]", b'{"id":-1,"call":"hello"}', b"\xff\xfe", b"[" * 5000,
+                        b'{"id":1,"call":"hello","id":2}'):
+            with self.subTest(garbage[:20]):
+                connection = self.exec.connect()
+                connection.raw(garbage)
+                with self.assertRaises(Gone):
+                    connection.answer(99, timeout=10)
+        self.assertEqual(self.peer.call("hello"), self.peer.hello)
+
+    def test_others_are_not_listened_to(self):
+        client = ("import socket; s = socket.socket(socket.AF_UNIX); s.connect('" + SOCKET + "')\n"
+                  "s.sendall(b'{\"id\":1,\"call\":\"hello\",\"args\":{}}\\n')\n"
+                  "data = b''\n"
+                  "while chunk := s.recv(4096): data += chunk\n"
+                  "print(data.decode())")
+        for user in ("tend", None):  # another process of tend; root itself
+            with self.subTest(user=user):
+                said = self.box.out("python3", "-c", client, user=user)
+                self.assertIn('"refused"', said)
+                self.assertNotIn("boot_id", said)
+        with self.assertRaisesRegex(BoxError, "PermissionError"):
+            self.box.run("python3", "-c", client, user="daemon")
+        self.assertEqual(len(self.exec.said("the main process of tendd.service is")), 1)
+        self.assertEqual(len(self.exec.said("its user is not tend")), 1)
+
+    def test_a_child_of_tendd_is_not_tendd(self):
+        path = self.box.path(SOCKET)
+        with self.assertRaises((Gone, Refused)):
+            Connection(path).call("hello", timeout=10)
+
+    def test_a_new_tendd_takes_over(self):
+        old = self.peer
+        self.box.run("systemctl", "restart", "tendd.service")
+        self.peer = self.exec.connect()
+        with self.assertRaises(Gone):
+            old.call("hello")
+
+    def test_requests_are_logged(self):
+        job = new_id()
+        self.peer.unit("restart", "yard.service", job)
+        pid = self.box.main_pid("tendd.service")
+        lines = wait_for(lambda: len(self.exec.said(job)) >= 2 and self.exec.said(job), 5,
+                         "both lines")
+        self.assertRegex(lines[0], f"restart of yard.service .*accepted from pid {pid}, .*: a test")
+        self.assertRegex(lines[1], "done")
+        other = new_id()
+        with self.refused("not-allowed"):
+            self.peer.unit("stop", "other.service", other)
+        refusal = wait_for(lambda: self.exec.said(other), 5, "the refusal")[0]
+        self.assertRegex(refusal, f"refused to pid {pid}.*not-allowed.*a test")
+
+    # ---- the manifest
+
+    def test_a_bad_manifest_allows_nothing(self):
+        path = "/etc/tend/commands.d/test.conf"
+        for text, mode in ((MANIFEST + "\n[unit x]\nallow = start\n", 0o644), (MANIFEST, 0o666)):
+            with self.subTest(mode=mode):
+                self.box.write(path, text, mode=mode)
+                self.box.run("systemctl", "reload", "tend-exec.service")
+                wait_for(lambda: self.peer.call("hello")["units"] == [], 5, "the reload")
+                with self.refused("unavailable"):
+                    self.peer.unit("restart", "yard.service")
+                done = self.box.run("/usr/libexec/tend/tend-exec", "-t", check=False)
+                self.assertEqual(done.returncode, 1)
+                self.assertIn(path, done.stderr)
+                self.box.write(path, MANIFEST, mode=0o644)
+                self.box.run("systemctl", "reload", "tend-exec.service")
+                wait_for(lambda: self.peer.call("hello")["units"], 5, "the reload")
+
+
+if __name__ == "__main__":
+    unittest.main()

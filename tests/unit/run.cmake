@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: MIT
+foreach(module keys param value wire)
+	tend_unit_test(test_run_${module} SOURCES test_run_${module}.c LIBS tend_run LABELS sandbox)
+endforeach()

@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Notices on their whole way: a real store, the real loop and libcurl, and an HTTP server in a process of
+ * its own that checks the signatures and misbehaves as it is told.
+ */
+#include "store_fixture.h"
+#include <signal.h>
+#include <sqlite3.h>
+#include <sys/socket.h>
+#include <netinet/in.h>
+#include "alert/alert.h"
+#include "base/fs.h"
+#include "net/net.h"
+
+enum { MAX_SINKS = 4 };
+
+struct world {
+	struct fixture *f;
+	struct net *net;
+	struct alert *alert;
+	struct conf *conf;
+	FILE *sinks[MAX_SINKS];
+	pid_t pids[MAX_SINKS];
+	int n_sinks;
+	int n_undurable, n_durable;
+	char ends[512]; /* "a:delivered b:failed ..." */
+};
+
+/* ---- sinks ------------------------------------------------------------------------------------ */
+
+static int free_port(void)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(in);
+	auto_close int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&in, len), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &len), 0);
+	return ntohs(in.sin_port);
+}
+
+/* port 0: any. Its log is DIR/sink.N. */
+static int sink_start(struct world *w, int port, const char *steps)
+{
+	auto_free char *command = str_printf("exec python3 '" ALERT_SINK "' '%s/sink.%d' '%s/secret' %d %s",
+		w->f->dir, w->n_sinks, w->f->dir, port, steps);
+	FILE *out = popen(command, "re");
+	long pid;
+
+	assert_non_null(out);
+	assert_true(w->n_sinks < MAX_SINKS);
+	assert_int_equal(fscanf(out, "%ld %d", &pid, &port), 2);
+	w->sinks[w->n_sinks] = out;
+	w->pids[w->n_sinks++] = (pid_t)pid;
+	return port;
+}
+
+/* What came to the sink, as an array. */
+static json_t *sink_log(struct world *w, int sink)
+{
+	auto_free char *path = str_printf("%s/sink.%d", w->f->dir, sink);
+	auto_free char *text = NULL;
+	json_t *list = json_array();
+
+	if (fs_read_file(path, 16 << 20, &text, NULL) < 0)
+		return list;
+	for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
+		*end = '\0';
+		json_array_append_new(list, json_loads(line, 0, NULL));
+	}
+	return list;
+}
+
+static size_t sink_n(struct world *w, int sink)
+{
+	auto_json json_t *list = sink_log(w, sink);
+
+	return json_array_size(list);
+}
+
+static const char *entry_text(json_t *list, size_t i, const char *key)
+{
+	return json_string_value(json_object_get(json_array_get(list, i), key));
+}
+
+static json_t *entry_data(json_t *list, size_t i)
+{
+	return json_object_get(json_object_get(json_array_get(list, i), "body"), "data");
+}
+
+/* ---- the world -------------------------------------------------------------------------------- */
+
+static void on_undurable(bool undurable, void *data)
+{
+	struct world *w = data;
+
+	if (undurable)
+		w->n_undurable++;
+	else
+		w->n_durable++;
+}
+
+static void on_delivery(const char *incident_id, const char *receiver, const char *kind,
+	const char *state, unsigned n_tries, void *data)
+{
+	struct world *w = data;
+	size_t len = strlen(w->ends);
+
+	snprintf(w->ends + len, sizeof(w->ends) - len, "%s:%s ", receiver, state);
+}
+
+static void write_file(struct world *w, const char *name, const char *text)
+{
+	auto_free char *path = str_printf("%s/%s", w->f->dir, name);
+
+	assert_int_equal(fs_write_file_atomic(path, text, strlen(text), 0600), 0);
+}
+
+static struct conf *load_conf(struct world *w, const char *receivers)
+{
+	auto_free char *path = str_printf("%s/tend.conf", w->f->dir);
+	struct conf_errors errors = { 0 };
+	struct conf *conf = NULL;
+
+	write_file(w, "tend.conf", receivers);
+	if (conf_load(path, NULL, &errors, &conf) < 0)
+		fail_msg("%s:%u: %s", errors.items[0].file, errors.items[0].line,
+			errors.items[0].text);
+	conf_errors_clear(&errors);
+	return conf;
+}
+
+static void world_start(struct world *w)
+{
+	const struct alert_deps deps = { .loop = w->f->loop, .store = w->f->store, .net = w->net,
+		.libexec_dir = "/nonexistent", .state_dir = w->f->dir, .on_undurable = on_undurable,
+		.on_delivery = on_delivery, .data = w };
+
+	assert_int_equal(alert_new(&deps, &w->alert), 0);
+	assert_int_equal(alert_apply(w->alert, w->conf), 0);
+}
+
+/* `format` has the ports in it: "[receiver a] ... url = http://127.0.0.1:%d/hook". */
+__attribute__((format(printf, 2, 3))) static void world_open(
+	struct world *w, const char *format, ...)
+{
+	auto_free char *text = NULL;
+	va_list ap;
+
+	va_start(ap, format);
+	assert_true(vasprintf(&text, format, ap) > 0);
+	va_end(ap);
+	w->conf = load_conf(w, text);
+	assert_int_equal(fixture_open(w->f), 0);
+	world_start(w);
+}
+
+static void world_restart(struct world *w)
+{
+	w->alert = alert_free(w->alert);
+	w->f->store = store_free(w->f->store);
+	assert_int_equal(fixture_open(w->f), 0);
+	world_start(w);
+}
+
+static int setup(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	if (fixture_setup((void **)&w->f) < 0 || net_new(w->f->loop, &w->net) < 0)
+		return -1;
+	write_file(w, "secret", "whsec_dGVuZGJveDogdGhpcnR5LXR3byBieXRlcyBvZiBrZXk=\n");
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+	void *fixture = w->f;
+
+	alert_free(w->alert);
+	conf_unref(w->conf);
+	net_free(w->net);
+	for (int i = 0; i < w->n_sinks; i++) {
+		kill(w->pids[i], SIGKILL);
+		pclose(w->sinks[i]);
+	}
+	free(w);
+	return fixture_teardown(&fixture);
+}
+
+#define RECEIVER(name, more)                                                                       \
+	"[receiver " name "]\ntype = webhook\nurl = http://127.0.0.1:%d/hook\n"                    \
+	"secret = file:%s/secret\nretry_min = 50ms\nretry_max = 200ms\n" more "\n"
+
+static void add(struct world *w, enum notice_kind kind, const char *incident, char *ret_id)
+{
+	struct notice n = { .kind = kind, .severity = SEVERITY_CRITICAL,
+		.fingerprint = "crm/web/login", .incident_id = incident, .system = "crm",
+		.component = "crm/web", .check = "crm/web/login", .state = "critical",
+		.reason = "connect-refused", .text = "no answer" };
+
+	assert_true(alert_add(w->alert, &n, NULL) >= 0);
+	if (ret_id)
+		memcpy(ret_id, n.id, sizeof(n.id));
+}
+
+struct ledger {
+	bool done;
+	json_t *rows;
+};
+
+static void on_ledger(int r, json_t *rows, void *data)
+{
+	struct ledger *l = data;
+
+	assert_int_equal(r, 0);
+	l->rows = json_incref(rows);
+	l->done = true;
+}
+
+/* "a 3 delivered 2": receiver, sequence, state, tries of a notice, from the ledger alone or from memory. */
+static char *ledger_of(struct world *w, const char *id)
+{
+	struct ledger l = { 0 };
+	char *text = strdup("(none)");
+	json_t *row;
+	size_t i;
+
+	assert_int_equal(alert_deliveries(w->alert, NULL, NULL, 1000, on_ledger, &l), 0);
+	WAIT_FOR(w->f->loop, l.done);
+	json_array_foreach(l.rows, i, row)
+	{
+		if (strcmp(json_string_value(json_object_get(row, "notice")), id) != 0)
+			continue;
+		free(text);
+		text = str_printf("%s %d %s %d", json_string_value(json_object_get(row, "receiver")),
+			(int)json_integer_value(json_object_get(row, "sequence")),
+			json_string_value(json_object_get(row, "state")),
+			(int)json_integer_value(json_object_get(row, "tries")));
+	}
+	json_decref(l.rows);
+	return text;
+}
+
+static void assert_ledger(struct world *w, const char *id, const char *want)
+{
+	auto_free char *got = ledger_of(w, id);
+
+	assert_string_equal(got, want);
+}
+
+/* ---- the tests -------------------------------------------------------------------------------- */
+
+static void test_delivered(void **state)
+{
+	struct world *w = *state;
+	int port = sink_start(w, 0, "");
+	char raised[UUID_TEXT_BYTES], cleared[UUID_TEXT_BYTES];
+
+	world_open(w, RECEIVER("a", ""), port, w->f->dir);
+	add(w, NOTICE_INCIDENT_RAISED, "i1", raised);
+	WAIT_FOR(w->f->loop, strcmp(w->ends, "a:delivered ") == 0);
+	add(w, NOTICE_INCIDENT_CLEARED, "i1", cleared);
+	WAIT_FOR(w->f->loop, strcmp(w->ends, "a:delivered a:delivered ") == 0);
+
+	auto_json json_t *log = sink_log(w, 0);
+	assert_int_equal(json_array_size(log), 2);
+	assert_string_equal(entry_text(log, 0, "id"), raised);
+	assert_string_equal(entry_text(log, 1, "id"), cleared);
+	assert_string_equal(entry_text(log, 0, "type"), "application/cloudevents+json");
+	json_t *event = json_object_get(json_array_get(log, 0), "body");
+	assert_string_equal(json_string_value(json_object_get(event, "epoch")), store_epoch(w->f->store));
+	assert_string_equal(json_string_value(json_object_get(event, "sequence")), "1");
+	assert_true(json_is_false(json_object_get(entry_data(log, 0), "undurable")));
+	assert_null(json_object_get(entry_data(log, 1), "superseded"));
+	assert_int_equal(alert_outbox_depth(w->alert), 0);
+	/* The ledger of the store says the same after a restart, and nothing is sent again. */
+	world_restart(w);
+	assert_ledger(w, raised, "a 1 delivered 1");
+	assert_ledger(w, cleared, "a 2 delivered 1");
+	add(w, NOTICE_POLICY_MESSAGE, NULL, raised);
+	WAIT_FOR(w->f->loop, sink_n(w, 0) == 3);
+	WAIT_FOR(w->f->loop, alert_outbox_depth(w->alert) == 0);
+	assert_ledger(w, raised, "a 3 delivered 1");
+	assert_int_equal(w->n_undurable, 0);
+}
+
+/* Each row: how the receiver answers, the tries and the end. */
+static void test_answers(void **state)
+{
+	static const struct {
+		const char *steps, *end, *ledger;
+		size_t n;
+	} rows[] = {
+		{ "500", "a:delivered ", "a 1 delivered 2", 2 },
+		{ "503 408 425", "a:delivered ", "a 1 delivered 4", 4 },
+		{ "hang", "a:delivered ", "a 1 delivered 2", 2 },
+		{ "huge", "a:delivered ", "a 1 delivered 1", 1 },
+		{ "302", "a:failed ", "a 1 failed 1", 1 },
+		{ "400", "a:failed ", "a 1 failed 1", 1 },
+		{ "500 500 500 500 500 500 500", "a:delivered ", "a 1 delivered 8", 8 }, /* breaker */
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct world *w;
+		char id[UUID_TEXT_BYTES];
+
+		assert_int_equal(setup(state), 0);
+		w = *state;
+		world_open(w, RECEIVER("a", "timeout = 300ms"), sink_start(w, 0, rows[i].steps),
+			w->f->dir);
+		add(w, NOTICE_INCIDENT_RAISED, "i1", id);
+		WAIT_FOR(w->f->loop, alert_outbox_depth(w->alert) == 0);
+		assert_string_equal(w->ends, rows[i].end);
+		assert_ledger(w, id, rows[i].ledger);
+		auto_json json_t *log = sink_log(w, 0);
+		assert_int_equal(json_array_size(log), rows[i].n);
+		for (size_t j = 0; j < rows[i].n; j++) { /* same id, signed each time */
+			assert_string_equal(entry_text(log, j, "id"), id);
+			assert_true(json_is_true(
+				json_object_get(json_array_get(log, j), "verified")));
+		}
+		if (i + 1 < ARRAY_SIZE(rows))
+			assert_int_equal(teardown(state), 0);
+	}
+}
+
+static void test_retry_after(void **state)
+{
+	struct world *w = *state;
+	char id[UUID_TEXT_BYTES];
+
+	world_open(w, RECEIVER("a", ""), sink_start(w, 0, "429/1"), w->f->dir);
+	add(w, NOTICE_INCIDENT_RAISED, "i1", id);
+	WAIT_FOR(w->f->loop, alert_outbox_depth(w->alert) == 0);
+	auto_json json_t *log = sink_log(w, 0);
+	assert_int_equal(json_array_size(log), 2);
+	double first = json_number_value(json_object_get(json_array_get(log, 0), "time"));
+	double second = json_number_value(json_object_get(json_array_get(log, 1), "time"));
+	assert_true(second - first >= 0.99);
+}
+
+/* Nobody listens; what waits is merged; then somebody does, after a restart of ours. */
+static void test_refused_and_restart(void **state)
+{
+	struct world *w = *state;
+	int port = free_port();
+	char raised[UUID_TEXT_BYTES], changed[UUID_TEXT_BYTES], cleared[UUID_TEXT_BYTES];
+	struct alert_receiver_stats stats;
+
+	world_open(w, RECEIVER("a", ""), port, w->f->dir);
+	add(w, NOTICE_INCIDENT_RAISED, "i1", raised);
+	WAIT_FOR(w->f->loop, alert_get_stats(w->alert, &stats, 1) == 1 && stats.breaker_open);
+	assert_non_null(strstr(stats.last_error, "onnect"));
+	add(w, NOTICE_INCIDENT_CHANGED, "i1", changed);
+	add(w, NOTICE_INCIDENT_CLEARED, "i1", cleared);
+	world_restart(w);
+	WAIT_FOR(w->f->loop, alert_get_stats(w->alert, &stats, 1) == 1 && stats.n_tries > 0);
+	(void)sink_start(w, port, "");
+	WAIT_FOR(w->f->loop, alert_outbox_depth(w->alert) == 0);
+
+	auto_json json_t *log = sink_log(w, 0);
+	assert_int_equal(json_array_size(log), 1);
+	assert_string_equal(entry_text(log, 0, "id"), cleared);
+	json_t *superseded = json_object_get(entry_data(log, 0), "superseded");
+	assert_int_equal(json_array_size(superseded), 2);
+	const char *text = json_string_value(json_object_get(entry_data(log, 0), "text"));
+	assert_string_equal(text, "was raised and cleared: no answer");
+	auto_free char *got = ledger_of(w, raised);
+	assert_true(str_startswith(got, "a 1 superseded "));
+	assert_ledger(w, changed, "a 2 superseded 0");
+	json_t *receivers = alert_receivers_to_json(w->alert);
+	assert_int_equal(
+		json_integer_value(json_object_get(json_array_get(receivers, 0), "sequence")), 3);
+	json_decref(receivers);
+}
+
+/* 410: no more notices to a until a reload; its fallback and the others go on, and people are told. */
+static void test_gone(void **state)
+{
+	struct world *w = *state;
+	char id[UUID_TEXT_BYTES];
+	int a = sink_start(w, 0, "410"), b = sink_start(w, 0, "");
+
+	world_open(w, RECEIVER("a", "fallback = b") RECEIVER("b", ""), a, w->f->dir, b, w->f->dir);
+	add(w, NOTICE_INCIDENT_RAISED, "i1", id);
+	WAIT_FOR(w->f->loop, sink_n(w, 1) >= 2);
+	WAIT_FOR(w->f->loop, alert_outbox_depth(w->alert) == 0);
+	auto_json json_t *log = sink_log(w, 1);
+	int n_raised = 0, n_disabled = 0;
+	for (size_t i = 0; i < json_array_size(log); i++) {
+		json_t *event = json_object_get(json_array_get(log, i), "body");
+		const char *type = json_string_value(json_object_get(event, "type"));
+
+		n_raised += strcmp(type, "tend.incident.raised") == 0;
+		n_disabled += strcmp(type, "tend.receiver.disabled") == 0;
+	}
+	assert_int_equal(n_raised, 1); /* b had it by its own route: not twice */
+	assert_int_equal(n_disabled, 1);
+	assert_int_equal(sink_n(w, 0), 1);
+	/* Also after a restart; not after a reload. */
+	world_restart(w);
+	add(w, NOTICE_POLICY_MESSAGE, NULL, id);
+	WAIT_FOR(w->f->loop, alert_outbox_depth(w->alert) == 0);
+	assert_int_equal(sink_n(w, 0), 1);
+	assert_int_equal(alert_apply(w->alert, w->conf), 0);
+	add(w, NOTICE_POLICY_MESSAGE, NULL, id);
+	WAIT_FOR(w->f->loop, sink_n(w, 0) == 2);
+}
+
+/* Its time to live ends: shown as expired, the fallback gets it under the same id. */
+static void test_expired(void **state)
+{
+	struct world *w = *state;
+	char id[UUID_TEXT_BYTES];
+
+	world_open(w,
+		RECEIVER("a", "ttl = 1s\nfallback = b") RECEIVER("b", "") "[route r]\nreceivers = a\n",
+		free_port(), w->f->dir, sink_start(w, 0, ""), w->f->dir);
+	add(w, NOTICE_INCIDENT_RAISED, "i1", id);
+	WAIT_FOR(w->f->loop, sink_n(w, 0) == 1);
+	WAIT_FOR(w->f->loop, alert_outbox_depth(w->alert) == 0);
+	assert_string_equal(w->ends, "a:expired b:delivered ");
+	auto_json json_t *log = sink_log(w, 0);
+	assert_string_equal(entry_text(log, 0, "id"), id);
+}
+
+static sqlite3 *lock_store(struct world *w)
+{
+	auto_free char *path = str_printf("%s/tend.db", w->f->dir);
+	sqlite3 *other;
+
+	assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	return other;
+}
+
+/* The store hangs: told from memory within a second and a half, marked; written when it is well again. */
+static void test_undurable(void **state)
+{
+	struct world *w = *state;
+	char id[UUID_TEXT_BYTES];
+	sqlite3 *other;
+
+	world_open(w, RECEIVER("a", ""), sink_start(w, 0, ""), w->f->dir);
+	other = lock_store(w);
+	add(w, NOTICE_INCIDENT_RAISED, "i1", id);
+	WAIT_FOR(w->f->loop, alert_outbox_depth(w->alert) == 0);
+	assert_int_equal(w->n_undurable, 1);
+	assert_int_equal(w->n_durable, 0);
+	auto_json json_t *log = sink_log(w, 0);
+	assert_int_equal(json_array_size(log), 1);
+	assert_string_equal(entry_text(log, 0, "id"), id);
+	assert_true(json_is_true(json_object_get(entry_data(log, 0), "undurable")));
+	assert_ledger(w, id, "a 1 delivered 1"); /* from memory */
+
+	assert_int_equal(sqlite3_exec(other, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(other);
+	WAIT_FOR(w->f->loop, w->n_durable == 1);
+	world_restart(w);
+	assert_ledger(w, id, "a 1 delivered 1"); /* from the store */
+	assert_int_equal(sink_n(w, 0), 1);
+}
+
+/* The caller's batch: nothing leaves before it is accepted; one that fails leaves from memory. */
+static void test_batch_of_the_caller(void **state)
+{
+	struct world *w = *state;
+	struct notice n = { .kind = NOTICE_INCIDENT_RAISED, .severity = SEVERITY_WARNING,
+		.fingerprint = "f", .incident_id = "i1", .text = "t" };
+	struct store_batch *batch;
+	struct outcome o = { 0 };
+	uint64_t token;
+
+	world_open(w, RECEIVER("a", ""), sink_start(w, 0, ""), w->f->dir);
+	assert_int_equal(store_batch_new(&batch), 0);
+	assert_int_equal(alert_add(w->alert, &n, batch), 1);
+	token = alert_seal(w->alert);
+	assert_true(token != 0);
+	assert_int_equal(alert_seal(w->alert), 0);
+	assert_int_equal(store_commit(w->f->store, batch, on_done, &o), 0);
+	WAIT_FOR(w->f->loop, o.n == 1);
+	for (int i = 0; i < 20; i++)
+		assert_true(loop_turn(w->f->loop, 1000) >= 0);
+	assert_int_equal(alert_outbox_depth(w->alert), 1);
+	assert_int_equal(sink_n(w, 0), 0);
+	alert_committed(w->alert, token, o.last);
+	WAIT_FOR(w->f->loop, sink_n(w, 0) == 1);
+
+	n.id[0] = '\0';
+	assert_int_equal(store_batch_new(&batch), 0);
+	assert_int_equal(alert_add(w->alert, &n, batch), 1);
+	token = alert_seal(w->alert);
+	store_batch_free(batch);
+	alert_committed(w->alert, token, -ENOSPC);
+	WAIT_FOR(w->f->loop, sink_n(w, 0) == 2 && alert_outbox_depth(w->alert) == 0);
+	auto_json json_t *log = sink_log(w, 0);
+	assert_true(json_is_true(json_object_get(entry_data(log, 1), "undurable")));
+	assert_int_equal(w->n_undurable, 1);
+	WAIT_FOR(w->f->loop, w->n_durable == 1);
+	world_restart(w);
+	assert_ledger(w, n.id, "a 2 delivered 1");
+}
+
+int main(void)
+{
+#define ALERT_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		ALERT_TEST(test_delivered),
+		cmocka_unit_test_teardown(test_answers, teardown),
+		ALERT_TEST(test_retry_after),
+		ALERT_TEST(test_refused_and_restart),
+		ALERT_TEST(test_gone),
+		ALERT_TEST(test_expired),
+		ALERT_TEST(test_undurable),
+		ALERT_TEST(test_batch_of_the_caller),
+	};
+
+	log_to_stderr();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+#include "unit.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include "base/clock.h"
+#include "loop/child.h"
+#include "loop/rpc.h"
+
+struct side {
+	struct rpc *rpc;
+	int n_calls, n_notes, n_replies, n_closed, last_r;
+	char text[64];
+	bool free_in_call;
+};
+
+static void on_call(struct rpc *rpc, uint64_t id, const char *call, json_t *args, void *data)
+{
+	struct side *side = data;
+
+	if (id)
+		side->n_calls++;
+	else
+		side->n_notes++;
+	(void)snprintf(side->text, sizeof(side->text), "%s", call);
+	if (side->free_in_call)
+		side->rpc = rpc_free(rpc);
+	else if (strcmp(call, "fail") == 0)
+		rpc_error(rpc, id, "invalid", "no\nway");
+	else if (strcmp(call, "silence") != 0)
+		rpc_ok(rpc, id, json_incref(args));
+}
+
+static void on_close(struct rpc *rpc, const char *why, void *data)
+{
+	struct side *side = data;
+
+	side->n_closed++;
+	side->rpc = rpc_free(rpc);
+}
+
+static void on_reply(const struct rpc_reply *reply, void *data)
+{
+	struct side *side = data;
+
+	side->n_replies++;
+	side->last_r = reply->r;
+	(void)snprintf(side->text, sizeof(side->text), "%s",
+		reply->r ? reply->message : json_string_value(json_object_get(reply->ok, "x")));
+}
+
+static void turn_until(struct loop *loop, const int *counter, int wanted)
+{
+	usec_t end = clock_now() + 10 * USEC_PER_SEC;
+
+	while (*counter < wanted && clock_now() < end)
+		assert_true(loop_turn(loop, USEC_PER_SEC / 10) >= 0);
+	assert_int_equal(*counter, wanted);
+}
+
+static void make_pair(struct loop *loop, struct side *a, struct side *b)
+{
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(rpc_new(loop, pair[0], "a", on_call, on_close, a, &a->rpc), 0);
+	assert_int_equal(rpc_new(loop, pair[1], "b", on_call, on_close, b, &b->rpc), 0);
+}
+
+static void test_calls(void **unused)
+{
+	struct side a = { 0 }, b = { 0 };
+	struct loop *loop;
+
+	assert_int_equal(loop_new(&loop), 0);
+	make_pair(loop, &a, &b);
+	assert_int_equal(
+		rpc_call(a.rpc, "echo", json_pack("{s:s}", "x", "hello"), 0, on_reply, &a, NULL), 0);
+	turn_until(loop, &a.n_replies, 1);
+	assert_string_equal(a.text, "hello");
+	assert_int_equal(rpc_call(a.rpc, "fail", NULL, 0, on_reply, &a, NULL), 0);
+	turn_until(loop, &a.n_replies, 2);
+	assert_int_equal(a.last_r, -EREMOTEIO);
+	assert_string_equal(a.text, "no\\nway");
+	assert_int_equal(rpc_call(b.rpc, "note", NULL, 0, NULL, NULL, NULL), 0);
+	turn_until(loop, &a.n_notes, 1);
+	assert_int_equal(rpc_call(a.rpc, "silence", NULL, 20000, on_reply, &a, NULL), 0);
+	turn_until(loop, &a.n_replies, 3);
+	assert_int_equal(a.last_r, -ETIMEDOUT);
+	/* The peer goes: what waits ends once, then the close. */
+	assert_int_equal(rpc_call(a.rpc, "silence", NULL, 0, on_reply, &a, NULL), 0);
+	b.rpc = rpc_free(b.rpc);
+	turn_until(loop, &a.n_closed, 1);
+	assert_int_equal(a.n_replies, 4);
+	assert_int_equal(a.last_r, -ECONNRESET);
+	loop_free(loop);
+}
+
+static void test_freed_in_call(void **unused)
+{
+	struct side a = { 0 }, b = { .free_in_call = true };
+	struct loop *loop;
+
+	assert_int_equal(loop_new(&loop), 0);
+	make_pair(loop, &a, &b);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(rpc_call(a.rpc, "x", NULL, 0, NULL, NULL, NULL), 0);
+	turn_until(loop, &a.n_closed, 1);
+	assert_int_equal(b.n_notes, 1);
+	loop_free(loop);
+}
+
+static void test_bad_lines(void **unused)
+{
+	static const char *const lines[] = { "\n", "{}\n", "[1]\n", "{\"id\":-1,\"call\":\"x\"}\n",
+		"{\"id\":\"1\",\"call\":\"x\"}\n", "{\"call\":\"x\",\"call\":\"y\"}\n", "garbage\n" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		struct side a = { 0 };
+		struct loop *loop;
+		int pair[2];
+
+		assert_int_equal(loop_new(&loop), 0);
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+		assert_int_equal(rpc_new(loop, pair[0], "a", on_call, on_close, &a, &a.rpc), 0);
+		assert_int_equal(write(pair[1], lines[i], strlen(lines[i])), strlen(lines[i]));
+		turn_until(loop, &a.n_closed, 1);
+		assert_int_equal(a.n_calls + a.n_notes, 0);
+		close(pair[1]);
+		loop_free(loop);
+	}
+}
+
+static void test_long_line(void **unused)
+{
+	struct side a = { 0 };
+	struct loop *loop;
+	int pair[2];
+	static char chunk[65536];
+	usec_t end = clock_now() + 10 * USEC_PER_SEC;
+
+	memset(chunk, 'x', sizeof(chunk));
+	assert_int_equal(loop_new(&loop), 0);
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+	assert_int_equal(rpc_new(loop, pair[0], "a", on_call, on_close, &a, &a.rpc), 0);
+	while (a.n_closed == 0 && clock_now() < end) {
+		(void)send(pair[1], chunk, sizeof(chunk), MSG_NOSIGNAL);
+		assert_true(loop_turn(loop, 0) >= 0);
+	}
+	assert_int_equal(a.n_closed, 1);
+	close(pair[1]);
+	loop_free(loop);
+}
+
+/* The descriptor arrives no earlier than its line begins, and is the one that was sent. */
+static void test_pass_fd(void **unused)
+{
+	struct side a = { 0 };
+	struct loop *loop;
+	int pair[2], pipes[2], got = -1;
+	char buf[256], control[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = { buf, sizeof(buf) };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+		.msg_controllen = sizeof(control) };
+	usec_t end = clock_now() + 10 * USEC_PER_SEC;
+
+	assert_int_equal(loop_new(&loop), 0);
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+	assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
+	assert_int_equal(rpc_new(loop, pair[0], "a", on_call, on_close, &a, &a.rpc), 0);
+	assert_int_equal(rpc_call(a.rpc, "first", NULL, 0, NULL, NULL, NULL), 0);
+	assert_int_equal(rpc_call_fd(a.rpc, "fork", NULL, pipes[0], 0, on_reply, &a), 0);
+	while (got < 0 && clock_now() < end) {
+		assert_true(loop_turn(loop, USEC_PER_SEC / 100) >= 0);
+		m.msg_controllen = sizeof(control);
+		ssize_t n = recvmsg(pair[1], &m, MSG_CMSG_CLOEXEC);
+		if (n <= 0 || !CMSG_FIRSTHDR(&m))
+			continue;
+		assert_non_null(memmem(buf, (size_t)n, "fork", 4));
+		memcpy(&got, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(int));
+	}
+	assert_true(got >= 0);
+	assert_int_equal(write(pipes[1], "!", 1), 1);
+	assert_int_equal(read(got, buf, 1), 1);
+	close(got);
+	close(pipes[1]);
+	close(pair[1]);
+	a.rpc = rpc_free(a.rpc);
+	loop_free(loop);
+}
+
+static int n_up, n_down;
+
+static void on_up(struct child *child, struct rpc *rpc, void *data)
+{
+	n_up++;
+}
+
+static void on_down(struct child *child, const char *why, void *data)
+{
+	n_down++;
+}
+
+static void test_child_comes_back(void **unused)
+{
+	const char *const argv[] = { "/bin/true", NULL };
+	struct child_spec spec = {
+		.name = "true", .argv = argv, .on_up = on_up, .on_down = on_down
+	};
+	struct loop *loop;
+	struct child *child;
+
+	assert_int_equal(loop_new(&loop), 0);
+	assert_int_equal(child_new(loop, &spec, &child), 0);
+	turn_until(loop, &n_down, 3);
+	assert_true(n_up >= 3);
+	assert_true(child_n_starts(child) >= 3);
+	child_free(child);
+	loop_free(loop);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_calls),
+		cmocka_unit_test(test_freed_in_call),
+		cmocka_unit_test(test_bad_lines),
+		cmocka_unit_test(test_long_line),
+		cmocka_unit_test(test_pass_fd),
+		cmocka_unit_test(test_child_comes_back),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/* The MIB's text against the tables of the code: names, numbers, types, enumerations. */
+#include <ctype.h>
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+#include "alert/alert.h"
+#include "base/cleanup.h"
+#include "base/fs.h"
+#include "base/str.h"
+#include "conf/conf.h"
+#include "incident/incident.h"
+#include "snmp/mib.h"
+#include "snmp/varbinds.h"
+
+static char *mib;
+
+static int read_mib(void **state)
+{
+	size_t len;
+
+	return fs_read_file(TEST_MIB, 1 << 20, &mib, &len);
+}
+
+static int free_mib(void **state)
+{
+	free(mib);
+	return 0;
+}
+
+/* The text of a definition: from its name at the begin of a line to its "::= { ... }". */
+static char *definition(const char *name, const char *macro)
+{
+	auto_free char *head = str_printf("\n%s %s", name, macro);
+	const char *start = strstr(mib, head), *end;
+
+	if (!start)
+		return NULL;
+	end = strstr(start, "::= {");
+	assert_non_null(end);
+	end = strchr(end, '}');
+	assert_non_null(end);
+	return strndup(start, (size_t)(end - start) + 1);
+}
+
+static const char *syntax_of(enum mib_type type, const char *syntax)
+{
+	switch (type) {
+	case MIB_TEXT:
+		return "SnmpAdminString (SIZE (0..255))";
+	case MIB_UNSIGNED:
+		return "Gauge32";
+	case MIB_TICKS:
+		return "TimeTicks";
+	case MIB_COUNTER64:
+		return "Counter64";
+	case MIB_COUNTER32:
+		return "Counter32";
+	case MIB_DATE:
+		return "DateAndTime";
+	case MIB_INTEGER: /* one of our conventions, or TruthValue */
+		return str_startswith(syntax, "Tend") || str_startswith(syntax, "TruthValue")
+			       ? syntax
+			       : "an enumeration";
+	case MIB_OID:
+	case MIB_TYPE_MAX:
+		break;
+	}
+	return "?";
+}
+
+static void check_object(const struct mib_object *o, const char *parent, const char *access)
+{
+	auto_free char *text = definition(o->name, "OBJECT-TYPE");
+	auto_free char *number = str_printf("::= { %s %u }", parent, o->id);
+	auto_free char *max_access = str_printf("MAX-ACCESS   %s\n", access);
+	const char *syntax;
+
+	if (!text)
+		fail_msg("%s is not in the MIB", o->name);
+	if (!strstr(text, number) || !strstr(text, max_access))
+		fail_msg("%s is not %s%s: %s", o->name, max_access, number, text);
+	syntax = strstr(text, "SYNTAX       ") + strlen("SYNTAX       ");
+	assert_true(str_startswith(syntax, syntax_of(o->type, syntax)));
+}
+
+static void objects_are_the_tables_of_the_code(void **state)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < mib_n_daemon; i++, n++)
+		check_object(&mib_daemon[i], "tendDaemon", "read-only");
+	for (size_t i = 0; i < MIB_NOTICE_MAX; i++, n++)
+		check_object(&mib_notice[i], "tendNotice", "accessible-for-notify");
+	for (size_t t = 0; t < MIB_TABLE_MAX; t++) {
+		const struct mib_table *table = &mib_tables[t];
+		auto_free char *entry =
+			str_printf("%.*sEntry", (int)(strlen(table->name) - 5), table->name);
+		auto_free char *text = definition(table->name, "OBJECT-TYPE");
+		auto_free char *number = str_printf("::= { tendObjects %u }", table->id);
+
+		assert_non_null(text);
+		assert_non_null(strstr(text, number));
+		for (size_t i = 0; i < table->n_columns; i++, n++)
+			check_object(&table->columns[i], entry, "read-only");
+		n += 3; /* the table, its entry, its index */
+	}
+	for (const char *p = mib; (p = strstr(p, " OBJECT-TYPE\n")); p++)
+		n--;
+	assert_int_equal(n, 0); /* and nothing else is in the MIB */
+}
+
+/* "dns-failed" -> "dnsFailed" */
+static void label_of(const char *name, char *label)
+{
+	while (*name) {
+		if (*name == '-') {
+			name++;
+			*label++ = (char)toupper((unsigned char)*name++);
+		} else {
+			*label++ = *name++;
+		}
+	}
+	*label = '\0';
+}
+
+static void check_enumeration(const char *convention, const char *(*name)(int), int n)
+{
+	auto_free char *head = str_printf("\n%s ::= TEXTUAL-CONVENTION", convention);
+	const char *start = strstr(mib, head), *list, *end;
+	auto_free char *expected = NULL;
+
+	assert_non_null(start);
+	list = strstr(start, "INTEGER {");
+	end = strchr(list, '}');
+	for (int i = 0; i < n; i++) {
+		char label[64];
+
+		label_of(name(i), label);
+		free(expected);
+		expected = str_printf(" %s(%d)%s\n", label, i, i + 1 < n ? "," : "");
+		list = strstr(list, expected);
+		if (!list || list > end)
+			fail_msg("%s lacks%s", convention, expected);
+		list += strlen(expected) - 1;
+	}
+	while (list < end)
+		assert_true(isspace((unsigned char)*list++)); /* and no more */
+}
+
+static const char *state_name(int i)
+{
+	return tend_state_name((enum tend_state)i);
+}
+
+static const char *reason_name(int i)
+{
+	return tend_reason_name((enum tend_reason)i);
+}
+
+static const char *severity_name(int i)
+{
+	static const char *const names[] = {"info", "warning", "critical"};
+
+	return names[i];
+}
+
+static const char *phase_name(int i)
+{
+	static const char *const names[] = {
+		"discovered", "located", "recovering", "verified", "closed"};
+
+	return names[i];
+}
+
+static const char *environment_name(int i)
+{
+	static const char *const names[] = {"production", "pilot", "staging"};
+
+	return names[i];
+}
+
+static void enumerations_are_the_tables_of_the_code(void **state)
+{
+	check_enumeration("TendState", state_name, TEND_STATE_MAX);
+	check_enumeration("TendReason", reason_name, TEND_REASON_MAX);
+	check_enumeration("TendSeverity", severity_name, SEVERITY_MAX);
+	check_enumeration("TendPhase", phase_name, INCIDENT_PHASE_MAX);
+	check_enumeration("TendEnvironment", environment_name, ENVIRONMENT_MAX);
+}
+
+/* Each notification carries what its OBJECTS say, in that order, and every kind has one. */
+static void notifications_carry_their_objects(void **state)
+{
+	unsigned seen = 0, n_in_mib = 0;
+
+	for (enum notice_kind kind = 0; kind < NOTICE_KIND_MAX; kind++) {
+		struct notice notice = {.kind = kind};
+		auto_json json_t *list = NULL;
+		auto_free char *head = NULL;
+		const char *oid, *objects, *end, *start = NULL;
+		unsigned id;
+
+		assert_int_equal(snmp_notice_varbinds(&notice, 1, "e", 0, &list), 0);
+		oid = json_string_value(json_object_get(json_array_get(list, 1), "value"));
+		assert_int_equal(sscanf(oid, TEND_OID_ROOT ".0.%u", &id), 1);
+		assert_int_equal(seen & (1u << id), 0);
+		seen |= 1u << id;
+		head = str_printf("::= { tendNotifications %u }", id);
+		end = strstr(mib, head);
+		assert_non_null(end);
+		for (const char *p = mib; (p = strstr(p, " NOTIFICATION-TYPE\n")) && p < end; p++)
+			start = p;
+		assert_non_null(start);
+		objects = strchr(start, '{');
+		for (size_t i = 2; i < json_array_size(list); i++) {
+			json_t *varbind = json_array_get(list, i);
+			unsigned column, used = 0;
+
+			oid = json_string_value(json_object_get(varbind, "oid"));
+			assert_int_equal(sscanf(oid, TEND_OID_ROOT ".1.20.%u.0", &column), 1);
+			sscanf(objects, "%*[ \n{,]%n", &used);
+			objects += used;
+			assert_true(str_startswith(objects, mib_notice[column - 1].name));
+			objects += strlen(mib_notice[column - 1].name);
+		}
+		while (isspace((unsigned char)*objects))
+			objects++;
+		assert_int_equal(*objects, '}');
+	}
+	for (const char *p = mib; (p = strstr(p, " NOTIFICATION-TYPE\n")); p++)
+		n_in_mib++;
+	assert_int_equal(n_in_mib, NOTICE_KIND_MAX);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(objects_are_the_tables_of_the_code),
+		cmocka_unit_test(enumerations_are_the_tables_of_the_code),
+		cmocka_unit_test(notifications_carry_their_objects),
+	};
+
+	return cmocka_run_group_tests(tests, read_mib, free_mib);
+}

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "conf/errors.h"
+#include "loop/child.h"
 #include "snmp/feed.h"
 
 /* sysexits.h: what a service manager and a script can tell apart. */
@@ -64,14 +65,23 @@ static uint64_t on_incident_event(struct incident *incident, enum incident_event
 		.since_wall = incident->opened_wall,
 		.details = details,
 	};
-	int r = alert_add(m->alert, &notice, batch);
+	int r = !check || check->conf->notify ? alert_add(m->alert, &notice, batch) : 0;
 
-	if (r == 0)
+	if (check && !check->conf->notify)
+		log_info("incident %s: check '%s' has notify = no, nobody is told", incident->id,
+			check->conf->name);
+	else if (r == 0)
 		log_warning("incident %s: no route takes its notice, nobody is told", incident->id);
 	if (r < 0)
 		log_error("incident %s: its notice cannot be made: %s", incident->id, strerror(-r));
-	policies_on_incident(m->policies, incident, event);
 	return alert_seal(m->alert);
+}
+
+static void on_incident_told(struct incident *incident, enum incident_event event, void *data)
+{
+	struct manager *m = data;
+
+	policies_on_incident(m->policies, incident, event);
 }
 
 static void on_incident_commit(uint64_t token, int r, void *data)
@@ -144,7 +154,7 @@ static int apply_all(struct manager *m, struct conf *conf)
 {
 	int r = watch_apply(m->watch, conf);
 
-	log_set_level(conf->daemon.log_level);
+	log_set_level(conf_log_level(&conf->daemon));
 	if (r == 0)
 		r = alert_apply(m->alert, conf);
 	if (r == 0)
@@ -245,7 +255,9 @@ static int open_parts(struct manager *m, struct tend_error *err)
 		.data = m,
 	};
 	struct policies_deps policies_deps = { .loop = m->loop };
-	struct incidents_hooks hooks = { on_incident_event, on_incident_commit, m };
+	struct incidents_hooks hooks = {
+		on_incident_event, on_incident_commit, on_incident_told, m
+	};
 	bool fresh = false;
 	int r = store_open(m->loop, m->conf->daemon.state_dir, err, &fresh, &m->store);
 
@@ -275,11 +287,15 @@ static int open_parts(struct manager *m, struct tend_error *err)
 	incidents_set_hooks(m->incidents, &hooks);
 	watch_on_result(m->watch, on_result, m);
 	store_on_health(m->store, on_store_health, m);
+	if (!store_healthy(m->store))
+		on_store_health(false, m);
 	r = apply_all(m, m->conf);
 	if (r < 0)
 		return tend_error_set(err, r, "cannot take the configuration: %s", strerror(-r));
 	if (fresh) {
-		policies_freeze(m->policies, "fresh-store", true);
+		/* The switch, not a freeze: it holds over a restart. */
+		(void)policies_pause(m->policies, "tend",
+			"the state database was corrupt, it began afresh", NULL);
 		tell_simply(m, NOTICE_STORE_FAILED, SEVERITY_CRITICAL, "tend/store",
 			"the state database was corrupt and was set aside: Tend goes on with a fresh one, "
 			"actions are frozen until 'tendctl action resume'");
@@ -289,17 +305,19 @@ static int open_parts(struct manager *m, struct tend_error *err)
 
 static void close_parts(struct manager *m)
 {
-	if (m->watch)
-		watch_on_result(m->watch, NULL, NULL);
 	m->agentx = agentx_free(m->agentx);
-	m->api = api_free(m->api);
+	/* Live runs hear nothing of the end, they go on at the next start; the API's clients do. */
 	m->policies = policies_free(m->policies);
+	if (m->watch)
+		watch_stop(m->watch);
+	m->api = api_free(m->api);
 	m->incidents = incidents_free(m->incidents);
 	m->alert = alert_free(m->alert);
 	m->watch = watch_free(m->watch);
 	m->net = net_free(m->net);
 	m->store = store_free(m->store);
 	m->conf = conf_unref(m->conf);
+	children_drain(USEC_PER_SEC);
 }
 
 static int watch_signals(struct manager *m, struct loop_source *sources[3])

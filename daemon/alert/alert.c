@@ -9,7 +9,8 @@
 
 #define HEALTHY_LATENESS (10 * USEC_PER_SEC)
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------
+ */
 
 void alert_set_undurable(struct alert *alert, bool undurable)
 {
@@ -85,7 +86,8 @@ struct receiver *alert_find_receiver(struct alert *alert, const char *name)
 	return map_get(&alert->receivers, name);
 }
 
-/* ---- configuration ---------------------------------------------------------------------------- */
+/* ---- configuration ----------------------------------------------------------------------------
+ */
 
 static int ensure_receivers(struct alert *alert, struct conf *conf)
 {
@@ -152,7 +154,8 @@ int alert_apply(struct alert *alert, struct conf *conf)
 	return r;
 }
 
-/* ---- adding ----------------------------------------------------------------------------------- */
+/* ---- adding -----------------------------------------------------------------------------------
+ */
 
 /* Into the batch, and if that has no room, at least into memory. */
 static void write_or_keep(struct store_batch *batch, struct token *token, struct delivery *d)
@@ -160,13 +163,14 @@ static void write_or_keep(struct store_batch *batch, struct token *token, struct
 	int r = ledger_write(batch, d);
 
 	if (r < 0)
-		log_error("receiver '%s': notice %s does not fit into its batch: %s", d->receiver->name,
-			d->record->notice.id, strerror(-r));
+		log_error("receiver '%s': notice %s does not fit into its batch: %s",
+			d->receiver->name, d->record->notice.id, strerror(-r));
 	if (token_add(token, d) < 0)
 		d->released = true;
 }
 
-static void settle_superseded(struct delivery *superseded, struct store_batch *batch, struct token *token)
+static void settle_superseded(
+	struct delivery *superseded, struct store_batch *batch, struct token *token)
 {
 	while (superseded) {
 		auto(delivery_unref) struct delivery *old = superseded;
@@ -191,8 +195,8 @@ static void shed(struct receiver *receiver)
 	}
 }
 
-int alert_queue(struct alert *alert, struct record *record, struct receiver *receiver, const char *via,
-	struct store_batch *batch, struct token *token)
+int alert_queue(struct alert *alert, struct record *record, struct receiver *receiver,
+	const char *via, struct store_batch *batch, struct token *token)
 {
 	auto(delivery_unref) struct delivery *d = NULL;
 	struct delivery *superseded;
@@ -238,7 +242,8 @@ static int commit_own(struct alert *alert, struct store_batch *batch, struct tok
 	return 0;
 }
 
-int alert_queue_now(struct alert *alert, struct record *record, struct receiver *receiver, const char *via)
+int alert_queue_now(
+	struct alert *alert, struct record *record, struct receiver *receiver, const char *via)
 {
 	auto(store_batch_free) struct store_batch *batch = NULL;
 	auto(token_free) struct token *token = NULL;
@@ -281,10 +286,10 @@ static int queue_all(struct alert *alert, struct record *record, const struct ve
 	return n;
 }
 
-static int add_to(struct alert *alert, struct record *record, struct store_batch *batch,
-	struct token *token)
+static int add_to(
+	struct alert *alert, struct record *record, struct store_batch *batch, struct token *token)
 {
-	struct vec found = { 0 };
+	struct vec found = {0};
 	int r = alert->conf ? routes_match(alert->conf, &record->notice, &found) : 0;
 
 	if (r == 0)
@@ -363,8 +368,8 @@ void alert_committed(struct alert *alert, uint64_t number, int r)
 void alert_tell(struct alert *alert, enum notice_kind kind, enum conf_severity severity,
 	const char *fingerprint, const char *text)
 {
-	struct notice notice = { .kind = kind, .severity = severity, .fingerprint = fingerprint,
-		.text = text };
+	struct notice notice = {
+		.kind = kind, .severity = severity, .fingerprint = fingerprint, .text = text};
 	int r = alert_add(alert, &notice, NULL);
 
 	if (r < 0)

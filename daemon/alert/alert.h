@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * alert/alert.h: notices to receivers. alert_add() composes a notice, chooses receivers by the routes and
- * adds the outbox rows to the caller's batch; alert_committed() releases them when the store has
- * accepted (or delivers from memory, marked undurable, when it could not). Order and one in flight hold
- * per receiver and fingerprint. At-least-once: a duplicate carries the same id. Never blocks.
+ * alert/alert.h: notices to receivers. alert_add() composes a notice, chooses receivers by the
+ * routes and adds the outbox rows to the caller's batch; alert_committed() releases them when the
+ * store has accepted (or delivers from memory, marked undurable, when it could not). Order and one
+ * in flight hold per receiver and fingerprint. At-least-once: a duplicate carries the same id.
+ * Never blocks.
  */
 #ifndef ALERT_ALERT_H
 #define ALERT_ALERT_H
@@ -18,7 +19,8 @@
 	X(INCIDENT_RAISED, "incident.raised")                                                      \
 	X(INCIDENT_CHANGED, "incident.changed")                                                    \
 	X(INCIDENT_CLEARED, "incident.cleared")                                                    \
-	X(POLICY_FAILED, "policy.failed")   /* a run failed, is unknown, or a breaker opened: a page */ \
+	X(POLICY_FAILED,                                                                           \
+		"policy.failed") /* a run failed, is unknown, or a breaker opened: a page */       \
 	X(POLICY_MESSAGE, "policy.message") /* verb notice.send */                                 \
 	X(ACTIONS_FROZEN, "actions.frozen")                                                        \
 	X(CONFIG_FAILED, "config.failed")                                                          \
@@ -36,13 +38,14 @@ struct notice { /* what the caller fills; strings borrowed, NULL where they do n
 	char id[UUID_TEXT_BYTES]; /* filled by alert_add() if empty */
 	enum notice_kind kind;
 	enum conf_severity severity;
-	const char *fingerprint; /* orders deliveries; for notices without an incident e.g. "daemon/config" */
+	const char *fingerprint; /* orders deliveries; for notices without an incident e.g.
+				    "daemon/config" */
 	const char *incident_id;
 	const char *system, *environment, *component, *check;
 	const char *state;  /* of the check */
 	const char *reason; /* reason name */
 	const char *text;   /* one line */
-	usec_t wall;        /* when it happened */
+	usec_t wall;	    /* when it happened */
 	usec_t since_wall;  /* incident opened */
 	json_t *details;    /* more `data` members (borrowed); NULL */
 };
@@ -69,16 +72,18 @@ struct alert *alert_free(struct alert *alert);
 DEFINE_AUTO(struct alert *, alert_free)
 int alert_apply(struct alert *alert, struct conf *conf);
 
-/* Returns the number of deliveries added, or a negative errno. `batch` NULL: makes and commits its own. */
+/* Returns the number of deliveries added, or a negative errno. `batch` NULL: makes and commits its
+ * own. */
 int alert_add(struct alert *alert, struct notice *notice, struct store_batch *batch);
 /* The caller's batch with the notices added since the last call ended like r (store_done_fn). The
- * caller calls alert_seal() when it commits: everything added since belongs to the returned token. */
+ * caller calls alert_seal() when it commits: everything added since belongs to the returned token.
+ */
 uint64_t alert_seal(struct alert *alert);
 void alert_committed(struct alert *alert, uint64_t token, int r);
 
 json_t *alert_receivers_to_json(const struct alert *alert);
-/* Rows for `tendctl delivery list`: waiting first (from memory, also undurable ones), then the ledger;
- * filters may be NULL. */
+/* Rows for `tendctl delivery list`: waiting first (from memory, also undurable ones), then the
+ * ledger; filters may be NULL. */
 typedef void (*alert_deliveries_fn)(int r, json_t *rows, void *data);
 int alert_deliveries(struct alert *alert, const char *incident_id, const char *receiver, int limit,
 	alert_deliveries_fn fn, void *data);

@@ -10,7 +10,7 @@
 #include "base/str.h"
 
 #define BREAKER_PROBE_MAX (30 * USEC_PER_SEC)
-#define RETRY_AFTER_MAX   (3600 * USEC_PER_SEC)
+#define RETRY_AFTER_MAX	  (3600 * USEC_PER_SEC)
 
 static void on_timer(void *data)
 {
@@ -50,13 +50,14 @@ struct receiver *receiver_free(struct receiver *receiver)
 	return NULL;
 }
 
-/* ---- the end of a delivery -------------------------------------------------------------------- */
+/* ---- the end of a delivery --------------------------------------------------------------------
+ */
 
 static void log_end(const struct delivery *d)
 {
 	const struct notice *n = &d->record->notice;
 	auto_free char *field = str_printf("TEND_NOTICE=%s", n->id);
-	const char *fields[] = { LOG_ID_DELIVERY, field, NULL };
+	const char *fields[] = {LOG_ID_DELIVERY, field, NULL};
 	int level = d->state == DELIVERY_DELIVERED || d->state == DELIVERY_SUPERSEDED ? LOG_INFO
 										      : LOG_WARNING;
 
@@ -89,8 +90,8 @@ void delivery_settle(struct delivery *d, enum delivery_state state, const char *
 			d->n_tries, deps->data);
 }
 
-/* One hop only: what a fallback cannot deliver either is shown as undelivered. One that got the notice
- * by its own route does not get it again. */
+/* One hop only: what a fallback cannot deliver either is shown as undelivered. One that got the
+ * notice by its own route does not get it again. */
 static void fall_back_from(struct delivery *d)
 {
 	struct receiver *receiver = d->receiver, *fallback;
@@ -119,7 +120,8 @@ void delivery_end(struct delivery *d, enum delivery_state state, const char *why
 		fall_back_from(held);
 }
 
-/* ---- answers ---------------------------------------------------------------------------------- */
+/* ---- answers ----------------------------------------------------------------------------------
+ */
 
 static double random_part(void)
 {
@@ -138,7 +140,8 @@ static void close_breaker(struct receiver *receiver)
 	outbox_retry_now(&receiver->outbox, clock_now());
 }
 
-/* What failed for now says something of the receiver: after some in a row only one at a time is tried. */
+/* What failed for now says something of the receiver: after some in a row only one at a time is
+ * tried. */
 static void note_failure(struct receiver *receiver, const struct judgement *j)
 {
 	char span[CLOCK_TEXT_BYTES];
@@ -150,7 +153,8 @@ static void note_failure(struct receiver *receiver, const struct judgement *j)
 
 		wait = MAX(wait, pause);
 		if (!receiver->breaker_open)
-			log_warning("receiver '%s': %u tries failed in a row (%s), from now on one try at "
+			log_warning("receiver '%s': %u tries failed in a row (%s), from now on one "
+				    "try at "
 				    "a time, the next in %s",
 				receiver->name, receiver->n_failures, j->error,
 				clock_format_span(wait, span));
@@ -239,12 +243,13 @@ static void on_judged(struct delivery *d, const struct judgement *j)
 	receiver_pump(receiver);
 }
 
-/* ---- the pump --------------------------------------------------------------------------------- */
+/* ---- the pump ---------------------------------------------------------------------------------
+ */
 
 static bool is_ready(const struct receiver *receiver)
 {
 	return receiver->conf->type != RECEIVER_SNMP ||
-		(receiver->alert->notifier && snmp_notifier_ready(receiver->alert->notifier));
+	       (receiver->alert->notifier && snmp_notifier_ready(receiver->alert->notifier));
 }
 
 static size_t window_of(const struct receiver *receiver)
@@ -256,10 +261,10 @@ static size_t window_of(const struct receiver *receiver)
 
 static void start_try(struct receiver *receiver, struct delivery *d)
 {
-	const struct try_context context = { .alert = receiver->alert, .conf = receiver->conf,
-		.done = on_judged };
+	const struct try_context context = {
+		.alert = receiver->alert, .conf = receiver->conf, .done = on_judged};
 	struct webhook_try *try;
-	struct judgement j = { .verdict = VERDICT_RETRY };
+	struct judgement j = {.verdict = VERDICT_RETRY};
 	int r;
 
 	outbox_start(&receiver->outbox, d);

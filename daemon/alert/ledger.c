@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * alert/ledger.c: how deliveries get into the store and back. What changes is collected and written
- * together in the next turn; what the store does not take stays here, is delivered from memory, and is
- * written when the store is well again.
+ * together in the next turn; what the store does not take stays here, is delivered from memory, and
+ * is written when the store is well again.
  */
 #include <assert.h>
 #include <string.h>
@@ -13,7 +13,8 @@
 enum { FLUSH_MAX_ROWS = 500 };
 #define FLUSH_RETRY (5 * USEC_PER_SEC)
 
-/* ---- rows ------------------------------------------------------------------------------------- */
+/* ---- rows -------------------------------------------------------------------------------------
+ */
 
 static int write_record(struct store_batch *batch, const struct record *record)
 {
@@ -47,7 +48,8 @@ int ledger_write(struct store_batch *batch, struct delivery *d)
 	return r;
 }
 
-/* ---- tokens: batches on their way -------------------------------------------------------------- */
+/* ---- tokens: batches on their way --------------------------------------------------------------
+ */
 
 int token_new(struct alert *alert, struct token **ret_token)
 {
@@ -84,7 +86,7 @@ int token_add(struct token *token, struct delivery *d)
 		free(write);
 		return r;
 	}
-	*write = (struct write){ .delivery = delivery_ref(d), .version = d->version };
+	*write = (struct write){.delivery = delivery_ref(d), .version = d->version};
 	d->n_writing++;
 	return 0;
 }
@@ -130,7 +132,8 @@ void token_end(struct token *token, int r)
 		receiver_pump(((struct write *)token->writes.items[i])->delivery->receiver);
 }
 
-/* ---- what is not written yet ------------------------------------------------------------------- */
+/* ---- what is not written yet -------------------------------------------------------------------
+ */
 
 static void drop_one_settled(struct alert *alert)
 {
@@ -140,8 +143,9 @@ static void drop_one_settled(struct alert *alert)
 		if (d->state == DELIVERY_WAITING)
 			continue;
 		if (alert->n_dropped++ == 0)
-			log_error("outbox: the store does not take what was delivered, the oldest is "
-				  "forgotten: a restart may repeat it under the same id");
+			log_error(
+				"outbox: the store does not take what was delivered, the oldest is "
+				"forgotten: a restart may repeat it under the same id");
 		vec_remove(&alert->unwritten, i);
 		d->in_ledger = false;
 		delivery_unref(d);
@@ -283,8 +287,9 @@ void ledger_flush_last(struct alert *alert)
 	if (r == 0 && alert->unwritten.len > 0)
 		r = store_commit(alert->deps.store, TAKE(batch), NULL, NULL);
 	if (r < 0)
-		log_error("outbox: the end of %zu deliveries is not recorded: %s; they are repeated "
-			  "under the same ids",
+		log_error(
+			"outbox: the end of %zu deliveries is not recorded: %s; they are repeated "
+			"under the same ids",
 			alert->unwritten.len, strerror(-r));
 }
 
@@ -312,10 +317,12 @@ void ledger_put_receiver(struct alert *alert, const struct receiver *receiver)
 	if (r == 0)
 		r = store_commit(alert->deps.store, TAKE(batch), NULL, NULL);
 	if (r < 0)
-		log_warning("receiver '%s': its state is not recorded: %s", receiver->name, strerror(-r));
+		log_warning("receiver '%s': its state is not recorded: %s", receiver->name,
+			strerror(-r));
 }
 
-/* ---- back from the store ----------------------------------------------------------------------- */
+/* ---- back from the store -----------------------------------------------------------------------
+ */
 
 static usec_t get_time(json_t *row, const char *key)
 {
@@ -398,11 +405,11 @@ static int load_waiting(struct alert *alert, struct receiver *receiver, struct m
 
 	if (r < 0)
 		return r;
-	json_array_foreach(rows, i, row)
-	{
+	json_array_foreach (rows, i, row) {
 		r = load_delivery(receiver, records, row);
 		if (r == -EINVAL)
-			log_error("receiver '%s': a waiting notice cannot be read, it stays in the store",
+			log_error("receiver '%s': a waiting notice cannot be read, it stays in the "
+				  "store",
 				receiver->name);
 		else if (r < 0)
 			return r;
@@ -434,13 +441,12 @@ static int load_receiver(struct alert *alert, struct map *records, json_t *row)
 int ledger_load(struct alert *alert)
 {
 	auto_json json_t *rows = NULL;
-	struct map records = { 0 };
+	struct map records = {0};
 	json_t *row;
 	size_t i;
 	int r = store_read_now(alert->deps.store, STORE_QUERY_RECEIVERS, &rows, "");
 
-	json_array_foreach(rows, i, row)
-	{
+	json_array_foreach (rows, i, row) {
 		if (r == 0)
 			r = load_receiver(alert, &records, row);
 	}

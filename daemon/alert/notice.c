@@ -15,7 +15,8 @@ const char *notice_kind_name(enum notice_kind kind)
 	return kind < NOTICE_KIND_MAX ? kind_names[kind] : "unknown";
 }
 
-/* ---- records ---------------------------------------------------------------------------------- */
+/* ---- records ----------------------------------------------------------------------------------
+ */
 
 static int find_name(const char *const *names, size_t n, const char *name)
 {
@@ -52,18 +53,18 @@ static int doc_fill(json_t *doc, const struct notice *n)
 		const char *key, *text;
 		size_t max;
 	} texts[] = {
-		{ "id", n->id, UUID_TEXT_BYTES },
-		{ "kind", notice_kind_name(n->kind), 64 },
-		{ "severity", conf_severity_names[n->severity], 64 },
-		{ "fingerprint", n->fingerprint, 512 },
-		{ "incident", n->incident_id, UUID_TEXT_BYTES },
-		{ "system", n->system, 512 },
-		{ "environment", n->environment, 64 },
-		{ "component", n->component, 512 },
-		{ "check", n->check, 512 },
-		{ "state", n->state, 64 },
-		{ "reason", n->reason, 64 },
-		{ "text", n->text, NOTICE_TEXT_BYTES },
+		{"id", n->id, UUID_TEXT_BYTES},
+		{"kind", notice_kind_name(n->kind), 64},
+		{"severity", conf_severity_names[n->severity], 64},
+		{"fingerprint", n->fingerprint, 512},
+		{"incident", n->incident_id, UUID_TEXT_BYTES},
+		{"system", n->system, 512},
+		{"environment", n->environment, 64},
+		{"component", n->component, 512},
+		{"check", n->check, 512},
+		{"state", n->state, 64},
+		{"reason", n->reason, 64},
+		{"text", n->text, NOTICE_TEXT_BYTES},
 	};
 	int r = 0;
 
@@ -71,9 +72,11 @@ static int doc_fill(json_t *doc, const struct notice *n)
 		r = set_text(doc, texts[i].key, texts[i].text, texts[i].max);
 	if (r == 0 && json_object_set_new(doc, "at", json_integer((json_int_t)n->wall)) < 0)
 		r = -ENOMEM;
-	if (r == 0 && json_object_set_new(doc, "since", json_integer((json_int_t)n->since_wall)) < 0)
+	if (r == 0 &&
+		json_object_set_new(doc, "since", json_integer((json_int_t)n->since_wall)) < 0)
 		r = -ENOMEM;
-	if (r == 0 && n->details && json_dumpb(n->details, NULL, 0, JSON_COMPACT) <= NOTICE_BODY_BYTES &&
+	if (r == 0 && n->details &&
+		json_dumpb(n->details, NULL, 0, JSON_COMPACT) <= NOTICE_BODY_BYTES &&
 		json_object_set_new(doc, "details", json_deep_copy(n->details)) < 0)
 		r = -ENOMEM;
 	return r;
@@ -134,8 +137,7 @@ int record_note_receiver(struct record *record, const char *name)
 		if (json_object_set_new(record->doc, "receivers", names) < 0)
 			return -ENOMEM;
 	}
-	json_array_foreach(names, i, one)
-	{
+	json_array_foreach (names, i, one) {
 		if (json_is_string(one) && strcmp(json_string_value(one), name) == 0)
 			return 0;
 	}
@@ -157,7 +159,8 @@ struct record *record_unref(struct record *record)
 	return NULL;
 }
 
-/* ---- events ----------------------------------------------------------------------------------- */
+/* ---- events -----------------------------------------------------------------------------------
+ */
 
 char *notice_compose_text(const struct notice *notice, json_t *merged)
 {
@@ -165,8 +168,7 @@ char *notice_compose_text(const struct notice *notice, json_t *merged)
 	json_t *one;
 	size_t i;
 
-	json_array_foreach(merged, i, one)
-	{
+	json_array_foreach (merged, i, one) {
 		kind = get_text(one, "kind");
 		if (notice->kind == NOTICE_INCIDENT_CLEARED && kind &&
 			strcmp(kind, kind_names[NOTICE_INCIDENT_RAISED]) == 0)
@@ -211,8 +213,7 @@ static json_t *event_data(
 	return data;
 }
 
-static char *compose(
-	const struct notice *n, const struct event_context *context, bool with_details)
+static char *compose(const struct notice *n, const struct event_context *context, bool with_details)
 {
 	auto_free char *type = str_printf("tend.%s", notice_kind_name(n->kind));
 	auto_free char *source = str_printf("/tend/%s", context->host);
@@ -221,8 +222,8 @@ static char *compose(
 
 	if (!type || !source || !sequence)
 		return NULL;
-	event = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:o}", "specversion", "1.0",
-		"id", n->id, "source", source, "type", type, "subject",
+	event = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:o}", "specversion",
+		"1.0", "id", n->id, "source", source, "type", type, "subject",
 		n->fingerprint && *n->fingerprint ? n->fingerprint : "daemon", "time",
 		time_json(n->wall), "datacontenttype", "application/json", "sequence", sequence,
 		"epoch", context->epoch, "data", event_data(n, context, with_details));

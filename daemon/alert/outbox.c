@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * alert/outbox.c: what waits for one receiver, and every decision about its order. A chain holds the
- * deliveries of one fingerprint; only its first may be tried, so order and one-in-flight hold by
- * construction. No clock, no I/O.
+ * alert/outbox.c: what waits for one receiver, and every decision about its order. A chain holds
+ * the deliveries of one fingerprint; only its first may be tried, so order and one-in-flight hold
+ * by construction. No clock, no I/O.
  */
 #include <assert.h>
 #include <string.h>
@@ -22,7 +22,8 @@ struct chain {
 	struct delivery *first;
 };
 
-/* ---- deliveries ------------------------------------------------------------------------------- */
+/* ---- deliveries -------------------------------------------------------------------------------
+ */
 
 int delivery_new(struct record *record, struct receiver *receiver, struct delivery **ret_delivery)
 {
@@ -56,7 +57,8 @@ struct delivery *delivery_unref(struct delivery *d)
 	return NULL;
 }
 
-/* ---- merging ---------------------------------------------------------------------------------- */
+/* ---- merging ----------------------------------------------------------------------------------
+ */
 
 static int merged_append(struct delivery *d, const struct delivery *old)
 {
@@ -68,8 +70,8 @@ static int merged_append(struct delivery *d, const struct delivery *old)
 	if (old->merged && json_array_extend(d->merged, old->merged) < 0)
 		return -ENOMEM;
 	one = json_pack("{s:s, s:I, s:s, s:s}", "id", old->record->notice.id, "sequence",
-		(json_int_t)old->sequence, "kind", notice_kind_name(old->record->notice.kind), "time",
-		clock_format(old->record->notice.wall, time));
+		(json_int_t)old->sequence, "kind", notice_kind_name(old->record->notice.kind),
+		"time", clock_format(old->record->notice.wall, time));
 	if (json_array_append_new(d->merged, one) < 0)
 		return -ENOMEM;
 	/* The first is the raise, whatever else is forgotten. */
@@ -92,7 +94,8 @@ static bool overtakes(const struct delivery *d, const struct delivery *old)
 	return n->kind == NOTICE_INCIDENT_CHANGED && o->kind == NOTICE_INCIDENT_CHANGED;
 }
 
-/* ---- chains ----------------------------------------------------------------------------------- */
+/* ---- chains -----------------------------------------------------------------------------------
+ */
 
 static struct chain *chain_of(const struct outbox *outbox, const struct delivery *d)
 {
@@ -198,7 +201,8 @@ void outbox_stop(struct outbox *outbox, struct delivery *d)
 	outbox->n_in_flight--;
 }
 
-/* ---- choices ---------------------------------------------------------------------------------- */
+/* ---- choices ----------------------------------------------------------------------------------
+ */
 
 static bool may_start(const struct delivery *d)
 {
@@ -322,7 +326,8 @@ size_t outbox_list(const struct outbox *outbox, struct delivery ***ret_deliverie
 	return n;
 }
 
-/* ---- pace ------------------------------------------------------------------------------------- */
+/* ---- pace -------------------------------------------------------------------------------------
+ */
 
 usec_t backoff_delay(unsigned n_tries, usec_t retry_min, usec_t retry_max, double random)
 {

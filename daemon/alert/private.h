@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * alert/private.h: what the files of this folder share. A record is a notice of our own, shared by its
- * deliveries; a delivery is one record for one receiver. Both are counted: a delivery is held by its
- * outbox while it waits, by a token until its batch has ended, by the ledger until it is written, and by
- * the try in flight.
+ * alert/private.h: what the files of this folder share. A record is a notice of our own, shared by
+ * its deliveries; a delivery is one record for one receiver. Both are counted: a delivery is held
+ * by its outbox while it waits, by a token until its batch has ended, by the ledger until it is
+ * written, and by the try in flight.
  */
 #ifndef ALERT_PRIVATE_H
 #define ALERT_PRIVATE_H
@@ -13,28 +13,31 @@
 #include "base/vec.h"
 
 enum {
-	NOTICE_TEXT_BYTES = 4096,     /* of the text; more is cut */
-	NOTICE_BODY_BYTES = 65536,    /* of a whole event; beyond it the details are left out */
-	OUTBOX_MAX_WAITING = 2000,    /* of a receiver */
+	NOTICE_TEXT_BYTES = 4096,  /* of the text; more is cut */
+	NOTICE_BODY_BYTES = 65536, /* of a whole event; beyond it the details are left out */
+	OUTBOX_MAX_WAITING = 2000, /* of a receiver */
 	DELIVERY_ERROR_BYTES = 256,
 	DELIVERY_MAX_MERGED = 64,
 	LEDGER_MAX_UNWRITTEN = 20000, /* deliveries whose change the store has not taken */
 	WEBHOOK_WINDOW = 8,
 	SNMP_WINDOW = 64,
-	BREAKER_FAILURES = 5,         /* in a row open it */
+	BREAKER_FAILURES = 5, /* in a row open it */
 };
 
-/* ---- notice.c --------------------------------------------------------------------------------- */
+/* ---- notice.c ---------------------------------------------------------------------------------
+ */
 
 struct record {
 	unsigned n_refs;
-	json_t *doc;          /* the notice as the store keeps it; owns the strings below */
+	json_t *doc; /* the notice as the store keeps it; owns the strings below */
 	struct notice notice;
-	bool saved;           /* the store has it */
+	bool saved; /* the store has it */
 };
 int record_new(const struct notice *notice, struct record **ret_record);
-int record_from_json(json_t *doc, struct record **ret_record); /* -EINVAL: not what record_to_json() wrote */
-/* Notes (also in `doc`, under "receivers") that this receiver gets it; 0: it had been noted before. */
+int record_from_json(
+	json_t *doc, struct record **ret_record); /* -EINVAL: not what record_to_json() wrote */
+/* Notes (also in `doc`, under "receivers") that this receiver gets it; 0: it had been noted before.
+ */
 int record_note_receiver(struct record *record, const char *name);
 struct record *record_ref(struct record *record);
 struct record *record_unref(struct record *record);
@@ -45,21 +48,25 @@ struct event_context { /* what an event says beside its notice */
 	const char *epoch;
 	uint64_t sequence;
 	bool undurable;
-	json_t *merged; /* [{"id","sequence","kind","time"}]: what this one stands for as well; NULL */
+	json_t *merged; /* [{"id","sequence","kind","time"}]: what this one stands for as well; NULL
+			 */
 };
 /* CloudEvents 1.0, structured, compact. At most NOTICE_BODY_BYTES. */
 int notice_compose_event(
 	const struct notice *notice, const struct event_context *context, char **ret_body);
-/* "was raised and cleared: ..." when a raise was merged into its clear; else the text. NULL: no memory. */
+/* "was raised and cleared: ..." when a raise was merged into its clear; else the text. NULL: no
+ * memory. */
 char *notice_compose_text(const struct notice *notice, json_t *merged);
 
-/* ---- routes.c --------------------------------------------------------------------------------- */
+/* ---- routes.c ---------------------------------------------------------------------------------
+ */
 
-/* Receivers (struct conf_receiver *) of a notice, each once, in the order of the routes. Without any
- * route every receiver. Pure. */
+/* Receivers (struct conf_receiver *) of a notice, each once, in the order of the routes. Without
+ * any route every receiver. Pure. */
 int routes_match(const struct conf *conf, const struct notice *notice, struct vec *ret_receivers);
 
-/* ---- outbox.c --------------------------------------------------------------------------------- */
+/* ---- outbox.c ---------------------------------------------------------------------------------
+ */
 
 enum delivery_state {
 	DELIVERY_WAITING,
@@ -80,10 +87,10 @@ struct delivery {
 	uint64_t sequence;
 	enum delivery_state state;
 	unsigned n_tries;
-	bool released;  /* may be sent: its batch has ended, or is late */
+	bool released;	/* may be sent: its batch has ended, or is late */
 	bool undurable; /* was sent, or will be, before the store had it */
 	bool in_flight;
-	usec_t next_at;    /* of clock_now() */
+	usec_t next_at;	   /* of clock_now() */
 	usec_t expires_at; /* of clock_now() */
 	usec_t added_wall, next_wall, delivered_wall;
 	char error[DELIVERY_ERROR_BYTES];
@@ -106,8 +113,8 @@ struct outbox {
 	size_t n_waiting, n_in_flight;
 };
 void outbox_clear(struct outbox *outbox);
-/* Holds a reference. What is overtaken by `d` (and not in flight) leaves the outbox as superseded and is
- * returned as a list linked by `next`, whose references are the caller's. */
+/* Holds a reference. What is overtaken by `d` (and not in flight) leaves the outbox as superseded
+ * and is returned as a list linked by `next`, whose references are the caller's. */
 int outbox_add(struct outbox *outbox, struct delivery *d, struct delivery **ret_superseded);
 /* The next that may be tried now: the lowest sequence among the firsts of all chains. NULL. */
 struct delivery *outbox_pick(const struct outbox *outbox, usec_t now);
@@ -118,11 +125,11 @@ usec_t outbox_wake_expiry(const struct outbox *outbox);
 struct delivery *outbox_expired(const struct outbox *outbox, usec_t now);
 /* The one to give up when it is full: least severe, then oldest, not in flight. NULL. */
 struct delivery *outbox_victim(const struct outbox *outbox);
-void outbox_start(struct outbox *outbox, struct delivery *d); /* it is in flight */
-void outbox_stop(struct outbox *outbox, struct delivery *d);  /* no longer */
+void outbox_start(struct outbox *outbox, struct delivery *d);  /* it is in flight */
+void outbox_stop(struct outbox *outbox, struct delivery *d);   /* no longer */
 void outbox_remove(struct outbox *outbox, struct delivery *d); /* drops the outbox's reference */
 void outbox_retry_now(struct outbox *outbox, usec_t now); /* the breaker closed: nobody waits on */
-usec_t outbox_oldest_wall(const struct outbox *outbox);   /* 0 */
+usec_t outbox_oldest_wall(const struct outbox *outbox);	  /* 0 */
 /* Each lives for `ttl` from when it was added. */
 void outbox_set_expiry(struct outbox *outbox, usec_t ttl, usec_t wall, usec_t now);
 /* All of them, in no order; the caller frees the array. */
@@ -138,7 +145,8 @@ struct bucket { /* tokens: as many as ten seconds' worth at once */
 /* Takes one. 0, or how long to wait. */
 usec_t bucket_take(struct bucket *bucket, int64_t rate_per_minute, usec_t now);
 
-/* ---- signature.c ------------------------------------------------------------------------------ */
+/* ---- signature.c ------------------------------------------------------------------------------
+ */
 
 enum { SIGNATURE_MAX_BYTES = 256, SIGNATURE_MAX_KEY_BYTES = 512 };
 /* "v1,BASE64 v1,BASE64": HMAC-SHA256 over id.timestamp.body with each secret ("whsec_" + base64).
@@ -148,17 +156,18 @@ int signature_make(const char *secret, const char *secret_old, const char *id, i
 /* First 16 hexadecimal digits of the SHA-256. */
 void signature_digest(const char *text, char ret_digest[17]);
 
-/* ---- tries: webhook.c, snmp.c ------------------------------------------------------------------ */
+/* ---- tries: webhook.c, snmp.c ------------------------------------------------------------------
+ */
 
 enum verdict {
 	VERDICT_DELIVERED,
 	VERDICT_RETRY,
 	VERDICT_FAILED, /* trying again is of no use */
-	VERDICT_GONE,   /* nor is any other notice */
+	VERDICT_GONE,	/* nor is any other notice */
 };
 struct judgement {
 	enum verdict verdict;
-	usec_t retry_after; /* the receiver's wish; 0 = none */
+	usec_t retry_after;		  /* the receiver's wish; 0 = none */
 	char error[DELIVERY_ERROR_BYTES]; /* "" when delivered */
 };
 typedef void (*try_fn)(struct delivery *d, const struct judgement *judgement);
@@ -170,18 +179,23 @@ struct try_context {
 };
 struct webhook_try;
 /* Holds a reference of `d`. */
-int webhook_start(const struct try_context *context, struct delivery *d, struct webhook_try **ret_try);
+int webhook_start(
+	const struct try_context *context, struct delivery *d, struct webhook_try **ret_try);
 void webhook_cancel(struct webhook_try *try); /* NULL is fine */
 /* status: of HTTP; Retry-After as sent, or NULL. Pure. */
-void webhook_judge(long status, const char *retry_after, usec_t wall, struct judgement *ret_judgement);
+void webhook_judge(
+	long status, const char *retry_after, usec_t wall, struct judgement *ret_judgement);
 
 struct snmp_notifier; /* the helper tend-snmp notify */
 int snmp_notifier_new(struct alert *alert, struct snmp_notifier **ret_notifier);
-struct snmp_notifier *snmp_notifier_free(struct snmp_notifier *notifier); /* ends its tries as to be retried */
+struct snmp_notifier *snmp_notifier_free(
+	struct snmp_notifier *notifier); /* ends its tries as to be retried */
 bool snmp_notifier_ready(const struct snmp_notifier *notifier);
-int snmp_start(struct snmp_notifier *notifier, const struct try_context *context, struct delivery *d);
+int snmp_start(
+	struct snmp_notifier *notifier, const struct try_context *context, struct delivery *d);
 
-/* ---- deliver.c -------------------------------------------------------------------------------- */
+/* ---- deliver.c --------------------------------------------------------------------------------
+ */
 
 struct receiver {
 	struct alert *alert;
@@ -210,11 +224,13 @@ DEFINE_AUTO(struct receiver *, receiver_free)
 void receiver_pump(struct receiver *receiver); /* tries what is due, arms the timer */
 /* A delivery that has left its outbox is over: ledger, log, the caller's on_delivery. */
 void delivery_settle(struct delivery *d, enum delivery_state state, const char *why);
-/* Takes a waiting one out of its outbox and settles it; `fall_back`: its fallback gets the notice. */
+/* Takes a waiting one out of its outbox and settles it; `fall_back`: its fallback gets the notice.
+ */
 void delivery_end(struct delivery *d, enum delivery_state state, const char *why, bool fall_back);
 void receiver_enable(struct receiver *receiver); /* an operator reloaded: 410 is forgotten */
 
-/* ---- ledger.c --------------------------------------------------------------------------------- */
+/* ---- ledger.c ---------------------------------------------------------------------------------
+ */
 
 /* Rows of a delivery whose version has changed go to the store, together, in the next turn. */
 void ledger_touch(struct delivery *d);
@@ -238,25 +254,28 @@ struct write {
 	unsigned version;
 };
 int token_add(struct token *token, struct delivery *d);
-/* Applies the batch's end (a store_done_fn's r) to what it wrote; frees it unless r is -EINPROGRESS. */
+/* Applies the batch's end (a store_done_fn's r) to what it wrote; frees it unless r is
+ * -EINPROGRESS. */
 void token_end(struct token *token, int r);
 struct token *token_free(struct token *token);
 DEFINE_AUTO(struct token *, token_free)
 int token_new(struct alert *alert, struct token **ret_token);
 
-/* ---- alert.c ---------------------------------------------------------------------------------- */
+/* ---- alert.c ----------------------------------------------------------------------------------
+ */
 
 struct alert {
 	struct alert_deps deps;
 	struct conf *conf;
-	struct map receivers; /* struct receiver * by name; those that are gone until they are empty */
+	struct map
+		receivers; /* struct receiver * by name; those that are gone until they are empty */
 	struct snmp_notifier *notifier;
 	char host[256];
 	usec_t started;
 	uint64_t n_tokens;
-	struct token *unsealed;  /* what was added since the last alert_seal() */
-	struct vec tokens;       /* struct token *, sealed, not ended */
-	struct vec unwritten;    /* struct delivery *, the ledger's */
+	struct token *unsealed; /* what was added since the last alert_seal() */
+	struct vec tokens;	/* struct token *, sealed, not ended */
+	struct vec unwritten;	/* struct delivery *, the ledger's */
 	struct loop_source *flush_defer, *flush_timer;
 	struct token *flushing;
 	size_t n_dropped; /* of the ledger, for want of memory */
@@ -264,10 +283,11 @@ struct alert {
 };
 struct receiver *alert_find_receiver(struct alert *alert, const char *name); /* NULL */
 /* One delivery more, with a sequence of its own, into `batch` under `token`. */
-int alert_queue(struct alert *alert, struct record *record, struct receiver *receiver, const char *via,
-	struct store_batch *batch, struct token *token);
+int alert_queue(struct alert *alert, struct record *record, struct receiver *receiver,
+	const char *via, struct store_batch *batch, struct token *token);
 /* The same in a batch of its own. */
-int alert_queue_now(struct alert *alert, struct record *record, struct receiver *receiver, const char *via);
+int alert_queue_now(
+	struct alert *alert, struct record *record, struct receiver *receiver, const char *via);
 void alert_set_undurable(struct alert *alert, bool undurable);
 void alert_tell(struct alert *alert, enum notice_kind kind, enum conf_severity severity,
 	const char *fingerprint, const char *text);

@@ -14,8 +14,8 @@ static bool route_matches(const struct conf_route *route, const struct notice *n
 	return false;
 }
 
-static int add_once(struct vec *receivers, const struct conf_receiver *receiver,
-	const struct notice *notice)
+static int add_once(
+	struct vec *receivers, const struct conf_receiver *receiver, const struct notice *notice)
 {
 	if ((int)notice->severity < receiver->min_severity)
 		return 0;
@@ -39,7 +39,7 @@ static int add_all(const struct conf *conf, const struct notice *notice, struct 
 
 int routes_match(const struct conf *conf, const struct notice *notice, struct vec *ret_receivers)
 {
-	struct vec found = { 0 };
+	struct vec found = {0};
 	bool matched = false;
 	int r = 0;
 

@@ -33,7 +33,8 @@ static int sign_one(const char *secret, const char *message, size_t len, struct 
 
 	if (r < 0)
 		return r;
-	if (!HMAC(EVP_sha256(), key, (int)key_len, (const unsigned char *)message, len, mac, &mac_len))
+	if (!HMAC(EVP_sha256(), key, (int)key_len, (const unsigned char *)message, len, mac,
+		    &mac_len))
 		r = -EIO;
 	explicit_bzero(key, key_len);
 	free(key);
@@ -65,7 +66,7 @@ int signature_make(const char *secret, const char *secret_old, const char *id, i
 
 void signature_digest(const char *text, char ret_digest[17])
 {
-	unsigned char digest[EVP_MAX_MD_SIZE] = { 0 };
+	unsigned char digest[EVP_MAX_MD_SIZE] = {0};
 
 	(void)EVP_Digest(text, strlen(text), digest, NULL, EVP_sha256(), NULL);
 	for (int i = 0; i < 8; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * alert/snmp.c: tries by the helper process `tend-snmp notify`: an inform whose acknowledgement is the
- * delivery. Passwords go over the socketpair, never by arguments.
+ * alert/snmp.c: tries by the helper process `tend-snmp notify`: an inform whose acknowledgement is
+ * the delivery. Passwords go over the socketpair, never by arguments.
  */
 #include <string.h>
 #include "alert/private.h"
@@ -25,7 +25,8 @@ struct snmp_try {
 	try_fn done;
 };
 
-/* ---- the helper ------------------------------------------------------------------------------- */
+/* ---- the helper -------------------------------------------------------------------------------
+ */
 
 static void on_call(struct rpc *rpc, uint64_t id, const char *call, json_t *args, void *data)
 {
@@ -51,9 +52,13 @@ int snmp_notifier_new(struct alert *alert, struct snmp_notifier **ret_notifier)
 {
 	struct snmp_notifier *notifier = calloc(1, sizeof(*notifier));
 	auto_free char *path = str_printf("%s/tend-snmp", alert->deps.libexec_dir);
-	const char *const argv[] = { path, "notify", NULL };
-	const struct child_spec spec = { .name = "tend-snmp notify", .argv = argv,
-		.on_call = on_call, .on_up = on_up, .on_down = on_down, .data = notifier };
+	const char *const argv[] = {path, "notify", NULL};
+	const struct child_spec spec = {.name = "tend-snmp notify",
+		.argv = argv,
+		.on_call = on_call,
+		.on_up = on_up,
+		.on_down = on_down,
+		.data = notifier};
 	int r;
 
 	if (!notifier || !path) {
@@ -75,7 +80,8 @@ bool snmp_notifier_ready(const struct snmp_notifier *notifier)
 	return notifier->child && child_rpc(notifier->child);
 }
 
-/* ---- tries ------------------------------------------------------------------------------------ */
+/* ---- tries ------------------------------------------------------------------------------------
+ */
 
 static void try_end(struct snmp_try *try, const struct judgement *j)
 {
@@ -94,8 +100,8 @@ static void try_end(struct snmp_try *try, const struct judgement *j)
 
 struct snmp_notifier *snmp_notifier_free(struct snmp_notifier *notifier)
 {
-	const struct judgement j = { .verdict = VERDICT_RETRY,
-		.error = "the helper was stopped while it waited for the answer" };
+	const struct judgement j = {.verdict = VERDICT_RETRY,
+		.error = "the helper was stopped while it waited for the answer"};
 
 	if (!notifier)
 		return NULL;
@@ -109,7 +115,7 @@ struct snmp_notifier *snmp_notifier_free(struct snmp_notifier *notifier)
 
 static void judge(const struct rpc_reply *reply, struct judgement *ret_judgement)
 {
-	struct judgement j = { .verdict = VERDICT_RETRY };
+	struct judgement j = {.verdict = VERDICT_RETRY};
 	char message[160];
 
 	if (reply->r == 0 && json_is_true(json_object_get(reply->ok, "acknowledged"))) {
@@ -122,9 +128,10 @@ static void judge(const struct rpc_reply *reply, struct judgement *ret_judgement
 			j.verdict = VERDICT_FAILED;
 	} else {
 		snprintf(j.error, sizeof(j.error), "%s",
-			reply->r == 0             ? "not acknowledged"
-			: reply->r == -ETIMEDOUT  ? "timeout: the helper does not answer"
-						  : "the helper ended while it waited for the answer");
+			reply->r == 0 ? "not acknowledged"
+			: reply->r == -ETIMEDOUT
+				? "timeout: the helper does not answer"
+				: "the helper ended while it waited for the answer");
 	}
 	*ret_judgement = j;
 }
@@ -185,26 +192,28 @@ static int compose(const struct try_context *context, const struct delivery *d, 
 	if (r == 0)
 		r = set_string(args, "user", conf->user);
 	if (r == 0 && conf->auth_password)
-		r = set_string(args, "auth_protocol", conf_auth_protocol_names[conf->auth_protocol]);
+		r = set_string(
+			args, "auth_protocol", conf_auth_protocol_names[conf->auth_protocol]);
 	if (r == 0)
 		r = set_string(args, "auth_password", conf->auth_password);
 	if (r == 0 && conf->priv_password)
-		r = set_string(args, "priv_protocol", conf_priv_protocol_names[conf->priv_protocol]);
+		r = set_string(
+			args, "priv_protocol", conf_priv_protocol_names[conf->priv_protocol]);
 	if (r == 0)
 		r = set_string(args, "priv_password", conf->priv_password);
 	if (r == 0)
 		r = set_string(args, "community", conf->community);
-	if (r == 0 &&
-		(json_object_set_new(args, "timeout_msec",
-			 json_integer((json_int_t)(conf->timeout / USEC_PER_MSEC))) < 0 ||
-			json_object_set(args, "varbinds", varbinds) < 0))
+	if (r == 0 && (json_object_set_new(args, "timeout_msec",
+			       json_integer((json_int_t)(conf->timeout / USEC_PER_MSEC))) < 0 ||
+			      json_object_set(args, "varbinds", varbinds) < 0))
 		r = -ENOMEM;
 	if (r == 0)
 		*ret_args = TAKE(args);
 	return r;
 }
 
-int snmp_start(struct snmp_notifier *notifier, const struct try_context *context, struct delivery *d)
+int snmp_start(
+	struct snmp_notifier *notifier, const struct try_context *context, struct delivery *d)
 {
 	struct rpc *rpc = child_rpc(notifier->child);
 	struct snmp_try *try;
@@ -223,8 +232,9 @@ int snmp_start(struct snmp_notifier *notifier, const struct try_context *context
 		json_decref(args);
 		return r;
 	}
-	*try = (struct snmp_try){ .notifier = notifier, .d = delivery_ref(d), .done = context->done };
-	r = rpc_call(rpc, "inform", args, context->conf->timeout + ANSWER_GRACE, on_reply, try, NULL);
+	*try = (struct snmp_try){.notifier = notifier, .d = delivery_ref(d), .done = context->done};
+	r = rpc_call(
+		rpc, "inform", args, context->conf->timeout + ANSWER_GRACE, on_reply, try, NULL);
 	if (r < 0)
 		try_end(try, NULL);
 	return r;

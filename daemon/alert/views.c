@@ -34,16 +34,18 @@ static json_t *receiver_to_json(const struct receiver *r)
 {
 	const struct conf_receiver *conf = r->conf;
 
-	return json_pack("{s:s, s:s?, s:o, s:b, s:o, s:b, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
+	return json_pack(
+		"{s:s, s:s?, s:o, s:b, s:o, s:b, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
 		"name", r->name, "type",
 		conf ? (conf->type == RECEIVER_SNMP ? "snmp" : "webhook") : NULL, "target",
 		conf ? target_json(conf) : json_null(), "enabled", conf && !r->disabled_wall,
-		"disabled_why", text_json(r->disabled_wall ? r->disabled_why : NULL), "breaker_open",
-		r->breaker_open, "waiting", (json_int_t)r->outbox.n_waiting, "oldest",
-		wall_json(outbox_oldest_wall(&r->outbox)), "sequence", (json_int_t)r->sequence,
-		"delivered", (json_int_t)r->n_delivered, "failed", (json_int_t)r->n_failed, "shed",
-		(json_int_t)r->n_shed, "tries", (json_int_t)r->n_tries, "last_error",
-		text_json(r->last_error), "last_delivered", wall_json(r->last_delivered_wall));
+		"disabled_why", text_json(r->disabled_wall ? r->disabled_why : NULL),
+		"breaker_open", r->breaker_open, "waiting", (json_int_t)r->outbox.n_waiting,
+		"oldest", wall_json(outbox_oldest_wall(&r->outbox)), "sequence",
+		(json_int_t)r->sequence, "delivered", (json_int_t)r->n_delivered, "failed",
+		(json_int_t)r->n_failed, "shed", (json_int_t)r->n_shed, "tries",
+		(json_int_t)r->n_tries, "last_error", text_json(r->last_error), "last_delivered",
+		wall_json(r->last_delivered_wall));
 }
 
 json_t *alert_receivers_to_json(const struct alert *alert)
@@ -60,25 +62,28 @@ json_t *delivery_to_json(const struct delivery *d)
 {
 	const struct notice *n = &d->record->notice;
 
-	return json_pack("{s:s, s:s, s:I, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:s, s:s, "
-			 "s:o, s:b, s:b}",
+	return json_pack(
+		"{s:s, s:s, s:I, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:s, s:s, "
+		"s:o, s:b, s:b}",
 		"notice", n->id, "receiver", d->receiver->name, "sequence", (json_int_t)d->sequence,
 		"state", delivery_state_names[d->state], "tries", (int)d->n_tries, "next_at",
 		wall_json(d->next_wall), "delivered_at", wall_json(d->delivered_wall), "last_error",
 		text_json(d->error), "superseded_by", text_json(d->superseded_by), "added_at",
-		wall_json(d->added_wall), "via", text_json(d->via), "kind", notice_kind_name(n->kind),
-		"incident", text_json(n->incident_id), "fingerprint", n->fingerprint, "severity",
-		conf_severity_names[n->severity], "at", wall_json(n->wall), "undurable", d->undurable,
-		"in_flight", d->in_flight);
+		wall_json(d->added_wall), "via", text_json(d->via), "kind",
+		notice_kind_name(n->kind), "incident", text_json(n->incident_id), "fingerprint",
+		n->fingerprint, "severity", conf_severity_names[n->severity], "at",
+		wall_json(n->wall), "undurable", d->undurable, "in_flight", d->in_flight);
 }
 
-/* ---- deliveries ------------------------------------------------------------------------------- */
+/* ---- deliveries -------------------------------------------------------------------------------
+ */
 
 struct listing {
 	struct alert *alert;
 	char *incident_id, *receiver;
 	size_t limit;
-	/* What memory said when it was asked: later the ledger may be ahead of memory, or behind it. */
+	/* What memory said when it was asked: later the ledger may be ahead of memory, or behind
+	 * it. */
 	json_t *list, *seen;
 	alert_deliveries_fn fn;
 	void *data;
@@ -97,7 +102,7 @@ DEFINE_AUTO(struct listing *, listing_free)
 static bool wanted(const struct listing *l, const struct delivery *d)
 {
 	return (!l->incident_id || str_eq(l->incident_id, d->record->notice.incident_id)) &&
-		(!l->receiver || strcmp(l->receiver, d->receiver->name) == 0);
+	       (!l->receiver || strcmp(l->receiver, d->receiver->name) == 0);
 }
 
 static void list_add(const struct listing *l, const struct delivery *d)
@@ -129,8 +134,7 @@ static void list_ledger(const struct listing *l, json_t *rows)
 	json_t *row;
 	size_t i;
 
-	json_array_foreach(rows, i, row)
-	{
+	json_array_foreach (rows, i, row) {
 		auto_free char *key =
 			str_printf("%s %s", json_string_value(json_object_get(row, "notice")),
 				json_string_value(json_object_get(row, "receiver")));
@@ -159,7 +163,7 @@ int alert_deliveries(struct alert *alert, const char *incident_id, const char *r
 
 	if (!l)
 		return -ENOMEM;
-	*l = (struct listing){ .alert = alert, .fn = fn, .data = data };
+	*l = (struct listing){.alert = alert, .fn = fn, .data = data};
 	l->limit = (size_t)MIN(MAX(limit, 1), 10000);
 	l->incident_id = incident_id ? strdup(incident_id) : NULL;
 	l->receiver = receiver ? strdup(receiver) : NULL;
@@ -173,7 +177,8 @@ int alert_deliveries(struct alert *alert, const char *incident_id, const char *r
 	return r;
 }
 
-/* ---- figures ---------------------------------------------------------------------------------- */
+/* ---- figures ----------------------------------------------------------------------------------
+ */
 
 size_t alert_get_stats(const struct alert *alert, struct alert_receiver_stats *stats, size_t max)
 {
@@ -182,11 +187,14 @@ size_t alert_get_stats(const struct alert *alert, struct alert_receiver_stats *s
 	MAP_FOREACH (&alert->receivers, struct receiver *, r) {
 		if (!r->conf || n == max)
 			continue;
-		stats[n] = (struct alert_receiver_stats){ .name = r->name,
-			.n_delivered = r->n_delivered, .n_failed = r->n_failed, .n_tries = r->n_tries,
-			.n_waiting = r->outbox.n_waiting, .sequence = r->sequence,
+		stats[n] = (struct alert_receiver_stats){.name = r->name,
+			.n_delivered = r->n_delivered,
+			.n_failed = r->n_failed,
+			.n_tries = r->n_tries,
+			.n_waiting = r->outbox.n_waiting,
+			.sequence = r->sequence,
 			.oldest_wall = outbox_oldest_wall(&r->outbox),
-			.breaker_open = r->breaker_open };
+			.breaker_open = r->breaker_open};
 		memcpy(stats[n].last_error, r->last_error, sizeof(stats[n].last_error));
 		n++;
 	}

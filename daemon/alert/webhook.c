@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * alert/webhook.c: one try of one notice at a webhook: a CloudEvent, signed as Standard Webhooks. No
- * redirects, no proxy from the environment; of the answer the status and Retry-After count, 64 KiB of
- * the body are read at most.
+ * alert/webhook.c: one try of one notice at a webhook: a CloudEvent, signed as Standard Webhooks.
+ * No redirects, no proxy from the environment; of the answer the status and Retry-After count, 64
+ * KiB of the body are read at most.
  */
 #include <string.h>
 #include "alert/private.h"
@@ -27,7 +27,8 @@ struct webhook_try {
 	char error[CURL_ERROR_SIZE];
 };
 
-/* ---- what an answer means --------------------------------------------------------------------- */
+/* ---- what an answer means ---------------------------------------------------------------------
+ */
 
 static usec_t parse_retry_after(const char *text, usec_t wall)
 {
@@ -46,23 +47,24 @@ static usec_t parse_retry_after(const char *text, usec_t wall)
 	return MIN((usec_t)at * USEC_PER_SEC - wall, 86400 * USEC_PER_SEC);
 }
 
-void webhook_judge(long status, const char *retry_after, usec_t wall, struct judgement *ret_judgement)
+void webhook_judge(
+	long status, const char *retry_after, usec_t wall, struct judgement *ret_judgement)
 {
 	static const struct {
 		long from, to;
 		enum verdict verdict;
 		const char *text;
 	} rows[] = {
-		{ 200, 299, VERDICT_DELIVERED, "" },
-		{ 300, 399, VERDICT_FAILED, "a redirect, which is not followed" },
-		{ 408, 408, VERDICT_RETRY, "the receiver timed out" },
-		{ 410, 410, VERDICT_GONE, "the receiver is gone" },
-		{ 425, 425, VERDICT_RETRY, "too early" },
-		{ 429, 429, VERDICT_RETRY, "too many notices" },
-		{ 400, 499, VERDICT_FAILED, "the receiver refuses the notice" },
-		{ 500, 599, VERDICT_RETRY, "the receiver failed" },
+		{200, 299, VERDICT_DELIVERED, ""},
+		{300, 399, VERDICT_FAILED, "a redirect, which is not followed"},
+		{408, 408, VERDICT_RETRY, "the receiver timed out"},
+		{410, 410, VERDICT_GONE, "the receiver is gone"},
+		{425, 425, VERDICT_RETRY, "too early"},
+		{429, 429, VERDICT_RETRY, "too many notices"},
+		{400, 499, VERDICT_FAILED, "the receiver refuses the notice"},
+		{500, 599, VERDICT_RETRY, "the receiver failed"},
 	};
-	struct judgement j = { .verdict = VERDICT_RETRY };
+	struct judgement j = {.verdict = VERDICT_RETRY};
 	const char *text = "an answer that is no HTTP status";
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
@@ -80,13 +82,14 @@ void webhook_judge(long status, const char *retry_after, usec_t wall, struct jud
 
 static void judge(struct webhook_try *try, int result, struct judgement *ret_judgement)
 {
-	struct judgement j = { .verdict = VERDICT_RETRY };
+	struct judgement j = {.verdict = VERDICT_RETRY};
 	char answer[ANSWER_SHOWN_BYTES];
 	long status = 0;
 
 	(void)curl_easy_getinfo(try->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (result < 0) {
-		snprintf(j.error, sizeof(j.error), "cannot look up the host: %s", strerror(-result));
+		snprintf(
+			j.error, sizeof(j.error), "cannot look up the host: %s", strerror(-result));
 	} else if (result != CURLE_OK && !(try->cut && status)) {
 		snprintf(j.error, sizeof(j.error), "%s",
 			try->error[0] ? try->error : curl_easy_strerror((CURLcode)result));
@@ -96,14 +99,16 @@ static void judge(struct webhook_try *try, int result, struct judgement *ret_jud
 		if (j.verdict != VERDICT_DELIVERED && answer[0]) {
 			size_t len = strlen(j.error);
 			snprintf(j.error + len, sizeof(j.error) - len, ": %.*s",
-				(int)str_cut_utf8(answer, strlen(answer), sizeof(j.error) - len - 3),
+				(int)str_cut_utf8(
+					answer, strlen(answer), sizeof(j.error) - len - 3),
 				answer);
 		}
 	}
 	*ret_judgement = j;
 }
 
-/* ---- the transfer ----------------------------------------------------------------------------- */
+/* ---- the transfer -----------------------------------------------------------------------------
+ */
 
 static size_t on_answer(char *data, size_t size, size_t n, void *user)
 {
@@ -219,9 +224,11 @@ static int add_headers(struct webhook_try *try, const struct conf_receiver *conf
 static int compose(struct webhook_try *try, struct alert *alert)
 {
 	const struct delivery *d = try->d;
-	const struct event_context context = { .host = alert->host,
-		.epoch = store_epoch(alert->deps.store), .sequence = d->sequence,
-		.undurable = d->undurable, .merged = d->merged };
+	const struct event_context context = {.host = alert->host,
+		.epoch = store_epoch(alert->deps.store),
+		.sequence = d->sequence,
+		.undurable = d->undurable,
+		.merged = d->merged};
 
 	return notice_compose_event(&d->record->notice, &context, &try->body);
 }
@@ -253,7 +260,8 @@ static int set_options(struct webhook_try *try, const struct conf_receiver *conf
 	return ok ? 0 : -EINVAL;
 }
 
-int webhook_start(const struct try_context *context, struct delivery *d, struct webhook_try **ret_try)
+int webhook_start(
+	const struct try_context *context, struct delivery *d, struct webhook_try **ret_try)
 {
 	auto(try_free) struct webhook_try *try = calloc(1, sizeof(*try));
 	const struct conf_receiver *conf = context->conf;

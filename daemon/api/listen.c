@@ -14,12 +14,12 @@ enum { LISTEN_BACKLOG = 64 };
 
 static int unix_address(const char *path, struct tend_error *err, struct sockaddr_un *ret_address)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 
 	if (strlen(path) >= sizeof(address.sun_path))
 		return tend_error_set(err, -ENAMETOOLONG,
-			"the socket's path '%s' is longer than the %zu bytes a socket can have", path,
-			sizeof(address.sun_path) - 1);
+			"the socket's path '%s' is longer than the %zu bytes a socket can have",
+			path, sizeof(address.sun_path) - 1);
 	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
 	*ret_address = address;
 	return 0;
@@ -33,7 +33,7 @@ static bool unix_answers(const struct sockaddr_un *address)
 	if (fd < 0)
 		return true;
 	return connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
-		(errno != ECONNREFUSED && errno != ENOENT);
+	       (errno != ECONNREFUSED && errno != ENOENT);
 }
 
 static int unix_clear_stale(const struct sockaddr_un *address, struct tend_error *err)
@@ -47,7 +47,8 @@ static int unix_clear_stale(const struct sockaddr_un *address, struct tend_error
 						 strerror(errno));
 	if (!S_ISSOCK(st.st_mode))
 		return tend_error_set(err, -EEXIST,
-			"%s exists and is no socket: remove it, or set another [daemon] socket", path);
+			"%s exists and is no socket: remove it, or set another [daemon] socket",
+			path);
 	if (unix_answers(address))
 		return tend_error_set(err, -EADDRINUSE,
 			"another tendd is listening on %s: stop it, or set another [daemon] socket",
@@ -59,8 +60,7 @@ static int unix_clear_stale(const struct sockaddr_un *address, struct tend_error
 	return 0;
 }
 
-int listen_unix(
-	const char *path, struct tend_error *err, struct listen_file *ret_file, int *ret_fd)
+int listen_unix(const char *path, struct tend_error *err, struct listen_file *ret_file, int *ret_fd)
 {
 	auto_close int fd = -EBADF;
 	struct sockaddr_un address;
@@ -79,8 +79,9 @@ int listen_unix(
 	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
 		return tend_error_set(err, -errno, "cannot bind %s: %s", path, strerror(errno));
 	if (chmod(path, 0666) < 0 || lstat(path, &st) < 0 || listen(fd, LISTEN_BACKLOG) < 0)
-		return tend_error_set(err, -errno, "cannot listen on %s: %s", path, strerror(errno));
-	*ret_file = (struct listen_file){ .dev = st.st_dev, .ino = st.st_ino };
+		return tend_error_set(
+			err, -errno, "cannot listen on %s: %s", path, strerror(errno));
+	*ret_file = (struct listen_file){.dev = st.st_dev, .ino = st.st_ino};
 	*ret_fd = TAKE_FD(fd);
 	return 0;
 }
@@ -129,7 +130,7 @@ static int host_split(const char *text, char host[64], int *ret_port)
 
 int listen_parse(const char *text, struct tend_error *err, struct listen_address *ret_address)
 {
-	struct listen_address a = { .len = 0 };
+	struct listen_address a = {.len = 0};
 	char host[64];
 	int port = -1;
 
@@ -157,7 +158,8 @@ int listen_parse(const char *text, struct tend_error *err, struct listen_address
 			err, -EINVAL, "'%s' is no IP address: use 127.0.0.1 or [::1]", host);
 	}
 	return tend_error_set(err, -EINVAL,
-		"'%s' is no loopback address: the API listens on 127.0.0.0/8 or ::1 only; put a proxy "
+		"'%s' is no loopback address: the API listens on 127.0.0.0/8 or ::1 only; put a "
+		"proxy "
 		"with TLS in front for others",
 		host);
 }
@@ -194,5 +196,5 @@ bool listen_host_allowed(const char *listen, const char *host)
 bool listen_origin_allowed(const char *listen, const char *origin)
 {
 	return str_startswith(origin, "http://") &&
-		listen_host_allowed(listen, origin + strlen("http://"));
+	       listen_host_allowed(listen, origin + strlen("http://"));
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * api/listen.h: the listening sockets. The unix socket is made in the run folder with mode 0666 (roles
- * decide, not the mode); a file left by a daemon that is gone is replaced, one that somebody answers
- * on is never touched. TCP is for loopback addresses only. The caller closes the fd; both calls are
- * for start-up and reload and do not block.
+ * api/listen.h: the listening sockets. The unix socket is made in the run folder with mode 0666
+ * (roles decide, not the mode); a file left by a daemon that is gone is replaced, one that somebody
+ * answers on is never touched. TCP is for loopback addresses only. The caller closes the fd; both
+ * calls are for start-up and reload and do not block.
  */
 #ifndef API_LISTEN_H
 #define API_LISTEN_H

@@ -17,8 +17,7 @@ struct metrics {
 	bool failed; /* no memory: the page is refused, never cut */
 };
 
-__attribute__((format(printf, 2, 3))) static void put(
-	struct metrics *m, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void put(struct metrics *m, const char *format, ...)
 {
 	va_list ap;
 	char *line = NULL;
@@ -86,7 +85,7 @@ static void put_check(struct metrics *m, const char *name, const struct check *c
 
 static void checks_state(struct metrics *m, struct watch *watch)
 {
-	size_t n[TEND_STATE_MAX] = { 0 };
+	size_t n[TEND_STATE_MAX] = {0};
 
 	MAP_FOREACH (watch_checks(watch), struct check *, check)
 		n[watch_check_shown_state(check)]++;
@@ -94,7 +93,8 @@ static void checks_state(struct metrics *m, struct watch *watch)
 	for (enum tend_state s = 0; s < TEND_STATE_MAX; s++)
 		put(m, "tend_checks{state=\"%s\"} %zu\n", tend_state_name(s), n[s]);
 	head(m, "tend_check_state", "gauge",
-		"State of a check: 0 ok, 1 warning, 2 critical, 3 unknown, 4 pending, 5 unreachable.");
+		"State of a check: 0 ok, 1 warning, 2 critical, 3 unknown, 4 pending, 5 "
+		"unreachable.");
 	MAP_FOREACH (watch_checks(watch), struct check *, check) {
 		put_check(m, "tend_check_state", check);
 		put(m, "} %d\n", (int)watch_check_shown_state(check));
@@ -126,7 +126,8 @@ static void checks_results(struct metrics *m, struct watch *watch)
 		put_check(m, "tend_check_attempts_total", check);
 		put(m, ",result=\"failed\"} %" PRIu64 "\n", check->n_failed);
 	}
-	head(m, "tend_check_metric", "gauge", "What the probe of a check measured, in its own unit.");
+	head(m, "tend_check_metric", "gauge",
+		"What the probe of a check measured, in its own unit.");
 	MAP_FOREACH (watch_checks(watch), struct check *, check)
 		for (size_t i = 0; i < check->last.n_metrics; i++) {
 			put_check(m, "tend_check_metric", check);
@@ -162,15 +163,18 @@ static void receivers(struct metrics *m, const struct alert *alert)
 	}
 	n = alert_get_stats(alert, stats, METRICS_MAX_RECEIVERS);
 #define ROW(name, type, help, member)                                                              \
-	receiver_counter(m, stats, n, name, type, help,                                            \
-		offsetof(struct alert_receiver_stats, member))
-	ROW("tend_notices_delivered_total", "counter", "Notices a receiver has taken.", n_delivered);
+	receiver_counter(                                                                          \
+		m, stats, n, name, type, help, offsetof(struct alert_receiver_stats, member))
+	ROW("tend_notices_delivered_total", "counter", "Notices a receiver has taken.",
+		n_delivered);
 	ROW("tend_notices_failed_total", "counter", "Notices given up.", n_failed);
 	ROW("tend_notice_tries_total", "counter", "Attempts to deliver.", n_tries);
 	ROW("tend_notices_waiting", "gauge", "Notices that wait for a receiver.", n_waiting);
-	ROW("tend_notice_sequence", "counter", "Last number of a receiver's own sequence.", sequence);
+	ROW("tend_notice_sequence", "counter", "Last number of a receiver's own sequence.",
+		sequence);
 #undef ROW
-	head(m, "tend_receiver_breaker_open", "gauge", "1: the receiver is left alone for a while.");
+	head(m, "tend_receiver_breaker_open", "gauge",
+		"1: the receiver is left alone for a while.");
 	for (size_t i = 0; i < n; i++) {
 		put(m, "tend_receiver_breaker_open");
 		put_label(m, "{", "receiver", stats[i].name);
@@ -183,11 +187,11 @@ static void receivers(struct metrics *m, const struct alert *alert)
 void api_take_lag(struct api *api, struct api_lag *ret_lag)
 {
 	usec_t now = clock_now(), busy_usec = loop_take_max_busy(api->manager->loop);
-	struct watch_stats stats = { 0 };
+	struct watch_stats stats = {0};
 
 	watch_get_stats(api->manager->watch, &stats);
 	if (now - api->lag.at > LAG_KEEP_USEC)
-		api->lag = (struct api_lag){ .at = now };
+		api->lag = (struct api_lag){.at = now};
 	api->lag.busy_usec = MAX(api->lag.busy_usec, busy_usec);
 	api->lag.late_usec = MAX(api->lag.late_usec, stats.max_late_usec);
 	*ret_lag = api->lag;
@@ -196,8 +200,8 @@ void api_take_lag(struct api *api, struct api_lag *ret_lag)
 static void daemon_metrics(struct metrics *m, struct api *api)
 {
 	struct manager *manager = api->manager;
-	struct store_stats store = { 0 };
-	struct watch_stats watch = { 0 };
+	struct store_stats store = {0};
+	struct watch_stats watch = {0};
 	struct api_lag lag;
 	auto_json json_t *why = api_health(api);
 
@@ -241,7 +245,7 @@ static void daemon_metrics(struct metrics *m, struct api *api)
 void api_get_metrics(struct request *request)
 {
 	struct manager *manager = request->api->manager;
-	struct metrics m = { .text = STR_INIT(METRICS_MAX_BYTES) };
+	struct metrics m = {.text = STR_INIT(METRICS_MAX_BYTES)};
 	size_t len;
 
 	daemon_metrics(&m, request->api);
@@ -254,25 +258,26 @@ void api_get_metrics(struct request *request)
 		request_fail(request, API_ERROR_INTERNAL, "no memory for the metrics");
 		return;
 	}
-	request_answer(request, 200, "text/plain; version=0.0.4; charset=utf-8", str_take(&m.text),
-		len);
+	request_answer(
+		request, 200, "text/plain; version=0.0.4; charset=utf-8", str_take(&m.text), len);
 }
 
 json_t *api_health(const struct api *api)
 {
 	const struct manager *m = api->manager;
-	struct store_stats stats = { 0 };
+	struct store_stats stats = {0};
 	json_t *why = json_array();
 
 	if (!watch_healthy(m->watch))
 		(void)json_array_append_new(why, json_string("due checks are not started in time"));
 	if (!alert_healthy(m->alert))
-		(void)json_array_append_new(why, json_string("due deliveries are not tried in time"));
+		(void)json_array_append_new(
+			why, json_string("due deliveries are not tried in time"));
 	store_get_stats(m->store, &stats);
 	if (!stats.healthy)
-		(void)json_array_append_new(why,
-			json_sprintf("the store does not commit: %s",
-				stats.last_error[0] ? stats.last_error : "a commit is late"));
+		(void)json_array_append_new(
+			why, json_sprintf("the store does not commit: %s",
+				     stats.last_error[0] ? stats.last_error : "a commit is late"));
 	return why;
 }
 

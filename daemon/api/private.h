@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * api/private.h: what the handlers share. struct api lives on the loop's thread; a request that waits
- * for another part keeps a reference to itself, and its `api` is NULL once the API is gone.
+ * api/private.h: what the handlers share. struct api lives on the loop's thread; a request that
+ * waits for another part keeps a reference to itself, and its `api` is NULL once the API is gone.
  */
 #ifndef API_PRIVATE_H
 #define API_PRIVATE_H
@@ -15,8 +15,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-/* The worst stretch since a minute ago at most: both figures are reset by being read, and there may be
- * several readers. */
+/* The worst stretch since a minute ago at most: both figures are reset by being read, and there may
+ * be several readers. */
 struct api_lag {
 	usec_t at, busy_usec, late_usec;
 };
@@ -28,7 +28,7 @@ struct api {
 	struct listen_file socket_file;
 	struct server *local, *tcp;
 	char *tcp_listen, *tcp_token; /* as applied; the token is wiped when freed */
-	char tcp_error[512];            /* why HTTP is off though configured; "" */
+	char tcp_error[512];	      /* why HTTP is off though configured; "" */
 	struct loop_source *reload_defer;
 	struct vec reload_waiters; /* struct request *, referenced */
 	char reload_author[ROLE_USER_BYTES];
@@ -49,16 +49,17 @@ json_t *api_health(const struct api *api);
  * `rows`. Drops the reference in `data` (struct request). */
 void api_answer_rows(int r, json_t *rows, void *data);
 
-/* explain.c, pure: why it is as it is, in sentences. Everything is borrowed; what is not known is NULL. */
+/* explain.c, pure: why it is as it is, in sentences. Everything is borrowed; what is not known is
+ * NULL. */
 struct explain {
-	const char *name;               /* what was asked for */
-	const struct check *check;      /* asked for, or the incident's root */
+	const char *name;	   /* what was asked for */
+	const struct check *check; /* asked for, or the incident's root */
 	const struct incident *incident;
-	const json_t *gates;            /* policies_explain() */
-	const json_t *deliveries;       /* of the incident, rows as the ledger has them */
-	const json_t *actions;          /* policies_actions_to_json() */
-	size_t n_receivers;             /* configured */
-	int deliveries_error;           /* they cannot be read: -errno */
+	const json_t *gates;	  /* policies_explain() */
+	const json_t *deliveries; /* of the incident, rows as the ledger has them */
+	const json_t *actions;	  /* policies_actions_to_json() */
+	size_t n_receivers;	  /* configured */
+	int deliveries_error;	  /* they cannot be read: -errno */
 };
 json_t *explain_because(const struct explain *x);
 

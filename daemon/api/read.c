@@ -32,7 +32,8 @@ void api_answer_rows(int r, json_t *rows, void *data)
 
 	request->partial = r < 0 && json_array_size(rows) > 0;
 	if (r < 0 && !request->partial)
-		request_fail(request, api_error_of(r), "the store cannot be read: %s", strerror(-r));
+		request_fail(
+			request, api_error_of(r), "the store cannot be read: %s", strerror(-r));
 	else
 		request_json(request, 200, rows ? json_incref(rows) : json_array());
 	request_unref(request);
@@ -40,7 +41,7 @@ void api_answer_rows(int r, json_t *rows, void *data)
 
 static json_t *counts_json(struct watch *watch)
 {
-	struct watch_stats stats = { 0 };
+	struct watch_stats stats = {0};
 	json_t *counts = json_object();
 
 	for (enum tend_state s = 0; s < TEND_STATE_MAX; s++)
@@ -64,7 +65,7 @@ static json_t *systems_json(struct manager *m)
 
 static json_t *store_json(const struct store *store)
 {
-	struct store_stats stats = { 0 };
+	struct store_stats stats = {0};
 
 	store_get_stats(store, &stats);
 	return json_pack("{s:b,s:s,s:I,s:I,s:I,s:f,s:s}", "healthy", stats.healthy, "last_error",
@@ -81,7 +82,7 @@ static json_t *reload_json(const struct manager *m)
 }
 
 /* What an operator should look at beside the checks: health, and what was refused or stopped. */
-static json_t *problems_json(const struct api *api)
+static json_t *problems_json(const struct api *api, const json_t *actions)
 {
 	const struct manager *m = api->manager;
 	json_t *problems = api_health(api);
@@ -91,6 +92,12 @@ static json_t *problems_json(const struct api *api)
 			json_sprintf("the last reload was refused, the configuration before is in "
 				     "force: %s",
 				m->reload_error));
+	if (json_is_true(json_object_get(actions, "enabled")) &&
+		json_is_false(json_object_get(actions, "executor_connected")))
+		(void)json_array_append_new(problems,
+			json_sprintf("tend-exec cannot be reached, nothing can be healed: %s",
+				json_string_value(json_object_get(actions, "executor_trouble"))
+					?: "no connection"));
 	if (api->tcp_error[0])
 		(void)json_array_append_new(problems, json_string(api->tcp_error));
 	return problems;
@@ -122,7 +129,8 @@ void api_get_status(struct request *request)
 	(void)json_object_set_new(
 		status, "outbox", json_integer((json_int_t)alert_outbox_depth(m->alert)));
 	(void)json_object_set_new(status, "receivers", alert_receivers_to_json(m->alert));
-	(void)json_object_set_new(status, "problems", problems_json(request->api));
+	(void)json_object_set_new(status, "problems",
+		problems_json(request->api, json_object_get(status, "actions")));
 	request_json(request, 200, status);
 }
 
@@ -250,9 +258,8 @@ void api_get_runs(struct request *request)
 
 	if (request_query_int(request, "limit", 1, ROWS_MAX, ROWS_DEFAULT, &limit) < 0)
 		return;
-	rows_begun(request,
-		policies_runs(manager_of(request)->policies, limit, api_answer_rows,
-			request_ref(request)));
+	rows_begun(request, policies_runs(manager_of(request)->policies, limit, api_answer_rows,
+				    request_ref(request)));
 }
 
 /* One row: the run, with its steps. */
@@ -262,12 +269,14 @@ static void answer_run(int r, json_t *rows, void *data)
 	json_t *run = r < 0 ? NULL : json_array_get(rows, 0);
 
 	if (r == -ENOTUNIQ)
-		request_fail(request, API_ERROR_CONFLICT, "several runs begin with '%s': write more of it",
-			request->subject);
+		request_fail(request, API_ERROR_CONFLICT,
+			"several runs begin with '%s': write more of it", request->subject);
 	else if (r == -ENOENT || (r >= 0 && !run))
-		request_fail(request, API_ERROR_NOT_FOUND, "there is no run '%s'", request->subject);
+		request_fail(
+			request, API_ERROR_NOT_FOUND, "there is no run '%s'", request->subject);
 	else if (r < 0)
-		request_fail(request, api_error_of(r), "the store cannot be read: %s", strerror(-r));
+		request_fail(
+			request, api_error_of(r), "the store cannot be read: %s", strerror(-r));
 	else
 		request_json(request, 200, json_incref(run));
 	request_unref(request);
@@ -275,8 +284,8 @@ static void answer_run(int r, json_t *rows, void *data)
 
 void api_get_run(struct request *request)
 {
-	int r = policies_run_show(manager_of(request)->policies, request->subject, answer_run,
-		request_ref(request));
+	int r = policies_run_show(
+		manager_of(request)->policies, request->subject, answer_run, request_ref(request));
 
 	if (r < 0)
 		answer_run(r, NULL, request);
@@ -311,9 +320,8 @@ void api_get_deliveries(struct request *request)
 		/* One that is too old to be in memory is still in the ledger, by its whole id. */
 		incident = found ? found->id : incident;
 	}
-	rows_begun(request,
-		alert_deliveries(m->alert, incident, receiver, limit, api_answer_rows,
-			request_ref(request)));
+	rows_begun(request, alert_deliveries(m->alert, incident, receiver, limit, api_answer_rows,
+				    request_ref(request)));
 }
 
 void api_get_config(struct request *request)

@@ -10,7 +10,7 @@ static const struct {
 	const char *name;
 	unsigned status;
 } errors[API_ERROR_MAX] = {
-#define X(code, text, http) [API_ERROR_##code] = { .name = (text), .status = (http) },
+#define X(code, text, http) [API_ERROR_##code] = {.name = (text), .status = (http)},
 	API_ERRORS(X)
 #undef X
 };
@@ -147,5 +147,6 @@ void request_fail(struct request *request, enum api_error error, const char *for
 	str_sanitize(clean, sizeof(clean), text, strlen(text));
 	log_debug("api: %s: %s: %s", request->path, api_error_name(error), clean);
 	request_json(request, api_error_status(error),
-		json_pack("{s:{s:s,s:s}}", "error", "code", api_error_name(error), "message", clean));
+		json_pack(
+			"{s:{s:s,s:s}}", "error", "code", api_error_name(error), "message", clean));
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * api/request.h: one HTTP request, as handlers see it, and its answer. A handler answers at once, or
- * takes a reference, returns, and answers later: the connection is suspended meanwhile. Answering a
- * request whose client or server has gone is fine: the answer is dropped. Every reference is dropped
- * by request_unref(). Never blocks.
+ * api/request.h: one HTTP request, as handlers see it, and its answer. A handler answers at once,
+ * or takes a reference, returns, and answers later: the connection is suspended meanwhile.
+ * Answering a request whose client or server has gone is fine: the answer is dropped. Every
+ * reference is dropped by request_unref(). Never blocks.
  */
 #ifndef API_REQUEST_H
 #define API_REQUEST_H
 
 #include <jansson.h>
+#include <tend/option.h>
 #include "api/role.h"
 #include "base/cleanup.h"
 #include "base/str.h"
@@ -38,6 +39,9 @@ const char *api_error_name(enum api_error error);
 unsigned api_error_status(enum api_error error);
 enum api_error api_error_of(int r); /* the fitting one for a negative errno */
 
+/* A store that hangs must not hold connections for ever; less than what tendctl waits. */
+#define REQUEST_WAIT_USEC (20 * USEC_PER_SEC)
+
 enum request_origin { ORIGIN_UNIX, ORIGIN_TCP };
 
 struct api;
@@ -50,20 +54,22 @@ struct request {
 	const struct route *route;
 	char path[REQUEST_PATH_BYTES];
 	char subject[REQUEST_PATH_BYTES]; /* what the route's '*' stands for */
-	bool read_only;                   /* GET or HEAD */
+	bool read_only;			  /* GET or HEAD */
 	enum request_origin origin;
 	/* of the peer, by the kernel (unix socket) */
 	uid_t uid;
 	enum role role;
 	struct str body;
-	json_t *json; /* the body of a POST, an object; NULL without one */
-	bool partial; /* the answer lacks what the store holds: header Tend-Partial */
+	json_t *json;	  /* the body of a POST, an object; NULL without one */
+	usec_t wait_usec; /* how long it may wait for another part; 0: REQUEST_WAIT_USEC */
+	bool partial;	  /* the answer lacks what the store holds: header Tend-Partial */
 
 	/* the server's own */
 	struct server *server;
 	struct MHD_Connection *connection; /* NULL when the client's gone or answered */
 	struct request *next, *prev;
 	unsigned n_refs;
+	usec_t deadline; /* of a suspended one */
 	bool begun, dispatched, suspended, answered, refused, queued;
 	size_t n_dropped_bytes;
 	unsigned status;
@@ -80,7 +86,8 @@ DEFINE_AUTO(struct request *, request_unref)
 const char *request_query(const struct request *request, const char *key);
 const char *request_header(const struct request *request, const char *name);
 /* A whole number of the query within min..max, `def` without one; -EINVAL was answered. */
-int request_query_int(struct request *request, const char *key, int min, int max, int def, int *ret_value);
+int request_query_int(
+	struct request *request, const char *key, int min, int max, int def, int *ret_value);
 /* A string member of the JSON body; NULL when there is none or it is no string. */
 const char *request_string(const struct request *request, const char *key);
 

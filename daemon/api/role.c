@@ -21,7 +21,7 @@ enum { ROLE_MAX_ENTRIES = 1024 };
 void role_table_clear(struct role_table *table)
 {
 	free(table->entries);
-	*table = (struct role_table){ 0 };
+	*table = (struct role_table){0};
 }
 
 static int table_add(struct role_table *table, bool group, unsigned id, enum role role)
@@ -34,7 +34,7 @@ static int table_add(struct role_table *table, bool group, unsigned id, enum rol
 	if (!p)
 		return -ENOMEM;
 	table->entries = p;
-	p[table->n_entries++] = (struct role_entry){ .group = group, .id = id, .role = role };
+	p[table->n_entries++] = (struct role_entry){.group = group, .id = id, .role = role};
 	return 0;
 }
 
@@ -99,9 +99,8 @@ static void table_cap(struct role_table *table, uid_t uid)
 
 int role_table_build(const struct conf_daemon *conf, struct role_table *ret_table)
 {
-	struct role_table table = { 0 };
-	static const char *const own[] = { "tend", "tend-probe" };
-	const struct group *g;
+	struct role_table table = {0};
+	static const char *const own[] = {"tend", "tend-probe"};
 	int r;
 
 	table_cap(&table, geteuid());
@@ -111,10 +110,7 @@ int role_table_build(const struct conf_daemon *conf, struct role_table *ret_tabl
 		if (p)
 			table_cap(&table, p->pw_uid);
 	}
-	g = getgrnam("tend");
-	r = g ? table_add(&table, true, g->gr_gid, ROLE_VIEWER) : 0;
-	if (r == 0)
-		r = table_add_names(&table, conf->viewers, ROLE_VIEWER);
+	r = table_add_names(&table, conf->viewers, ROLE_VIEWER);
 	if (r == 0)
 		r = table_add_names(&table, conf->operators, ROLE_OPERATOR);
 	if (r == 0)
@@ -140,8 +136,8 @@ static bool entry_matches(
 	return false;
 }
 
-enum role role_of(const struct role_table *table, uid_t uid, gid_t gid, const gid_t *groups,
-	size_t n_groups)
+enum role role_of(
+	const struct role_table *table, uid_t uid, gid_t gid, const gid_t *groups, size_t n_groups)
 {
 	enum role role = ROLE_NONE;
 

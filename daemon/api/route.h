@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * api/route.h: the table of everything the API answers: method, path, role, handler. Pure: finding a
- * route does no I/O. A pattern has at most one '*', which stands for a name that may hold slashes
+ * api/route.h: the table of everything the API answers: method, path, role, handler. Pure: finding
+ * a route does no I/O. A pattern has at most one '*', which stands for a name that may hold slashes
  * (checks are called system/component/check).
  */
 #ifndef API_ROUTE_H
@@ -12,9 +12,9 @@
 struct route {
 	const char *method; /* GET (also serves HEAD) or POST */
 	const char *pattern;
-	enum role role; /* the least that may */
 	void (*handle)(struct request *request);
-	bool open; /* on TCP also without a token */
+	enum role role; /* the least that may */
+	bool open;	/* on TCP also without a token */
 };
 
 extern const struct route routes[];

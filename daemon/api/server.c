@@ -21,14 +21,29 @@ struct server {
 	enum request_origin origin;
 	struct server_calls calls;
 	struct loop_source *io, *timer;
-	struct request *requests; /* under way */
+	struct loop_source *sweep; /* at the nearest deadline of those that wait */
+	struct request *requests;  /* under way */
 };
+
+static bool server_is_full(struct server *s)
+{
+	const union MHD_DaemonInfo *info =
+		MHD_get_daemon_info(s->mhd, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+
+	return info && info->num_connections >= SERVER_MAX_CONNECTIONS;
+}
 
 static void server_run(struct server *s)
 {
 	MHD_UNSIGNED_LONG_LONG timeout_msec;
+	bool was_full = server_is_full(s);
 
 	(void)MHD_run(s->mhd);
+	/* When it is full, MHD takes the listening socket out of its epoll set, and puts it back at
+	 * the beginning of a run only: without another one, those who wait in the queue wait for
+	 * the next timeout, up to 30 s (seen with 0.9.75). */
+	if (was_full && !server_is_full(s))
+		(void)MHD_run(s->mhd);
 	if (MHD_get_timeout(s->mhd, &timeout_msec) == MHD_YES)
 		loop_timer_set(s->timer, clock_now() + timeout_msec * USEC_PER_MSEC);
 	else
@@ -48,11 +63,47 @@ static void server_on_timer(void *data)
 void server_resume(struct request *request)
 {
 	request->suspended = false;
+	request->deadline = 0;
 	if (!request->server || !request->connection)
 		return;
 	MHD_resume_connection(request->connection);
 	/* MHD must run after a resume; not here: the caller may be deep in another part. */
 	loop_timer_set(request->server->timer, clock_now());
+}
+
+static void sweep_arm(struct server *s)
+{
+	usec_t next = USEC_INFINITY;
+
+	for (const struct request *request = s->requests; request; request = request->next)
+		if (request->suspended)
+			next = MIN(next, request->deadline);
+	loop_timer_set(s->sweep, next);
+}
+
+/* The part that was asked may still answer: that answer is dropped then. Resuming takes nobody off
+ * the list, so it can be walked. */
+static void server_on_sweep(void *data)
+{
+	struct server *s = data;
+	usec_t now = clock_now();
+
+	for (struct request *request = s->requests; request; request = request->next)
+		if (request->suspended && request->deadline <= now)
+			request_fail(request, API_ERROR_TIMEOUT,
+				"what was asked is not there in time: the store or a check hangs");
+	sweep_arm(s);
+}
+
+/* Until it is answered; MHD's own timeout does not run meanwhile. */
+static void request_suspend(struct request *request)
+{
+	usec_t wait = request->wait_usec ? request->wait_usec : REQUEST_WAIT_USEC;
+
+	request->suspended = true;
+	request->deadline = clock_now() + wait;
+	MHD_suspend_connection(request->connection);
+	sweep_arm(request->server);
 }
 
 void server_forget(struct request *request)
@@ -69,16 +120,16 @@ void server_forget(struct request *request)
 
 const char *request_query(const struct request *request, const char *key)
 {
-	return request->connection
-		? MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, key)
-		: NULL;
+	return request->connection ? MHD_lookup_connection_value(
+					     request->connection, MHD_GET_ARGUMENT_KIND, key)
+				   : NULL;
 }
 
 const char *request_header(const struct request *request, const char *name)
 {
 	return request->connection
-		? MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name)
-		: NULL;
+		       ? MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name)
+		       : NULL;
 }
 
 static enum MHD_Result queue_answer(struct request *request, struct MHD_Connection *connection)
@@ -95,8 +146,7 @@ static enum MHD_Result queue_answer(struct request *request, struct MHD_Connecti
 	(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
 	(void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
 	if (request->partial)
-		(void)MHD_add_response_header(
-			response, "Tend-Partial", "the store cannot be read");
+		(void)MHD_add_response_header(response, "Tend-Partial", "the store cannot be read");
 	if (request->allow)
 		(void)MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, request->allow);
 	if (request->status == 401)
@@ -192,10 +242,8 @@ static enum MHD_Result server_on_request(void *data, struct MHD_Connection *conn
 	}
 	if (request->answered)
 		return queue_answer(request, connection);
-	if (!request->suspended) {
-		request->suspended = true;
-		MHD_suspend_connection(connection);
-	}
+	if (!request->suspended)
+		request_suspend(request);
 	return MHD_YES;
 }
 
@@ -228,7 +276,7 @@ static int server_start(struct server *s, struct loop *loop, int fd)
 	int r;
 
 	s->mhd = MHD_start_daemon(MHD_USE_ERROR_LOG | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0,
-		NULL, NULL, server_on_request, s, /* options: */
+		NULL, NULL, server_on_request, s,		 /* options: */
 		MHD_OPTION_EXTERNAL_LOGGER, server_on_log, NULL, /* first, says its documentation */
 		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
 		(unsigned)SERVER_MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
@@ -243,6 +291,9 @@ static int server_start(struct server *s, struct loop *loop, int fd)
 	if (!info)
 		return -EIO;
 	r = loop_timer_new(loop, server_on_timer, s, &s->timer);
+	if (r < 0)
+		return r;
+	r = loop_timer_new(loop, server_on_sweep, s, &s->sweep);
 	if (r < 0)
 		return r;
 	r = loop_io_new(loop, info->epoll_fd, EPOLLIN, server_on_io, s, &s->io);
@@ -288,6 +339,7 @@ struct server *server_free(struct server *s)
 	while (s->requests)
 		server_forget(s->requests);
 	s->timer = loop_source_free(s->timer);
+	s->sweep = loop_source_free(s->sweep);
 	free(s);
 	return NULL;
 }

@@ -54,6 +54,13 @@ const char *clock_format(usec_t wall, char buf[CLOCK_TEXT_BYTES])
 	return buf;
 }
 
+json_t *clock_to_json(usec_t wall)
+{
+	char buf[CLOCK_TEXT_BYTES];
+
+	return wall ? json_string(clock_format(wall, buf)) : json_null();
+}
+
 int clock_parse(const char *text, usec_t *ret_wall)
 {
 	struct tm tm = { 0 };

@@ -40,11 +40,17 @@ static void *member(const struct tend_option *row, void *into)
 
 /* ---- parse ---- */
 
+enum { SHOWN_BYTES = 96 };
+
+/* A value for a message: escaped, and cut when it is long. */
 static const char *shown(const char *text, char buf[128])
 {
-	str_sanitize(buf, 100, text, strlen(text));
-	if (strlen(buf) >= 96)
-		strcpy(buf + str_cut_utf8(buf, strlen(buf), 96), "...");
+	char safe[SHOWN_BYTES + 4];
+	size_t n;
+
+	str_sanitize(safe, sizeof(safe), text, strlen(text));
+	n = str_cut_utf8(safe, strlen(safe), SHOWN_BYTES);
+	(void)snprintf(buf, 128, "%.*s%s", (int)n, safe, safe[n] ? "..." : "");
 	return buf;
 }
 

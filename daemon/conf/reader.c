@@ -253,8 +253,8 @@ static bool next_line(struct reader *reader, const char **ret_text, size_t *ret_
 /* Writes the next piece of the value; `head` is "key=" or " ". */
 static char *feed_piece(struct reader *reader, char *buf, size_t size, const char *head)
 {
-	size_t n = strlen(head),
-	       room = n + 5 < size ? size - n - 5 : 0; /* guards, \n, NUL, one spare */
+	size_t n = strlen(head), frame = n + 5; /* and guards, \n, NUL, one spare */
+	size_t room = frame < size ? size - frame : 0;
 	size_t take = MIN(room, reader->rest_len);
 
 	if (room == 0) {
@@ -263,11 +263,11 @@ static char *feed_piece(struct reader *reader, char *buf, size_t size, const cha
 		reader->piece_waits = false;
 		return NULL;
 	}
-	memcpy(buf, head, n);
-	buf[n++] = GUARD;
+	(void)snprintf(buf, size, "%s%c", head, GUARD);
+	n++;
 	memcpy(buf + n, reader->rest, take);
 	n += take;
-	memcpy(buf + n, (char[]){GUARD, '\n', '\0'}, 3);
+	(void)snprintf(buf + n, size - n, "%c\n", GUARD);
 	reader->rest += take;
 	reader->rest_len -= take;
 	reader->piece_waits = true;
@@ -294,7 +294,7 @@ static char *feed_line(char *buf, int num, void *stream)
 			continue;
 		case FEED_SECTION:
 			/* It only has to forget the key before: the name is ours. */
-			memcpy(buf, "[s]\n", 5);
+			(void)snprintf(buf, (size_t)num, "[s]\n");
 			return buf;
 		case FEED_KEY:
 			(void)snprintf(head, sizeof(head), "%s=", reader->key);

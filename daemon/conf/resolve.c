@@ -139,17 +139,17 @@ static int resolve_receiver(struct builder *b, const struct conf_section *sectio
 	return 0;
 }
 
-static int resolve_route(struct builder *b, const struct conf_section *section)
+static void resolve_routes(struct builder *b)
 {
-	VEC_FOREACH (&b->conf->routes, struct conf_route *, route) {
-		if (strcmp(route->name, section->name) != 0)
-			continue;
-		for (char **name = route->receivers; name && *name; name++)
+	VEC_FOREACH (&b->conf->routes, const struct conf_route *, route) {
+		const struct conf_section *section =
+			conf_sections_find(b->sections, "route", route->name);
+
+		for (char **name = route->receivers; section && name && *name; name++)
 			if (!map_get(&b->conf->receivers, *name))
 				unknown_reference(b, section, "receivers", "receiver", *name,
 					&b->conf->receivers);
 	}
-	return 0;
 }
 
 /* A configuration with receivers and no route means that they get everything. */
@@ -320,7 +320,7 @@ static int resolve_each(struct builder *b, const char *kind, const struct map *o
 	VEC_FOREACH (&b->sections->list, const struct conf_section *, section) {
 		if (r < 0 || strcmp(section->kind, kind) != 0)
 			continue;
-		if (section->name && (!objects || map_get(objects, section->name)))
+		if (section->name && map_get(objects, section->name))
 			r = resolve(b, section);
 	}
 	return r;
@@ -341,9 +341,8 @@ int resolve_all(struct builder *b)
 		r = resolve_each(b, "check", &conf->checks, resolve_check);
 	if (r == 0)
 		r = resolve_each(b, "receiver", &conf->receivers, resolve_receiver);
-	if (r == 0)
-		r = resolve_each(b, "route", NULL, resolve_route);
-	if (r == 0)
-		r = add_default_route(conf);
-	return r;
+	if (r < 0)
+		return r;
+	resolve_routes(b);
+	return add_default_route(conf);
 }

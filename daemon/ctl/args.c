@@ -6,16 +6,16 @@
 
 const struct ctl_option ctl_options[CTL_OPT_MAX] = {
 #define X(id, short_letter, long_name, value_name, text)                                           \
-	[CTL_OPT_##id] = { .letter = (short_letter),                                               \
+	[CTL_OPT_##id] = {.letter = (short_letter),                                                \
 		.name = (long_name),                                                               \
 		.value = (value_name),                                                             \
-		.help = (text) },
+		.help = (text)},
 	CTL_OPTIONS(X)
 #undef X
 };
 
-static const unsigned global_options = CTL_BIT(OUTPUT) | CTL_BIT(SOCKET) | CTL_BIT(NO_COLOR) |
-	CTL_BIT(HELP) | CTL_BIT(VERSION);
+static const unsigned global_options =
+	CTL_BIT(OUTPUT) | CTL_BIT(SOCKET) | CTL_BIT(NO_COLOR) | CTL_BIT(HELP) | CTL_BIT(VERSION);
 
 static int option_of_letter(char letter)
 {
@@ -44,8 +44,8 @@ static int unknown_option(const char *arg, struct tend_error *err)
 	(void)snprintf(plain, sizeof(plain), "%.*s", (int)strcspn(word, "="), word);
 	nearest = str_startswith(arg, "--") ? str_nearest(plain, names, CTL_OPT_MAX) : NULL;
 	if (nearest)
-		return tend_error_set(
-			err, -EINVAL, "there is no option '%s', did you mean '--%s'?", arg, nearest);
+		return tend_error_set(err, -EINVAL, "there is no option '%s', did you mean '--%s'?",
+			arg, nearest);
 	return tend_error_set(err, -EINVAL, "there is no option '%s': see 'tendctl help'", arg);
 }
 
@@ -99,8 +99,8 @@ static int find_command(struct ctl_args *args, const char *name, struct tend_err
 	}
 	nearest = str_nearest(name, names, n);
 	if (nearest)
-		return tend_error_set(
-			err, -EINVAL, "there is no command '%s', did you mean '%s'?", name, nearest);
+		return tend_error_set(err, -EINVAL, "there is no command '%s', did you mean '%s'?",
+			name, nearest);
 	return tend_error_set(err, -EINVAL, "there is no command '%s': see 'tendctl help'", name);
 }
 
@@ -125,7 +125,8 @@ static int find_verb(struct ctl_args *args, const char *name, struct tend_error 
 	if (nearest)
 		return tend_error_set(err, -EINVAL, "'%s' cannot '%s', did you mean '%s'?",
 			command->name, name, nearest);
-	return tend_error_set(err, -EINVAL, "'%s' cannot '%s', only: %s", command->name, name, list);
+	return tend_error_set(
+		err, -EINVAL, "'%s' cannot '%s', only: %s", command->name, name, list);
 }
 
 static int check_options(const struct ctl_args *args, struct tend_error *err)
@@ -136,7 +137,8 @@ static int check_options(const struct ctl_args *args, struct tend_error *err)
 		if (args->values[i] && !(allowed & (1u << i)))
 			return tend_error_set(err, -EINVAL,
 				"option '--%s' means nothing to '%s%s%s': see 'tendctl help %s'",
-				ctl_options[i].name, args->command->name, args->verb->name ? " " : "",
+				ctl_options[i].name, args->command->name,
+				args->verb->name ? " " : "",
 				args->verb->name ? args->verb->name : "", args->command->name);
 	return 0;
 }
@@ -147,7 +149,7 @@ static int resolve(struct ctl_args *args, struct tend_error *err)
 	int r, used = 1;
 
 	r = find_command(args, args->args[0], err);
-	if (r < 0)
+	if (r < 0 || !args->command)
 		return r;
 	verb = args->command->verbs;
 	if (verb->name && args->n_args > 1) {
@@ -173,7 +175,7 @@ static int resolve(struct ctl_args *args, struct tend_error *err)
 
 int ctl_parse(int argc, char *const *argv, struct tend_error *err, struct ctl_args *ret_args)
 {
-	struct ctl_args args = { 0 };
+	struct ctl_args args = {0};
 	bool options = true;
 	int r;
 
@@ -244,8 +246,9 @@ void ctl_print_help(FILE *out, const struct ctl_command *command)
 	}
 	(void)fprintf(out, "\nOptions:\n");
 	print_options(out, mask | global_options);
-	(void)fprintf(out,
-		"\nExit status: 0 fine (of status and check run: ok), 1 failed (warning), 2 critical,\n"
-		"3 unknown, 64 wrong usage, 69 tendd cannot be reached, 77 your role does not allow it.\n"
-		"The manual: tendctl(1).\n");
+	(void)fprintf(out, "\nExit status: 0 fine (of status and check run: ok), 1 failed "
+			   "(warning), 2 critical,\n"
+			   "3 unknown, 64 wrong usage, 69 tendd cannot be reached, 77 your role "
+			   "does not allow it.\n"
+			   "The manual: tendctl(1).\n");
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ctl/check.h: a check's latest result in the format of Nagios plugins. Pure; the caller frees; NULL:
- * no memory.
+ * ctl/check.h: a check's latest result in the format of Nagios plugins. Pure; the caller frees;
+ * NULL: no memory.
  */
 #ifndef CTL_CHECK_H
 #define CTL_CHECK_H

@@ -79,12 +79,13 @@ static int complain_transport(struct ctl *ctl, CURL *curl, CURLcode code)
 
 	(void)curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &os_error);
 	if (code == CURLE_COULDNT_CONNECT)
-		ctl_complain(ctl, "cannot reach tendd on %s: %s: is it running? (systemctl status "
-				  "tendd; another socket: -s PATH)",
+		ctl_complain(ctl,
+			"cannot reach tendd on %s: %s: is it running? (systemctl status "
+			"tendd; another socket: -s PATH)",
 			ctl->socket, os_error ? strerror((int)os_error) : "no connection");
 	else if (code == CURLE_OPERATION_TIMEDOUT)
-		ctl_complain(ctl, "tendd does not answer on %s: see 'journalctl -u tendd'",
-			ctl->socket);
+		ctl_complain(
+			ctl, "tendd does not answer on %s: see 'journalctl -u tendd'", ctl->socket);
 	else
 		ctl_complain(ctl, "no answer from tendd on %s: %s", ctl->socket,
 			curl_easy_strerror(code));
@@ -110,7 +111,7 @@ static int perform(struct ctl *ctl, CURL *curl, const char *path, const char *bo
 	auto_free char *url = str_printf("http://tend%s", path);
 	auto(headers_drop) struct curl_slist *headers =
 		curl_slist_append(NULL, "Content-Type: application/json");
-	struct ctl_answer answer = { 0 };
+	struct ctl_answer answer = {0};
 	bool partial = false;
 	CURLcode code;
 
@@ -135,7 +136,8 @@ static int perform(struct ctl *ctl, CURL *curl, const char *path, const char *bo
 	if (code != CURLE_OK)
 		return complain_transport(ctl, curl, code);
 	if (partial)
-		ctl_complain(ctl, "the store cannot be read: this is only what tendd has in memory");
+		ctl_complain(
+			ctl, "the store cannot be read: this is only what tendd has in memory");
 	(void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer.status);
 	answer.json = json_loads(str_get(&text), JSON_DECODE_ANY, NULL);
 	answer.text = str_take(&text);
@@ -147,7 +149,7 @@ static int call(struct ctl *ctl, const char *path, const char *body, bool wait,
 	struct ctl_answer *ret_answer)
 {
 	auto(curl_drop) CURL *curl = curl_easy_init();
-	struct ctl_answer answer = { 0 };
+	struct ctl_answer answer = {0};
 	int r;
 
 	if (!curl || !path) {
@@ -180,7 +182,7 @@ static int take_json(struct ctl *ctl, struct ctl_answer *answer, json_t **ret_js
 
 int client_get(struct ctl *ctl, const char *path, json_t **ret_json)
 {
-	struct ctl_answer answer = { 0 };
+	struct ctl_answer answer = {0};
 	int r = call(ctl, path, NULL, false, &answer);
 
 	return r != 0 ? r : take_json(ctl, &answer, ret_json);
@@ -189,7 +191,7 @@ int client_get(struct ctl *ctl, const char *path, json_t **ret_json)
 int client_post(struct ctl *ctl, const char *path, const json_t *body, bool wait, json_t **ret_json)
 {
 	auto_free char *text = body ? json_dumps(body, JSON_COMPACT) : strdup("{}");
-	struct ctl_answer answer = { 0 };
+	struct ctl_answer answer = {0};
 	int r = text ? call(ctl, path, text, wait, &answer) : CTL_FAILED;
 
 	return r != 0 ? r : take_json(ctl, &answer, ret_json);
@@ -197,7 +199,7 @@ int client_post(struct ctl *ctl, const char *path, const json_t *body, bool wait
 
 int client_get_text(struct ctl *ctl, const char *path, char **ret_text)
 {
-	struct ctl_answer answer = { 0 };
+	struct ctl_answer answer = {0};
 	int r = call(ctl, path, NULL, false, &answer);
 
 	if (r != 0)

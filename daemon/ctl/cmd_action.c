@@ -3,32 +3,32 @@
 #include "ctl/writer.h"
 
 static const struct ctl_column fields[] = {
-	{ "Enabled", "enabled", CTL_YESNO },
-	{ "Because", "why", CTL_TEXT },
-	{ "Paused by", "author", CTL_TEXT },
-	{ "Comment", "comment", CTL_TEXT },
-	{ "Since", "since", CTL_TIME },
-	{ "Frozen by", "freezes", CTL_JOIN },
-	{ "Executor", "executor_connected", CTL_YESNO },
-	{ "Trouble", "executor_trouble", CTL_TEXT },
-	{ 0 },
+	{"Enabled", "enabled", CTL_YESNO},
+	{"Because", "why", CTL_TEXT},
+	{"Paused by", "author", CTL_TEXT},
+	{"Comment", "comment", CTL_TEXT},
+	{"Since", "since", CTL_TIME},
+	{"Frozen by", "freezes", CTL_JOIN},
+	{"Executor", "executor_connected", CTL_YESNO},
+	{"Trouble", "executor_trouble", CTL_TEXT},
+	{0},
 };
 
 static const struct ctl_column breaker_columns[] = {
-	{ "TARGET", "target", CTL_TEXT },
-	{ "BREAKER", "state", CTL_STATE },
-	{ "FAILURES", "failures", CTL_TEXT },
-	{ "UNTIL", "until", CTL_TIME },
-	{ 0 },
+	{"TARGET", "target", CTL_TEXT},
+	{"BREAKER", "state", CTL_STATE},
+	{"FAILURES", "failures", CTL_TEXT},
+	{"UNTIL", "until", CTL_TIME},
+	{0},
 };
 
 static const struct ctl_column recent_columns[] = {
-	{ "AT", "at", CTL_TIME },
-	{ "TARGET", "target", CTL_TEXT },
-	{ "VERB", "verb", CTL_TEXT },
-	{ "OUTCOME", "outcome", CTL_STATE },
-	{ "RUN", "run", CTL_ID },
-	{ 0 },
+	{"AT", "at", CTL_TIME},
+	{"TARGET", "target", CTL_TEXT},
+	{"VERB", "verb", CTL_TEXT},
+	{"OUTCOME", "outcome", CTL_STATE},
+	{"RUN", "run", CTL_ID},
+	{0},
 };
 
 static void actions_page(struct ctl *ctl, const json_t *actions)
@@ -92,11 +92,11 @@ static int action_resume(struct ctl *ctl, char *const *args, int n_args)
 }
 
 static const struct ctl_verb verbs[] = {
-	{ "show", "", 0, 0, 0, action_show, "whether actions are done, budgets and breakers" },
-	{ "pause", "-m COMMENT", 0, 0, CTL_BIT(COMMENT), action_pause,
-		"stop everything that changes a system" },
-	{ "resume", "", 0, 0, 0, action_resume, "let it go on" },
-	{ 0 },
+	{"show", "", 0, 0, 0, action_show, "whether actions are done, budgets and breakers"},
+	{"pause", "-m COMMENT", 0, 0, CTL_BIT(COMMENT), action_pause,
+		"stop everything that changes a system"},
+	{"resume", "", 0, 0, 0, action_resume, "let it go on"},
+	{0},
 };
 const struct ctl_command ctl_action = {
 	"action",

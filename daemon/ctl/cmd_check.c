@@ -7,57 +7,57 @@
 #include "ctl/writer.h"
 
 static const struct ctl_column columns[] = {
-	{ "CHECK", "name", CTL_TEXT },
-	{ "STATE", "state", CTL_STATE },
-	{ "NOW", "now", CTL_STATE },
-	{ "SINCE", "since", CTL_AGO },
-	{ "RESULT", "last_result", CTL_AGO },
-	{ "REASON", "reason", CTL_TEXT },
-	{ "TEXT", "text", CTL_TEXT },
-	{ 0 },
+	{"CHECK", "name", CTL_TEXT},
+	{"STATE", "state", CTL_STATE},
+	{"NOW", "now", CTL_STATE},
+	{"SINCE", "since", CTL_AGO},
+	{"RESULT", "last_result", CTL_AGO},
+	{"REASON", "reason", CTL_TEXT},
+	{"TEXT", "text", CTL_TEXT},
+	{0},
 };
 
 static const struct ctl_column fields[] = {
-	{ "Check", "name", CTL_TEXT },
-	{ "State", "state", CTL_STATE },
-	{ "Confirmed", "hard", CTL_STATE },
-	{ "Now", "now", CTL_STATE },
-	{ "Soft", "soft", CTL_YESNO },
-	{ "Since", "since", CTL_TIME },
-	{ "Unreachable", "unreachable_because", CTL_TEXT },
-	{ "Reason", "reason", CTL_TEXT },
-	{ "Text", "text", CTL_TEXT },
-	{ "Last result", "last_result", CTL_TIME },
-	{ "Took (ms)", "duration_ms", CTL_TEXT },
-	{ "Next in", "next_in", CTL_TEXT },
-	{ "Probe", "probe", CTL_TEXT },
-	{ "Interval", "interval", CTL_TEXT },
-	{ "Timeout", "timeout", CTL_TEXT },
-	{ "Attempts", "attempts", CTL_TEXT },
-	{ "Failed", "failed", CTL_TEXT },
-	{ "Overruns", "overruns", CTL_TEXT },
-	{ "Unit", "unit", CTL_TEXT },
-	{ "Doc", "doc", CTL_TEXT },
-	{ 0 },
+	{"Check", "name", CTL_TEXT},
+	{"State", "state", CTL_STATE},
+	{"Confirmed", "hard", CTL_STATE},
+	{"Now", "now", CTL_STATE},
+	{"Soft", "soft", CTL_YESNO},
+	{"Since", "since", CTL_TIME},
+	{"Unreachable", "unreachable_because", CTL_TEXT},
+	{"Reason", "reason", CTL_TEXT},
+	{"Text", "text", CTL_TEXT},
+	{"Last result", "last_result", CTL_TIME},
+	{"Took (ms)", "duration_ms", CTL_TEXT},
+	{"Next in", "next_in", CTL_TEXT},
+	{"Probe", "probe", CTL_TEXT},
+	{"Interval", "interval", CTL_TEXT},
+	{"Timeout", "timeout", CTL_TEXT},
+	{"Attempts", "attempts", CTL_TEXT},
+	{"Failed", "failed", CTL_TEXT},
+	{"Overruns", "overruns", CTL_TEXT},
+	{"Unit", "unit", CTL_TEXT},
+	{"Doc", "doc", CTL_TEXT},
+	{0},
 };
 
 static const struct ctl_column metric_columns[] = {
-	{ "METRIC", "name", CTL_TEXT },
-	{ "VALUE", "value", CTL_TEXT },
-	{ "UNIT", "unit", CTL_TEXT },
-	{ "STATE", "state", CTL_STATE },
-	{ "WARNING", "warning", CTL_TEXT },
-	{ "CRITICAL", "critical", CTL_TEXT },
-	{ 0 },
+	{"METRIC", "name", CTL_TEXT},
+	{"VALUE", "value", CTL_TEXT},
+	{"UNIT", "unit", CTL_TEXT},
+	{"STATE", "state", CTL_STATE},
+	{"WARNING", "warning", CTL_TEXT},
+	{"CRITICAL", "critical", CTL_TEXT},
+	{0},
 };
 
 static int check_list(struct ctl *ctl, char *const *args, int n_args)
 {
 	const char *component = ctl->values[CTL_OPT_COMPONENT];
 	auto_free char *escaped = client_escape(component ? component : "", true);
-	auto_free char *path = escaped
-		? str_printf("/v1/checks%s%s", component ? "?component=" : "", escaped)
-		: NULL;
+	auto_free char *path =
+		escaped ? str_printf("/v1/checks%s%s", component ? "?component=" : "", escaped)
+			: NULL;
 	auto_json json_t *rows = NULL;
 	int r = client_get(ctl, path, &rows);
 
@@ -105,7 +105,7 @@ static void nagios_label(struct str *out, const char *name)
 
 static bool nagios_unit(const char *unit)
 {
-	static const char *const units[] = { "s", "ms", "us", "%", "B", "KB", "MB", "GB", "TB", "c" };
+	static const char *const units[] = {"s", "ms", "us", "%", "B", "KB", "MB", "GB", "TB", "c"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(units); i++)
 		if (strcmp(units[i], unit) == 0)
@@ -132,7 +132,7 @@ static void nagios_metric(struct str *out, const json_t *metric, bool first)
 
 char *check_nagios_line(const json_t *check, int *ret_code)
 {
-	static const char *const words[] = { "OK", "WARNING", "CRITICAL", "UNKNOWN" };
+	static const char *const words[] = {"OK", "WARNING", "CRITICAL", "UNKNOWN"};
 	auto_str struct str out = STR_INIT(64 << 10);
 	auto_free char *text = ctl_format_value(NULL, ctl_lookup(check, "text"), CTL_TEXT);
 	int code = ctl_exit_of_state(ctl_string(check, "now"));
@@ -176,10 +176,11 @@ static int check_run(struct ctl *ctl, char *const *args, int n_args)
 }
 
 static const struct ctl_verb verbs[] = {
-	{ "list", "", 0, 0, CTL_BIT(COMPONENT), check_list, "the checks, confirmed and latest states" },
-	{ "show", "CHECK", 1, 1, 0, check_show, "one of them, with its metrics" },
-	{ "run", "CHECK", 1, 1, 0, check_run,
-		"have it run now; prints and exits as a Nagios plugin does" },
-	{ 0 },
+	{"list", "", 0, 0, CTL_BIT(COMPONENT), check_list,
+		"the checks, confirmed and latest states"},
+	{"show", "CHECK", 1, 1, 0, check_show, "one of them, with its metrics"},
+	{"run", "CHECK", 1, 1, 0, check_run,
+		"have it run now; prints and exits as a Nagios plugin does"},
+	{0},
 };
-const struct ctl_command ctl_check = { "check", "What is probed.", verbs };
+const struct ctl_command ctl_check = {"check", "What is probed.", verbs};

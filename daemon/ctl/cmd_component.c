@@ -3,34 +3,34 @@
 #include "ctl/writer.h"
 
 static const struct ctl_column columns[] = {
-	{ "COMPONENT", "name", CTL_TEXT },
-	{ "STATE", "state", CTL_STATE },
-	{ "SINCE", "since", CTL_AGO },
-	{ "KIND", "kind", CTL_TEXT },
-	{ "CHECKS", "checks", CTL_COUNT },
-	{ "UNIT", "unit", CTL_TEXT },
-	{ "DEPENDS ON", "depends", CTL_JOIN },
-	{ 0 },
+	{"COMPONENT", "name", CTL_TEXT},
+	{"STATE", "state", CTL_STATE},
+	{"SINCE", "since", CTL_AGO},
+	{"KIND", "kind", CTL_TEXT},
+	{"CHECKS", "checks", CTL_COUNT},
+	{"UNIT", "unit", CTL_TEXT},
+	{"DEPENDS ON", "depends", CTL_JOIN},
+	{0},
 };
 
 static const struct ctl_column fields[] = {
-	{ "Component", "name", CTL_TEXT },
-	{ "State", "state", CTL_STATE },
-	{ "Since", "since", CTL_TIME },
-	{ "Kind", "kind", CTL_TEXT },
-	{ "Unit", "unit", CTL_TEXT },
-	{ "Depends on", "depends", CTL_JOIN },
-	{ "Doc", "doc", CTL_TEXT },
-	{ 0 },
+	{"Component", "name", CTL_TEXT},
+	{"State", "state", CTL_STATE},
+	{"Since", "since", CTL_TIME},
+	{"Kind", "kind", CTL_TEXT},
+	{"Unit", "unit", CTL_TEXT},
+	{"Depends on", "depends", CTL_JOIN},
+	{"Doc", "doc", CTL_TEXT},
+	{0},
 };
 
 static const struct ctl_column check_columns[] = {
-	{ "CHECK", "name", CTL_TEXT },
-	{ "STATE", "state", CTL_STATE },
-	{ "SINCE", "since", CTL_AGO },
-	{ "REASON", "reason", CTL_TEXT },
-	{ "TEXT", "text", CTL_TEXT },
-	{ 0 },
+	{"CHECK", "name", CTL_TEXT},
+	{"STATE", "state", CTL_STATE},
+	{"SINCE", "since", CTL_AGO},
+	{"REASON", "reason", CTL_TEXT},
+	{"TEXT", "text", CTL_TEXT},
+	{0},
 };
 
 static int component_list(struct ctl *ctl, char *const *args, int n_args)
@@ -64,8 +64,8 @@ static int component_show(struct ctl *ctl, char *const *args, int n_args)
 }
 
 static const struct ctl_verb verbs[] = {
-	{ "list", "", 0, 0, 0, component_list, "the parts of the systems and their states" },
-	{ "show", "COMPONENT", 1, 1, 0, component_show, "one of them, with its checks" },
-	{ 0 },
+	{"list", "", 0, 0, 0, component_list, "the parts of the systems and their states"},
+	{"show", "COMPONENT", 1, 1, 0, component_show, "one of them, with its checks"},
+	{0},
 };
-const struct ctl_command ctl_component = { "component", "The parts of a system.", verbs };
+const struct ctl_command ctl_component = {"component", "The parts of a system.", verbs};

@@ -21,7 +21,7 @@ static int config_dump(struct ctl *ctl, char *const *args, int n_args)
 }
 
 static const struct ctl_verb verbs[] = {
-	{ "dump", "", 0, 0, 0, config_dump, "everything in force, defaults too, secrets hidden" },
-	{ 0 },
+	{"dump", "", 0, 0, 0, config_dump, "everything in force, defaults too, secrets hidden"},
+	{0},
 };
-const struct ctl_command ctl_config = { "config", "The configuration in force.", verbs };
+const struct ctl_command ctl_config = {"config", "The configuration in force.", verbs};

@@ -4,16 +4,16 @@
 #include "ctl/writer.h"
 
 static const struct ctl_column columns[] = {
-	{ "NOTICE", "notice", CTL_ID },
-	{ "STATE", "state", CTL_STATE },
-	{ "RECEIVER", "receiver", CTL_TEXT },
-	{ "KIND", "kind", CTL_TEXT },
-	{ "SUBJECT", "fingerprint", CTL_TEXT },
-	{ "AT", "at", CTL_TIME },
-	{ "TRIES", "tries", CTL_TEXT },
-	{ "DELIVERED", "delivered_at", CTL_AGO },
-	{ "LAST ERROR", "last_error", CTL_TEXT },
-	{ 0 },
+	{"NOTICE", "notice", CTL_ID},
+	{"STATE", "state", CTL_STATE},
+	{"RECEIVER", "receiver", CTL_TEXT},
+	{"KIND", "kind", CTL_TEXT},
+	{"SUBJECT", "fingerprint", CTL_TEXT},
+	{"AT", "at", CTL_TIME},
+	{"TRIES", "tries", CTL_TEXT},
+	{"DELIVERED", "delivered_at", CTL_AGO},
+	{"LAST ERROR", "last_error", CTL_TEXT},
+	{0},
 };
 
 static int delivery_list(struct ctl *ctl, char *const *args, int n_args)
@@ -24,10 +24,10 @@ static int delivery_list(struct ctl *ctl, char *const *args, int n_args)
 	auto_free char *i = client_escape(incident ? incident : "", false);
 	auto_free char *w = client_escape(receiver ? receiver : "", false);
 	auto_free char *n = client_escape(limit ? limit : "100", false);
-	auto_free char *path = i && w && n
-		? str_printf("/v1/deliveries?limit=%s%s%s%s%s", n, incident ? "&incident=" : "", i,
-			  receiver ? "&receiver=" : "", w)
-		: NULL;
+	auto_free char *path = i && w && n ? str_printf("/v1/deliveries?limit=%s%s%s%s%s", n,
+						     incident ? "&incident=" : "", i,
+						     receiver ? "&receiver=" : "", w)
+					   : NULL;
 	auto_json json_t *rows = NULL;
 	int r = client_get(ctl, path, &rows);
 
@@ -38,8 +38,8 @@ static int delivery_list(struct ctl *ctl, char *const *args, int n_args)
 }
 
 static const struct ctl_verb verbs[] = {
-	{ "list", "", 0, 0, CTL_BIT(INCIDENT) | CTL_BIT(RECEIVER) | CTL_BIT(LIMIT), delivery_list,
-		"what was told to whom, when, after how many tries" },
-	{ 0 },
+	{"list", "", 0, 0, CTL_BIT(INCIDENT) | CTL_BIT(RECEIVER) | CTL_BIT(LIMIT), delivery_list,
+		"what was told to whom, when, after how many tries"},
+	{0},
 };
-const struct ctl_command ctl_delivery = { "delivery", "Notices on their way to receivers.", verbs };
+const struct ctl_command ctl_delivery = {"delivery", "Notices on their way to receivers.", verbs};

@@ -27,8 +27,8 @@ static int explain_run(struct ctl *ctl, char *const *args, int n_args)
 }
 
 static const struct ctl_verb verbs[] = {
-	{ NULL, "ID|CHECK", 1, 1, 0, explain_run, "why nobody was told, or nothing was done" },
-	{ 0 },
+	{NULL, "ID|CHECK", 1, 1, 0, explain_run, "why nobody was told, or nothing was done"},
+	{0},
 };
 const struct ctl_command ctl_explain = {
 	"explain",

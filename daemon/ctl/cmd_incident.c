@@ -3,41 +3,41 @@
 #include "ctl/writer.h"
 
 static const struct ctl_column columns[] = {
-	{ "ID", "id", CTL_ID },
-	{ "SEVERITY", "severity", CTL_STATE },
-	{ "PHASE", "phase", CTL_STATE },
-	{ "OPENED", "opened", CTL_TIME },
-	{ "CLOSED", "closed", CTL_AGO },
-	{ "ACK", "acknowledged.author", CTL_TEXT },
-	{ "ROOT", "fingerprint", CTL_TEXT },
-	{ "TEXT", "text", CTL_TEXT },
-	{ 0 },
+	{"ID", "id", CTL_ID},
+	{"SEVERITY", "severity", CTL_STATE},
+	{"PHASE", "phase", CTL_STATE},
+	{"OPENED", "opened", CTL_TIME},
+	{"CLOSED", "closed", CTL_AGO},
+	{"ACK", "acknowledged.author", CTL_TEXT},
+	{"ROOT", "fingerprint", CTL_TEXT},
+	{"TEXT", "text", CTL_TEXT},
+	{0},
 };
 
 static const struct ctl_column fields[] = {
-	{ "Incident", "id", CTL_TEXT },
-	{ "Root", "fingerprint", CTL_TEXT },
-	{ "Severity", "severity", CTL_STATE },
-	{ "Phase", "phase", CTL_STATE },
-	{ "Reason", "reason", CTL_TEXT },
-	{ "Text", "text", CTL_TEXT },
-	{ "Opened", "opened", CTL_TIME },
-	{ "Located", "located", CTL_TIME },
-	{ "Closed", "closed", CTL_TIME },
-	{ "Cause unconfirmed", "unconfirmed", CTL_YESNO },
-	{ "Members", "members", CTL_JOIN },
-	{ "Acknowledged by", "acknowledged.author", CTL_TEXT },
-	{ "at", "acknowledged.at", CTL_TIME },
-	{ "because", "acknowledged.comment", CTL_TEXT },
-	{ "Summary", "summary", CTL_TEXT },
-	{ 0 },
+	{"Incident", "id", CTL_TEXT},
+	{"Root", "fingerprint", CTL_TEXT},
+	{"Severity", "severity", CTL_STATE},
+	{"Phase", "phase", CTL_STATE},
+	{"Reason", "reason", CTL_TEXT},
+	{"Text", "text", CTL_TEXT},
+	{"Opened", "opened", CTL_TIME},
+	{"Located", "located", CTL_TIME},
+	{"Closed", "closed", CTL_TIME},
+	{"Cause unconfirmed", "unconfirmed", CTL_YESNO},
+	{"Members", "members", CTL_JOIN},
+	{"Acknowledged by", "acknowledged.author", CTL_TEXT},
+	{"at", "acknowledged.at", CTL_TIME},
+	{"because", "acknowledged.comment", CTL_TEXT},
+	{"Summary", "summary", CTL_TEXT},
+	{0},
 };
 
 static const struct ctl_column timeline_columns[] = {
-	{ "WHEN", "at", CTL_TIME },
-	{ "WHAT", "kind", CTL_TEXT },
-	{ "TEXT", "text", CTL_TEXT },
-	{ 0 },
+	{"WHEN", "at", CTL_TIME},
+	{"WHAT", "kind", CTL_TEXT},
+	{"TEXT", "text", CTL_TEXT},
+	{0},
 };
 
 static int incident_list(struct ctl *ctl, char *const *args, int n_args)
@@ -104,14 +104,16 @@ static int incident_acknowledge(struct ctl *ctl, char *const *args, int n_args)
 }
 
 static const struct ctl_verb verbs[] = {
-	{ "list", "", 0, 0, CTL_BIT(OPEN), incident_list, "the open and the latest closed incidents" },
-	{ "show", "ID", 1, 1, 0, incident_show, "one of them, with its timeline" },
-	{ "acknowledge", "ID -m COMMENT", 1, 1, CTL_BIT(COMMENT), incident_acknowledge,
-		"say that somebody looks after it" },
-	{ 0 },
+	{"list", "", 0, 0, CTL_BIT(OPEN), incident_list,
+		"the open and the latest closed incidents"},
+	{"show", "ID", 1, 1, 0, incident_show, "one of them, with its timeline"},
+	{"acknowledge", "ID -m COMMENT", 1, 1, CTL_BIT(COMMENT), incident_acknowledge,
+		"say that somebody looks after it"},
+	{0},
 };
 const struct ctl_command ctl_incident = {
 	"incident",
-	"Faults, one incident at its root cause each. An ID may be cut where it is still the only one.",
+	"Faults, one incident at its root cause each. An ID may be cut where it is still the only "
+	"one.",
 	verbs,
 };

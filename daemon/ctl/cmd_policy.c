@@ -6,14 +6,14 @@
 #include "ctl/writer.h"
 
 static const struct ctl_column columns[] = {
-	{ "POLICY", "name", CTL_TEXT },
-	{ "MODE", "mode", CTL_JOIN },
-	{ "ENABLED", "enabled", CTL_YESNO },
-	{ "LAST RUN", "last_run.started", CTL_AGO },
-	{ "LAST STATE", "last_run.state", CTL_STATE },
-	{ "ERROR", "error", CTL_TEXT },
-	{ "DOC", "doc", CTL_TEXT },
-	{ 0 },
+	{"POLICY", "name", CTL_TEXT},
+	{"MODE", "mode", CTL_JOIN},
+	{"ENABLED", "enabled", CTL_YESNO},
+	{"LAST RUN", "last_run.started", CTL_AGO},
+	{"LAST STATE", "last_run.state", CTL_STATE},
+	{"ERROR", "error", CTL_TEXT},
+	{"DOC", "doc", CTL_TEXT},
+	{0},
 };
 
 static int policy_list(struct ctl *ctl, char *const *args, int n_args)
@@ -38,13 +38,15 @@ int policy_request(char *const *args, int n_args, struct tend_error *err, json_t
 
 		if (!equal && target)
 			return tend_error_set(err, -EINVAL,
-				"'%s' is a second target: parameters are written key=value", args[i]);
+				"'%s' is a second target: parameters are written key=value",
+				args[i]);
 		if (!equal) {
 			target = args[i];
 			continue;
 		}
 		if (!key || !*key)
-			return tend_error_set(err, -EINVAL, "'%s' has no name before the '='", args[i]);
+			return tend_error_set(
+				err, -EINVAL, "'%s' has no name before the '='", args[i]);
 		if (json_object_get(params, key))
 			return tend_error_set(err, -EINVAL, "'%s' is given twice", key);
 		if (json_object_set_new(params, key, json_string(equal + 1)) < 0)
@@ -70,7 +72,7 @@ static int policy_run(struct ctl *ctl, char *const *args, int n_args)
 {
 	auto_free char *path = client_path("/v1/policies/", args[0], "/run");
 	auto_json json_t *body = NULL, *answer = NULL;
-	struct tend_error err = { 0 };
+	struct tend_error err = {0};
 	int r;
 
 	if (policy_request(args + 1, n_args - 1, &err, &body) < 0) {
@@ -85,9 +87,9 @@ static int policy_run(struct ctl *ctl, char *const *args, int n_args)
 }
 
 static const struct ctl_verb verbs[] = {
-	{ "list", "", 0, 0, 0, policy_list, "the policies, and what is wrong with them" },
-	{ "run", "NAME [TARGET] [KEY=VALUE...]", 1, CTL_MAX_ARGS, 0, policy_run,
-		"start one by hand on a component or check" },
-	{ 0 },
+	{"list", "", 0, 0, 0, policy_list, "the policies, and what is wrong with them"},
+	{"run", "NAME [TARGET] [KEY=VALUE...]", 1, CTL_MAX_ARGS, 0, policy_run,
+		"start one by hand on a component or check"},
+	{0},
 };
-const struct ctl_command ctl_policy = { "policy", "Lua files that heal and maintain.", verbs };
+const struct ctl_command ctl_policy = {"policy", "Lua files that heal and maintain.", verbs};

@@ -19,7 +19,8 @@ static int reload_run(struct ctl *ctl, char *const *args, int n_args)
 }
 
 static const struct ctl_verb verbs[] = {
-	{ NULL, "", 0, 0, 0, reload_run, "read the configuration again; a wrong one changes nothing" },
-	{ 0 },
+	{NULL, "", 0, 0, 0, reload_run,
+		"read the configuration again; a wrong one changes nothing"},
+	{0},
 };
-const struct ctl_command ctl_reload = { "reload", "Read the configuration again.", verbs };
+const struct ctl_command ctl_reload = {"reload", "Read the configuration again.", verbs};

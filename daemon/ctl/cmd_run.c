@@ -4,41 +4,41 @@
 #include "ctl/writer.h"
 
 static const struct ctl_column columns[] = {
-	{ "RUN", "id", CTL_ID },
-	{ "STATE", "state", CTL_STATE },
-	{ "POLICY", "policy", CTL_TEXT },
-	{ "TARGET", "target", CTL_TEXT },
-	{ "STARTED", "started", CTL_TIME },
-	{ "ENDED", "ended", CTL_AGO },
-	{ "INCIDENT", "incident", CTL_ID },
-	{ "MESSAGE", "message", CTL_TEXT },
-	{ 0 },
+	{"RUN", "id", CTL_ID},
+	{"STATE", "state", CTL_STATE},
+	{"POLICY", "policy", CTL_TEXT},
+	{"TARGET", "target", CTL_TEXT},
+	{"STARTED", "started", CTL_TIME},
+	{"ENDED", "ended", CTL_AGO},
+	{"INCIDENT", "incident", CTL_ID},
+	{"MESSAGE", "message", CTL_TEXT},
+	{0},
 };
 
 static const struct ctl_column fields[] = {
-	{ "Run", "id", CTL_TEXT },
-	{ "State", "state", CTL_STATE },
-	{ "Policy", "policy", CTL_TEXT },
-	{ "Target", "target", CTL_TEXT },
-	{ "Incident", "incident", CTL_TEXT },
-	{ "Started", "started", CTL_TIME },
-	{ "Ended", "ended", CTL_TIME },
-	{ "By", "author", CTL_TEXT },
-	{ "Acted", "acted", CTL_YESNO },
-	{ "Verified", "verified", CTL_YESNO },
-	{ "Message", "message", CTL_TEXT },
-	{ 0 },
+	{"Run", "id", CTL_TEXT},
+	{"State", "state", CTL_STATE},
+	{"Policy", "policy", CTL_TEXT},
+	{"Target", "target", CTL_TEXT},
+	{"Incident", "incident", CTL_TEXT},
+	{"Started", "started", CTL_TIME},
+	{"Ended", "ended", CTL_TIME},
+	{"By", "author", CTL_TEXT},
+	{"Acted", "acted", CTL_YESNO},
+	{"Verified", "verified", CTL_YESNO},
+	{"Message", "message", CTL_TEXT},
+	{0},
 };
 
 static const struct ctl_column step_columns[] = {
-	{ "STEP", "path", CTL_TEXT },
-	{ "VERB", "verb", CTL_TEXT },
-	{ "STATE", "state", CTL_STATE },
-	{ "BEGAN", "at", CTL_TIME },
-	{ "ENDED", "ended", CTL_AGO },
-	{ "ARGUMENTS", "args", CTL_JSON },
-	{ "OUTCOME", "message|value", CTL_JSON },
-	{ 0 },
+	{"STEP", "path", CTL_TEXT},
+	{"VERB", "verb", CTL_TEXT},
+	{"STATE", "state", CTL_STATE},
+	{"BEGAN", "at", CTL_TIME},
+	{"ENDED", "ended", CTL_AGO},
+	{"ARGUMENTS", "args", CTL_JSON},
+	{"OUTCOME", "message|value", CTL_JSON},
+	{0},
 };
 
 static int run_list(struct ctl *ctl, char *const *args, int n_args)
@@ -78,8 +78,8 @@ static int run_show(struct ctl *ctl, char *const *args, int n_args)
 }
 
 static const struct ctl_verb verbs[] = {
-	{ "list", "", 0, 0, CTL_BIT(LIMIT), run_list, "the latest runs of policies" },
-	{ "show", "ID", 1, 1, 0, run_show, "one of them, step by step" },
-	{ 0 },
+	{"list", "", 0, 0, CTL_BIT(LIMIT), run_list, "the latest runs of policies"},
+	{"show", "ID", 1, 1, 0, run_show, "one of them, step by step"},
+	{0},
 };
-const struct ctl_command ctl_run = { "run", "Executions of policies.", verbs };
+const struct ctl_command ctl_run = {"run", "Executions of policies.", verbs};

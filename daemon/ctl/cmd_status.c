@@ -8,33 +8,33 @@
 enum { WATCH_SECONDS = 2 };
 
 static const struct ctl_column system_columns[] = {
-	{ "SYSTEM", "name", CTL_TEXT },
-	{ "STATE", "state", CTL_STATE },
-	{ "ENVIRONMENT", "environment", CTL_TEXT },
-	{ "COMPONENTS", "components", CTL_COUNT },
-	{ "OWNER", "owner", CTL_TEXT },
-	{ 0 },
+	{"SYSTEM", "name", CTL_TEXT},
+	{"STATE", "state", CTL_STATE},
+	{"ENVIRONMENT", "environment", CTL_TEXT},
+	{"COMPONENTS", "components", CTL_COUNT},
+	{"OWNER", "owner", CTL_TEXT},
+	{0},
 };
 
 static const struct ctl_column incident_columns[] = {
-	{ "ID", "id", CTL_ID },
-	{ "SEVERITY", "severity", CTL_STATE },
-	{ "PHASE", "phase", CTL_STATE },
-	{ "OPENED", "opened", CTL_AGO },
-	{ "ACK", "acknowledged.author", CTL_TEXT },
-	{ "ROOT", "fingerprint", CTL_TEXT },
-	{ "TEXT", "text", CTL_TEXT },
-	{ 0 },
+	{"ID", "id", CTL_ID},
+	{"SEVERITY", "severity", CTL_STATE},
+	{"PHASE", "phase", CTL_STATE},
+	{"OPENED", "opened", CTL_AGO},
+	{"ACK", "acknowledged.author", CTL_TEXT},
+	{"ROOT", "fingerprint", CTL_TEXT},
+	{"TEXT", "text", CTL_TEXT},
+	{0},
 };
 
 static const struct ctl_column receiver_columns[] = {
-	{ "RECEIVER", "name", CTL_TEXT },
-	{ "TYPE", "type", CTL_TEXT },
-	{ "DELIVERED", "delivered", CTL_TEXT },
-	{ "FAILED", "failed", CTL_TEXT },
-	{ "WAITING", "waiting", CTL_TEXT },
-	{ "LAST ERROR", "last_error", CTL_TEXT },
-	{ 0 },
+	{"RECEIVER", "name", CTL_TEXT},
+	{"TYPE", "type", CTL_TEXT},
+	{"DELIVERED", "delivered", CTL_TEXT},
+	{"FAILED", "failed", CTL_TEXT},
+	{"WAITING", "waiting", CTL_TEXT},
+	{"LAST ERROR", "last_error", CTL_TEXT},
+	{0},
 };
 
 static void status_counts(struct ctl *ctl, const json_t *counts)
@@ -46,8 +46,8 @@ static void status_counts(struct ctl *ctl, const json_t *counts)
 	json_object_foreach ((json_t *)(uintptr_t)counts, state, n) {
 		if (json_integer_value(n) == 0)
 			continue;
-		(void)fprintf(ctl->out, "%s%" JSON_INTEGER_FORMAT " ", separator,
-			json_integer_value(n));
+		(void)fprintf(
+			ctl->out, "%s%" JSON_INTEGER_FORMAT " ", separator, json_integer_value(n));
 		text_state(ctl, state);
 		separator = ", ";
 	}
@@ -71,8 +71,8 @@ static void status_actions(struct ctl *ctl, const json_t *actions)
 
 static void status_head(struct ctl *ctl, const json_t *status)
 {
-	auto_free char *uptime = ctl_format_value(
-		ctl, ctl_lookup(status, "uptime_seconds"), CTL_SPAN);
+	auto_free char *uptime =
+		ctl_format_value(ctl, ctl_lookup(status, "uptime_seconds"), CTL_SPAN);
 
 	(void)fputs("tendd ", ctl->out);
 	text_put(ctl, ctl_string(status, "version"));
@@ -142,8 +142,8 @@ static int status_run(struct ctl *ctl, char *const *args, int n_args)
 }
 
 static const struct ctl_verb verbs[] = {
-	{ NULL, "", 0, 0, CTL_BIT(WATCH), status_run,
-		"how everything is; exits 0 ok, 1 warning, 2 critical, 3 unknown" },
-	{ 0 },
+	{NULL, "", 0, 0, CTL_BIT(WATCH), status_run,
+		"how everything is; exits 0 ok, 1 warning, 2 critical, 3 unknown"},
+	{0},
 };
-const struct ctl_command ctl_status = { "status", "How everything is, on one page.", verbs };
+const struct ctl_command ctl_status = {"status", "How everything is, on one page.", verbs};

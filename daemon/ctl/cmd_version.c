@@ -8,7 +8,7 @@ static int version_run(struct ctl *ctl, char *const *args, int n_args)
 }
 
 static const struct ctl_verb verbs[] = {
-	{ NULL, "", 0, 0, 0, version_run, "which tendctl this is" },
-	{ 0 },
+	{NULL, "", 0, 0, 0, version_run, "which tendctl this is"},
+	{0},
 };
-const struct ctl_command ctl_version = { "version", "Which tendctl this is.", verbs };
+const struct ctl_command ctl_version = {"version", "Which tendctl this is.", verbs};

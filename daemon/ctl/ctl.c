@@ -30,12 +30,12 @@ static bool want_colour(const struct ctl_args *args)
 	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
 
 	return !args->values[CTL_OPT_NO_COLOR] && !(no && *no) && isatty(STDOUT_FILENO) &&
-		!(term && strcmp(term, "dumb") == 0);
+	       !(term && strcmp(term, "dumb") == 0);
 }
 
 static unsigned terminal_width(void)
 {
-	struct winsize size = { 0 };
+	struct winsize size = {0};
 
 	if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0)
 		return 0;
@@ -63,9 +63,9 @@ static int run(struct ctl *ctl, const struct ctl_args *args)
 
 int ctl_main(int argc, char **argv)
 {
-	struct ctl_args args = { 0 };
-	struct tend_error err = { 0 };
-	struct ctl ctl = { .out = stdout, .err = stderr, .writer = ctl_writers };
+	struct ctl_args args = {0};
+	struct tend_error err = {0};
+	struct ctl ctl = {.out = stdout, .err = stderr, .writer = ctl_writers};
 	const char *from_environment = getenv("TEND_SOCKET");
 
 	take_locale();

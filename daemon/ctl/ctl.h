@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ctl/ctl.h: tendctl, the command line: a client of the API on the unix socket, nothing more. One file a
- * command, which ends in its entry struct; this header has what they share: arguments, the client,
- * the writers. A command fetches JSON and hands it to the writer; it may block, it is a program of a
- * person's. Every run function returns an exit code.
+ * ctl/ctl.h: tendctl, the command line: a client of the API on the unix socket, nothing more. One
+ * file a command, which ends in its entry struct; this header has what they share: arguments, the
+ * client, the writers. A command fetches JSON and hands it to the writer; it may block, it is a
+ * program of a person's. Every run function returns an exit code.
  */
 #ifndef CTL_CTL_H
 #define CTL_CTL_H
@@ -18,7 +18,7 @@
 enum ctl_exit { /* 0..3 as Nagios has them: ok, warning, critical, unknown */
 	CTL_OK = 0,
 	CTL_FAILED = 1,
-	CTL_USAGE = 64,       /* EX_USAGE */
+	CTL_USAGE = 64,	      /* EX_USAGE */
 	CTL_UNAVAILABLE = 69, /* EX_UNAVAILABLE: tendd cannot be reached */
 	CTL_NOPERM = 77,      /* EX_NOPERM: your role does not allow it */
 };
@@ -87,12 +87,13 @@ struct ctl {
 	FILE *out, *err;
 	bool colour;
 	unsigned width; /* of the terminal; 0 = unlimited */
-	usec_t now;     /* wall clock, for "3m ago" */
+	usec_t now;	/* wall clock, for "3m ago" */
 };
 __attribute__((format(printf, 2, 3))) void ctl_complain(struct ctl *ctl, const char *format, ...);
 
-/* ctl/client.c: one request. 0 with *ret_json (or *ret_text when the answer is no JSON), else an exit
- * code, and the reason was written to ctl->err. `body` borrowed, NULL = none; wait: it may take long. */
+/* ctl/client.c: one request. 0 with *ret_json (or *ret_text when the answer is no JSON), else an
+ * exit code, and the reason was written to ctl->err. `body` borrowed, NULL = none; wait: it may
+ * take long. */
 struct ctl_answer {
 	long status;
 	json_t *json;
@@ -102,7 +103,8 @@ int client_get(struct ctl *ctl, const char *path, json_t **ret_json);
 int client_post(
 	struct ctl *ctl, const char *path, const json_t *body, bool wait, json_t **ret_json);
 int client_get_text(struct ctl *ctl, const char *path, char **ret_text);
-/* "/v1/checks/" + name, percent-encoded, + tail; also for query values (slashes: true keeps them). */
+/* "/v1/checks/" + name, percent-encoded, + tail; also for query values (slashes: true keeps them).
+ */
 char *client_path(const char *head, const char *subject, const char *tail);
 char *client_escape(const char *text, bool slashes);
 int client_exit_of(long status); /* of an HTTP status */

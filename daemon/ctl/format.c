@@ -10,7 +10,10 @@
 #include "base/str.h"
 #include "ctl/writer.h"
 
-enum { CELL_BYTES = 4096, ID_CHARACTERS = 18 /* of a UUIDv7: time and counter, unique in a daemon */ };
+enum {
+	CELL_BYTES = 4096,
+	ID_CHARACTERS = 18 /* of a UUIDv7: time and counter, unique in a daemon */
+};
 
 static const json_t *lookup_one(const json_t *object, const char *path, size_t len)
 {
@@ -54,9 +57,8 @@ const char *ctl_string(const json_t *object, const char *path)
 /* Marks that turn the direction of writing can make a line read as another (CVE-2021-42574). */
 static bool is_bidi(const unsigned char *p)
 {
-	return p[0] == 0xe2 &&
-		((p[1] == 0x80 && p[2] >= 0xaa && p[2] <= 0xae) ||
-			(p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9));
+	return p[0] == 0xe2 && ((p[1] == 0x80 && p[2] >= 0xaa && p[2] <= 0xae) ||
+				       (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9));
 }
 
 static char *clean(const char *text)
@@ -71,7 +73,7 @@ static char *clean(const char *text)
 	str_sanitize(out, 2 * len + 1, text, len);
 	for (unsigned char *p = (unsigned char *)out; *p; p++)
 		if (is_bidi(p))
-			memcpy(p, "???", 3);
+			memset(p, '?', 3);
 	return out;
 }
 
@@ -205,16 +207,16 @@ char *ctl_format_value(const struct ctl *ctl, const json_t *value, enum ctl_form
 	case CTL_TIME:
 	case CTL_AGO:
 		return ctl && ctl_time_of(value, &wall)
-			? format_time(ctl->now, wall, format == CTL_AGO)
-			: strdup("-");
+			       ? format_time(ctl->now, wall, format == CTL_AGO)
+			       : strdup("-");
 	case CTL_SPAN:
 		return format_span(value);
 	case CTL_COUNT:
 		return str_printf("%zu", json_array_size(value));
 	case CTL_JOIN:
-		return json_is_array(value) ? format_join(value)
-			: json_is_object(value) ? format_values(value)
-						: format_scalar(value);
+		return json_is_array(value)    ? format_join(value)
+		       : json_is_object(value) ? format_values(value)
+					       : format_scalar(value);
 	default:
 		return format_scalar(value);
 	}
@@ -224,7 +226,7 @@ char *ctl_format_value(const struct ctl *ctl, const json_t *value, enum ctl_form
 size_t ctl_display_width(const char *text)
 {
 	size_t width = 0, left = strlen(text);
-	mbstate_t state = { 0 };
+	mbstate_t state = {0};
 
 	while (left > 0) {
 		wchar_t c;
@@ -249,7 +251,7 @@ int ctl_exit_of_state(const char *state)
 	static const struct {
 		const char *state;
 		int code;
-	} rows[] = { { "ok", 0 }, { "warning", 1 }, { "critical", 2 }, { "unreachable", 2 } };
+	} rows[] = {{"ok", 0}, {"warning", 1}, {"critical", 2}, {"unreachable", 2}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		if (strcmp(rows[i].state, state) == 0)

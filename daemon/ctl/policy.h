@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ctl/policy.h: arguments of `tendctl policy run` as a request: at most one target, key=value pairs. Values
- * go as text; the daemon knows the types. Pure; the caller frees.
+ * ctl/policy.h: arguments of `tendctl policy run` as a request: at most one target, key=value
+ * pairs. Values go as text; the daemon knows the types. Pure; the caller frees.
  */
 #ifndef CTL_POLICY_H
 #define CTL_POLICY_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "ctl/writer.h"
+#include <assert.h>
 #include <string.h>
 #include "base/str.h"
 
@@ -8,23 +9,23 @@ enum { TABLE_MAX_COLUMNS = 16, LAST_COLUMN_LEAST = 20 };
 static const struct {
 	const char *word, *colour;
 } colours[] = {
-	{ "ok", "32" },
-	{ "delivered", "32" },
-	{ "done", "32" },
-	{ "enabled", "32" },
-	{ "warning", "33" },
-	{ "waiting", "33" },
-	{ "recovering", "33" },
-	{ "running", "33" },
-	{ "critical", "31;1" },
-	{ "failed", "31;1" },
-	{ "expired", "31;1" },
-	{ "stopped", "31;1" },
-	{ "unknown", "35;1" },
-	{ "unreachable", "36" },
-	{ "pending", "2" },
-	{ "superseded", "2" },
-	{ "closed", "2" },
+	{"ok", "32"},
+	{"delivered", "32"},
+	{"done", "32"},
+	{"enabled", "32"},
+	{"warning", "33"},
+	{"waiting", "33"},
+	{"recovering", "33"},
+	{"running", "33"},
+	{"critical", "31;1"},
+	{"failed", "31;1"},
+	{"expired", "31;1"},
+	{"stopped", "31;1"},
+	{"unknown", "35;1"},
+	{"unreachable", "36"},
+	{"pending", "2"},
+	{"superseded", "2"},
+	{"closed", "2"},
 };
 
 static const char *colour_of(const struct ctl *ctl, const char *word)
@@ -101,12 +102,14 @@ static void table_drop(struct table *t)
 	free(t->cells);
 }
 
-static int table_fill(struct ctl *ctl, struct table *t, const json_t *rows,
-	const struct ctl_column *columns)
+static int table_fill(
+	struct ctl *ctl, struct table *t, const json_t *rows, const struct ctl_column *columns)
 {
 	t->cells = calloc(t->n_rows * t->n_columns + 1, sizeof(char *));
-	if (!t->cells)
+	if (!t->cells) {
+		t->n_rows = 0;
 		return -ENOMEM;
+	}
 	for (size_t c = 0; c < t->n_columns; c++)
 		t->width[c] = strlen(columns[c].title);
 	for (size_t r = 0; r < t->n_rows; r++)
@@ -134,12 +137,12 @@ static size_t table_room(const struct ctl *ctl, const struct table *t)
 	return ctl->width - used;
 }
 
-static void table_print(
-	struct ctl *ctl, const struct table *t, const struct ctl_column *columns)
+static void table_print(struct ctl *ctl, const struct table *t, const struct ctl_column *columns)
 {
 	size_t room = table_room(ctl, t);
 
 	for (size_t c = 0; c < t->n_columns; c++) {
+		assert(columns[c].title);
 		(void)fputs(columns[c].title, ctl->out);
 		if (c + 1 < t->n_columns)
 			pad(ctl, strlen(columns[c].title), t->width[c] + 2);
@@ -164,12 +167,11 @@ static void table_print(
 
 void text_list(struct ctl *ctl, const json_t *rows, const struct ctl_column *columns)
 {
-	__attribute__((cleanup(table_drop))) struct table t = { .n_rows = json_array_size(rows) };
+	__attribute__((cleanup(table_drop))) struct table t = {.n_rows = json_array_size(rows)};
 
 	while (columns[t.n_columns].title && t.n_columns < TABLE_MAX_COLUMNS)
 		t.n_columns++;
 	if (table_fill(ctl, &t, rows, columns) < 0) {
-		t.n_rows = 0;
 		ctl_complain(ctl, "no memory");
 		return;
 	}
@@ -238,10 +240,10 @@ static void names_object(struct ctl *ctl, const json_t *object, const struct ctl
 }
 
 const struct ctl_writer ctl_writers[] = {
-	{ "text", text_list, text_object, text_page },
-	{ "json", json_list, json_list, json_page },
-	{ "names", names_list, names_object, text_page },
-	{ NULL, NULL, NULL, NULL },
+	{"text", text_list, text_object, text_page},
+	{"json", json_list, json_list, json_page},
+	{"names", names_list, names_object, text_page},
+	{NULL, NULL, NULL, NULL},
 };
 
 const struct ctl_writer *ctl_writer_find(const char *name)

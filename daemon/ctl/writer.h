@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ctl/writer.h: how JSON becomes what people or machines read: a vtable with the writers text, json and
- * names. Columns and fields are rows of a table. Foreign text is made harmless to terminals here and
- * nowhere else. Nothing is owned.
+ * ctl/writer.h: how JSON becomes what people or machines read: a vtable with the writers text, json
+ * and names. Columns and fields are rows of a table. Foreign text is made harmless to terminals
+ * here and nowhere else. Nothing is owned.
  */
 #ifndef CTL_WRITER_H
 #define CTL_WRITER_H
@@ -10,16 +10,16 @@
 #include "ctl/ctl.h"
 
 enum ctl_format {
-	CTL_TEXT,   /* a string, number or bool as it is */
-	CTL_STATE,  /* coloured by what it says: ok, critical, delivered, failed... */
-	CTL_ID,     /* a UUID, cut where it is still unique */
-	CTL_TIME,   /* usec or RFC 3339 -> local time and how long ago */
-	CTL_AGO,    /* the same, only how long ago */
-	CTL_SPAN,   /* seconds -> 2m5s */
+	CTL_TEXT,  /* a string, number or bool as it is */
+	CTL_STATE, /* coloured by what it says: ok, critical, delivered, failed... */
+	CTL_ID,	   /* a UUID, cut where it is still unique */
+	CTL_TIME,  /* usec or RFC 3339 -> local time and how long ago */
+	CTL_AGO,   /* the same, only how long ago */
+	CTL_SPAN,  /* seconds -> 2m5s */
 	CTL_YESNO,
-	CTL_COUNT,  /* of an array */
-	CTL_JOIN,   /* an array of strings; of an object, its different values */
-	CTL_JSON,   /* compact JSON */
+	CTL_COUNT, /* of an array */
+	CTL_JOIN,  /* an array of strings; of an object, its different values */
+	CTL_JSON,  /* compact JSON */
 };
 
 struct ctl_column {
@@ -37,7 +37,8 @@ struct ctl_writer {
 	void (*object)(struct ctl *ctl, const json_t *object, const struct ctl_column *fields);
 	void (*page)(struct ctl *ctl, const json_t *json, ctl_page_fn page);
 };
-extern const struct ctl_writer ctl_writers[]; /* ended by one without a name; the first is the default */
+extern const struct ctl_writer
+	ctl_writers[]; /* ended by one without a name; the first is the default */
 const struct ctl_writer *ctl_writer_find(const char *name); /* NULL */
 
 /* For pages; all write to ctl->out. */
@@ -49,7 +50,7 @@ void text_title(struct ctl *ctl, const char *title);
 void text_put(struct ctl *ctl, const char *text);
 
 const json_t *ctl_lookup(const json_t *object, const char *path); /* NULL */
-const char *ctl_string(const json_t *object, const char *path);   /* "" when there is none */
+const char *ctl_string(const json_t *object, const char *path);	  /* "" when there is none */
 /* The value as text for people; the caller frees; NULL: no memory. */
 char *ctl_format_value(const struct ctl *ctl, const json_t *value, enum ctl_format format);
 size_t ctl_display_width(const char *text);

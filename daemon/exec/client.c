@@ -23,11 +23,11 @@ struct wanted {
 	struct exec_client *client;
 	char id[UUID_TEXT_BYTES];
 	const char *call; /* unit, command; NULL = attach from the beginning */
-	json_t *args;     /* until it is sent */
+	json_t *args;	  /* until it is sent */
 	enum { UNSENT, ASKED, TO_ATTACH, OVER } state;
 	uint64_t rpc_id; /* ASKED */
-	usec_t since;    /* UNSENT: when it was made */
-	usec_t again;    /* TO_ATTACH: not before */
+	usec_t since;	 /* UNSENT: when it was made */
+	usec_t again;	 /* TO_ATTACH: not before */
 	exec_client_fn fn;
 	void *data;
 	/* OVER: told by the loop */
@@ -90,9 +90,8 @@ static void tell(struct wanted *w)
 		.job = job,
 		.invocation_before = text_of(w->answer, "invocation_before"),
 		.invocation_after = text_of(w->answer, "invocation_after"),
-		.exit_status = json_is_integer(exit_status)
-			? (int)json_integer_value(exit_status)
-			: -1,
+		.exit_status =
+			json_is_integer(exit_status) ? (int)json_integer_value(exit_status) : -1,
 		.out = text_of(w->answer, "stdout"),
 		.err = text_of(w->answer, "stderr"),
 		.answer = w->answer,
@@ -104,13 +103,14 @@ static void tell(struct wanted *w)
 	w->fn(&result, w->data);
 }
 
-/* Tells what is over, one after the other: a callback may make or forget others, or free the client. */
+/* Tells what is over, one after the other: a callback may make or forget others, or free the
+ * client. */
 static void on_teller(void *data)
 {
 	struct exec_client *client = data;
 	struct wanted *over = NULL;
 
-	MAP_FOREACH(&client->wanted, struct wanted *, w) {
+	MAP_FOREACH (&client->wanted, struct wanted *, w) {
 		if (w->state != OVER)
 			continue;
 		over = w;
@@ -188,7 +188,8 @@ static void send_wanted(struct wanted *w)
 	struct exec_client *client = w->client;
 	bool attach = w->state == TO_ATTACH;
 	json_t *args = attach ? json_pack("{s:s}", "id", w->id) : json_incref(w->args);
-	int r = rpc_call(client->rpc, attach ? "attach" : w->call, args, 0, on_reply, w, &w->rpc_id);
+	int r = rpc_call(
+		client->rpc, attach ? "attach" : w->call, args, 0, on_reply, w, &w->rpc_id);
 
 	if (r == 0) {
 		w->state = ASKED;
@@ -197,8 +198,10 @@ static void send_wanted(struct wanted *w)
 		return;
 	}
 	w->rpc_id = 0;
-	if (r == -ECONNRESET && !attach)
-		return; /* not sent: it waits for the next connection */
+	if (r == -ECONNRESET) {
+		client->up = false; /* on_close is on its way; it waits for the next connection */
+		return;
+	}
 	if (attach)
 		w->again = clock_now() + ASK_AGAIN_USEC;
 	else
@@ -209,7 +212,7 @@ static void arm(struct exec_client *client)
 {
 	usec_t next = client->connect_at ? client->connect_at : USEC_INFINITY;
 
-	MAP_FOREACH(&client->wanted, struct wanted *, w) {
+	MAP_FOREACH (&client->wanted, struct wanted *, w) {
 		usec_t at = USEC_INFINITY;
 
 		if (w->state == UNSENT && !client->up)
@@ -226,11 +229,12 @@ static void pump(struct exec_client *client)
 {
 	usec_t now = clock_now();
 
-	MAP_FOREACH(&client->wanted, struct wanted *, w) {
-		if (client->up && (w->state == UNSENT || (w->state == TO_ATTACH && w->again <= now)))
+	MAP_FOREACH (&client->wanted, struct wanted *, w) {
+		if (client->up &&
+			(w->state == UNSENT || (w->state == TO_ATTACH && w->again <= now)))
 			send_wanted(w);
 		else if (w->state == UNSENT &&
-			w->since + EXEC_CLIENT_PATIENCE_MSEC * USEC_PER_MSEC <= now)
+			 w->since + EXEC_CLIENT_PATIENCE_MSEC * USEC_PER_MSEC <= now)
 			end(w, EXEC_REFUSED, "unavailable", client->trouble);
 	}
 	arm(client);
@@ -320,7 +324,7 @@ static void on_writable(int fd, uint32_t events, void *data)
 
 static void start_connect(struct exec_client *client)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 
 	client->connect_at = 0;
 	memcpy(address.sun_path, client->path, strlen(client->path) + 1);
@@ -331,8 +335,8 @@ static void start_connect(struct exec_client *client)
 	}
 	if (connect(client->fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
 		on_connected(client);
-	else if (errno != EINPROGRESS ||
-		loop_io_new(client->loop, client->fd, EPOLLOUT, on_writable, client, &client->io) < 0)
+	else if (errno != EINPROGRESS || loop_io_new(client->loop, client->fd, EPOLLOUT,
+						 on_writable, client, &client->io) < 0)
 		drop(client, strerror(errno)); /* EAGAIN: its queue is full */
 }
 
@@ -451,8 +455,7 @@ int exec_client_command(struct exec_client *client, const char *id, const char *
 		fn, data);
 }
 
-int exec_client_attach(
-	struct exec_client *client, const char *id, exec_client_fn fn, void *data)
+int exec_client_attach(struct exec_client *client, const char *id, exec_client_fn fn, void *data)
 {
 	return add(client, id, NULL, NULL, fn, data);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * exec/client.h: tendd's side of tend-exec. Keeps one connection (connects, says hello, comes back with
- * backoff) and gives every request exactly one outcome, by the loop, never from within the call that
- * made it. An action is sent at most once: when the connection is lost after that, the client
- * reconnects and attaches by id. Frees: exec_client_free(); requests still open then get no outcome
- * (their ids can be attached by the next process). Never blocks.
+ * exec/client.h: tendd's side of tend-exec. Keeps one connection (connects, says hello, comes back
+ * with backoff) and gives every request exactly one outcome, by the loop, never from within the
+ * call that made it. An action is sent at most once: when the connection is lost after that, the
+ * client reconnects and attaches by id. Frees: exec_client_free(); requests still open then get no
+ * outcome (their ids can be attached by the next process). Never blocks.
  */
 #ifndef EXEC_CLIENT_H
 #define EXEC_CLIENT_H
@@ -24,26 +24,26 @@ enum {
 struct exec_result {
 	const char *id;
 	enum exec_outcome outcome;
-	const char *code;    /* of a request refused: invalid, not-allowed, limited, busy, unavailable;
-				never-begun from attach; else "" */
+	const char *code; /* of a request refused: invalid, not-allowed, limited, busy, unavailable;
+			     never-begun from attach; else "" */
 	const char *result;  /* systemd's word: done, failed, timeout, exit-code, ...; "" if none */
 	const char *message; /* one sentence for people; "" if none */
 	/* of a unit verb */
-	const char *job;               /* its number as text; "" */
+	const char *job;	       /* its number as text; "" */
 	const char *invocation_before; /* 32 hex digits; "" = the unit was not running */
 	const char *invocation_after;
 	/* of a command */
-	int exit_status; /* -1 = it has none (a signal, a timeout) */
+	int exit_status;       /* -1 = it has none (a signal, a timeout) */
 	const char *out, *err; /* the tails of what it wrote, at most 16 KiB each; "" */
-	json_t *answer; /* the whole answer of tend-exec; NULL if there was none */
+	json_t *answer;	       /* the whole answer of tend-exec; NULL if there was none */
 };
 typedef void (*exec_client_fn)(const struct exec_result *result, void *data);
 typedef void (*exec_progress_fn)(const char *id, const char *line, void *data);
 
 struct exec_client;
 
-/* `path` is the socket; connects in the background. `progress` (may be NULL) gets a line of a command
- * that is running. */
+/* `path` is the socket; connects in the background. `progress` (may be NULL) gets a line of a
+ * command that is running. */
 int exec_client_new(struct loop *loop, const char *path, exec_progress_fn progress, void *data,
 	struct exec_client **ret_client);
 struct exec_client *exec_client_free(struct exec_client *client);
@@ -54,21 +54,22 @@ DEFINE_AUTO(struct exec_client *, exec_client_free)
  * here already), -ENOMEM: then nothing was sent and `fn` is not called. */
 int exec_client_unit(struct exec_client *client, const char *id, const char *verb, const char *unit,
 	const char *why, exec_client_fn fn, void *data);
-/* `args`: a JSON object of strings and integers by parameter; stolen, also on failure; NULL = {}. */
+/* `args`: a JSON object of strings and integers by parameter; stolen, also on failure; NULL = {}.
+ */
 int exec_client_command(struct exec_client *client, const char *id, const char *command,
 	json_t *args, const char *why, exec_client_fn fn, void *data);
 /* Waits for the outcome of a request that was made before, maybe by a process that has died. An id
- * that was never begun is `refused`, code never-begun, and from then on can never begin. Waits for as
- * long as tend-exec cannot be asked: an open question is not an outcome. */
-int exec_client_attach(
-	struct exec_client *client, const char *id, exec_client_fn fn, void *data);
+ * that was never begun is `refused`, code never-begun, and from then on can never begin. Waits for
+ * as long as tend-exec cannot be asked: an open question is not an outcome. */
+int exec_client_attach(struct exec_client *client, const char *id, exec_client_fn fn, void *data);
 /* No outcome is wanted any more; what was begun goes on. */
 void exec_client_forget(struct exec_client *client, const char *id);
 
 bool exec_client_connected(const struct exec_client *client);
 /* Why it is not connected, "" when it is. */
 const char *exec_client_trouble(const struct exec_client *client);
-/* The answer to hello: {"version","boot_id","commands":[...],"units":[...]}; NULL before the first. */
+/* The answer to hello: {"version","boot_id","commands":[...],"units":[...]}; NULL before the first.
+ */
 json_t *exec_client_hello(const struct exec_client *client);
 
 #endif

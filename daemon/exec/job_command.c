@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "exec/jobs_internal.h"
+#include "exec/launch.h"
 
 /* The file system tells of new output by no event that would be cheaper than this look. */
 #define TICK_USEC (250 * USEC_PER_MSEC)
@@ -104,8 +105,9 @@ static void on_look(const struct pid1_reply *reply, void *data)
 	if (strcmp(reply->unit->load_state, "not-found") == 0) {
 		job_finish(job,
 			&(struct ending){
-				.outcome = EXEC_UNKNOWN, .result = "not-found", .exit_status = -1 },
-			"%s", job->away && !job->seen
+				.outcome = EXEC_UNKNOWN, .result = "not-found", .exit_status = -1},
+			"%s",
+			job->away && !job->seen
 				? "tend-exec ended, and its unit is not found: it may have run"
 				: "its unit has gone before its end was seen");
 		return;
@@ -144,7 +146,7 @@ static void on_started(const struct pid1_reply *reply, void *data)
 	if (reply->r < 0 && !reply->maybe) {
 		job_finish(job,
 			&(struct ending){
-				.outcome = EXEC_REFUSED, .result = "refused", .exit_status = -1 },
+				.outcome = EXEC_REFUSED, .result = "refused", .exit_status = -1},
 			"PID 1 refused: %s", reply->message);
 		return;
 	}
@@ -158,12 +160,12 @@ void command_job_begin(struct job *job, const struct command_rule *rule, char *c
 	const char *dir = ledger_output_path(jobs->deps.ledger);
 	auto_free char *out = str_printf("%s/%s.out", dir, job->record.id);
 	auto_free char *err = str_printf("%s/%s.err", dir, job->record.id);
+	auto(strv_free) char **launch_argv = NULL;
 	auto_free char *description =
 		str_printf("Tend command %s (%s)", rule->name, job->record.id);
 	struct pid1_transient transient = {
 		.name = job->unit,
 		.description = description,
-		.argv = argv,
 		.user = rule->user,
 		.stdout_path = out,
 		.stderr_path = err,
@@ -176,6 +178,9 @@ void command_job_begin(struct job *job, const struct command_rule *rule, char *c
 
 	command_job_name(job);
 	if (r == 0)
+		r = launch_encode(jobs->deps.self, argv, &launch_argv);
+	transient.argv = launch_argv;
+	if (r == 0)
 		r = output_open(ledger_output_dir(jobs->deps.ledger), job->record.id, true,
 			rule->output_max_bytes, &job->output);
 	if (r == 0)
@@ -184,9 +189,9 @@ void command_job_begin(struct job *job, const struct command_rule *rule, char *c
 		r = pid1_start_transient(jobs->pid1, &transient, on_started, job, &job->call);
 	if (r < 0)
 		job_finish(job,
-			&(struct ending){ .outcome = EXEC_REFUSED,
+			&(struct ending){.outcome = EXEC_REFUSED,
 				.result = "unavailable",
-				.exit_status = -1 },
+				.exit_status = -1},
 			"it cannot be started: %s", strerror(-r));
 }
 
@@ -248,7 +253,7 @@ void command_job_reattach(struct job *job)
 	if (strcmp(job->record.boot_id, jobs->boot_id) != 0) {
 		job_finish(job,
 			&(struct ending){
-				.outcome = EXEC_UNKNOWN, .result = "boot", .exit_status = -1 },
+				.outcome = EXEC_UNKNOWN, .result = "boot", .exit_status = -1},
 			"the machine was started again before the outcome was known");
 		return;
 	}

@@ -12,7 +12,7 @@ static void on_timeout(void *data)
 	struct job *job = data;
 	char span[CLOCK_TEXT_BYTES];
 
-	job_finish(job, &(struct ending){ .outcome = EXEC_UNKNOWN, .result = "timeout" },
+	job_finish(job, &(struct ending){.outcome = EXEC_UNKNOWN, .result = "timeout"},
 		"the job has not ended after %s; it goes on",
 		clock_format_span(job->record.timeout, span));
 }
@@ -31,7 +31,7 @@ static void look_after(struct job *job)
 	int r = pid1_get_unit(job->jobs->pid1, job->record.name, on_after, job, &job->call);
 
 	if (r < 0)
-		job_finish(job, &(struct ending){ .outcome = EXEC_UNKNOWN, .result = "unavailable" },
+		job_finish(job, &(struct ending){.outcome = EXEC_UNKNOWN, .result = "unavailable"},
 			"PID 1 cannot be asked: %s", strerror(-r));
 }
 
@@ -44,12 +44,12 @@ static void on_verb(const struct pid1_reply *reply, void *data)
 
 	job->call = NULL;
 	if (reply->r < 0 && reply->maybe) {
-		job_finish(job, &(struct ending){ .outcome = EXEC_UNKNOWN, .result = "no-answer" },
+		job_finish(job, &(struct ending){.outcome = EXEC_UNKNOWN, .result = "no-answer"},
 			"PID 1 gave no answer: %s", reply->message);
 		return;
 	}
 	if (reply->r < 0) {
-		job_finish(job, &(struct ending){ .outcome = EXEC_REFUSED, .result = "refused" },
+		job_finish(job, &(struct ending){.outcome = EXEC_REFUSED, .result = "refused"},
 			"PID 1 refused: %s", reply->message);
 		return;
 	}
@@ -62,14 +62,14 @@ static void on_verb(const struct pid1_reply *reply, void *data)
 }
 
 /* Why this unit is not touched; NULL if it may be. */
-static const char *hands_off(const struct pid1_unit *unit, enum exec_verb verb, const char **ret_result)
+static const char *hands_off(
+	const struct pid1_unit *unit, enum exec_verb verb, const char **ret_result)
 {
 	if (strcmp(unit->load_state, "loaded") != 0) {
 		*ret_result = unit->load_state;
-		return strcmp(unit->load_state, "masked") == 0 ? "the unit is masked"
-			: strcmp(unit->load_state, "not-found") == 0
-			? "there is no such unit"
-			: "the unit cannot be loaded";
+		return strcmp(unit->load_state, "masked") == 0	    ? "the unit is masked"
+		       : strcmp(unit->load_state, "not-found") == 0 ? "there is no such unit"
+								    : "the unit cannot be loaded";
 	}
 	if (unit->job != 0) {
 		*ret_result = "job-queued";
@@ -91,16 +91,16 @@ static void on_before(const struct pid1_reply *reply, void *data)
 
 	job->call = NULL;
 	if (reply->r < 0) {
-		job_finish(job, &(struct ending){ .outcome = EXEC_REFUSED, .result = "unavailable" },
+		job_finish(job, &(struct ending){.outcome = EXEC_REFUSED, .result = "unavailable"},
 			"PID 1 does not show the unit: %s", reply->message);
 		return;
 	}
 	why = hands_off(reply->unit, record->verb, &result);
 	if (why) {
 		job_finish(job,
-			&(struct ending){ .outcome = EXEC_REFUSED,
+			&(struct ending){.outcome = EXEC_REFUSED,
 				.result = result,
-				.invocation_after = reply->unit->invocation },
+				.invocation_after = reply->unit->invocation},
 			"%s", why);
 		return;
 	}
@@ -109,7 +109,7 @@ static void on_before(const struct pid1_reply *reply, void *data)
 	r = ledger_append(
 		job->jobs->deps.ledger, record->id, record_armed(record->invocation_before));
 	if (r < 0) {
-		job_finish(job, &(struct ending){ .outcome = EXEC_REFUSED, .result = "ledger" },
+		job_finish(job, &(struct ending){.outcome = EXEC_REFUSED, .result = "ledger"},
 			"the ledger cannot be written: %s", strerror(-r));
 		return;
 	}
@@ -117,7 +117,7 @@ static void on_before(const struct pid1_reply *reply, void *data)
 	arm_timeout(job);
 	r = pid1_unit_verb(job->jobs->pid1, record->verb, record->name, on_verb, job, &job->call);
 	if (r < 0)
-		job_finish(job, &(struct ending){ .outcome = EXEC_REFUSED, .result = "unavailable" },
+		job_finish(job, &(struct ending){.outcome = EXEC_REFUSED, .result = "unavailable"},
 			"PID 1 cannot be asked: %s", strerror(-r));
 }
 
@@ -126,7 +126,7 @@ void unit_job_begin(struct job *job)
 	int r = pid1_get_unit(job->jobs->pid1, job->record.name, on_before, job, &job->call);
 
 	if (r < 0)
-		job_finish(job, &(struct ending){ .outcome = EXEC_REFUSED, .result = "unavailable" },
+		job_finish(job, &(struct ending){.outcome = EXEC_REFUSED, .result = "unavailable"},
 			"PID 1 cannot be asked: %s", strerror(-r));
 }
 
@@ -172,13 +172,13 @@ static void on_after(const struct pid1_reply *reply, void *data)
 	struct job *job = data;
 	struct record *record = &job->record;
 	const struct pid1_unit *unit = reply->unit;
-	struct ending ending = { .outcome = EXEC_UNKNOWN, .result = job->job_result };
+	struct ending ending = {.outcome = EXEC_UNKNOWN, .result = job->job_result};
 
 	job->call = NULL;
 	if (reply->r < 0 || !unit) {
 		if (job->job_result[0])
-			ending.outcome = strcmp(job->job_result, "done") == 0 ? EXEC_DONE
-									       : EXEC_FAILED;
+			ending.outcome =
+				strcmp(job->job_result, "done") == 0 ? EXEC_DONE : EXEC_FAILED;
 		job_finish(job, &ending, "PID 1 does not show the unit: %s", reply->message);
 		return;
 	}
@@ -220,12 +220,12 @@ void unit_job_reattach(struct job *job)
 	int r;
 
 	if (!record->armed) {
-		job_finish(job, &(struct ending){ .outcome = EXEC_REFUSED, .result = "interrupted" },
+		job_finish(job, &(struct ending){.outcome = EXEC_REFUSED, .result = "interrupted"},
 			"tend-exec ended before it asked PID 1");
 		return;
 	}
 	if (strcmp(record->boot_id, job->jobs->boot_id) != 0) {
-		job_finish(job, &(struct ending){ .outcome = EXEC_UNKNOWN, .result = "boot" },
+		job_finish(job, &(struct ending){.outcome = EXEC_UNKNOWN, .result = "boot"},
 			"the machine was started again before the outcome was known");
 		return;
 	}

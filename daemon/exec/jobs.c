@@ -11,7 +11,7 @@
 
 #define SAVE_AGAIN_USEC (5 * USEC_PER_SEC)
 #define HOUR_USEC	(3600 * USEC_PER_SEC)
-#define KEEP_USEC	(LEDGER_KEEP_DAYS * 24 * HOUR_USEC)
+#define KEEP_USEC	((usec_t)LEDGER_KEEP_DAYS * 24 * HOUR_USEC)
 
 usec_t boot_clock(void)
 {
@@ -67,7 +67,7 @@ static bool within_rate(struct jobs *jobs, enum record_kind kind, const char *na
 	int64_t n = 0;
 
 	forget_old(jobs);
-	VEC_FOREACH(&jobs->recent, struct record *, record)
+	VEC_FOREACH (&jobs->recent, struct record *, record)
 		n += record->kind == kind && strcmp(record->name, name) == 0;
 	return n < max;
 }
@@ -108,7 +108,7 @@ static int job_wait(struct job *job, const struct peer *peer, uint64_t rpc_id)
 {
 	if (job->n_waiters == JOBS_MAX_WAITERS)
 		return -EBUSY;
-	job->waiters[job->n_waiters++] = (struct waiter){ peer->rpc, rpc_id };
+	job->waiters[job->n_waiters++] = (struct waiter){peer->rpc, rpc_id};
 	return 0;
 }
 
@@ -130,8 +130,7 @@ static const char *job_title(const struct job *job, char buf[320])
 	const struct record *r = &job->record;
 
 	if (r->kind == RECORD_UNIT)
-		(void)snprintf(
-			buf, 320, "%s of %s (%s)", exec_verb_names[r->verb], r->name, r->id);
+		(void)snprintf(buf, 320, "%s of %s (%s)", exec_verb_names[r->verb], r->name, r->id);
 	else
 		(void)snprintf(buf, 320, "command %s (%s)", r->name, r->id);
 	return buf;
@@ -140,7 +139,7 @@ static const char *job_title(const struct job *job, char buf[320])
 static void log_job(int level, const struct job *job, const char *text)
 {
 	char field[16 + UUID_TEXT_BYTES], title[320];
-	const char *fields[] = { LOG_ID_ACTION, field, NULL };
+	const char *fields[] = {LOG_ID_ACTION, field, NULL};
 
 	(void)snprintf(field, sizeof(field), "TEND_JOB=%s", job->record.id);
 	log_at(level, fields, "%s: %s", job_title(job, title), text);
@@ -161,8 +160,8 @@ static json_t *build_outcome(struct job *job, const struct ending *e, const char
 			json_string(e->invocation_after ? e->invocation_after : ""));
 		return o;
 	}
-	(void)json_object_set_new(o, "exit_status",
-		e->exit_status >= 0 ? json_integer(e->exit_status) : json_null());
+	(void)json_object_set_new(
+		o, "exit_status", e->exit_status >= 0 ? json_integer(e->exit_status) : json_null());
 	for (int i = 0; i < 2; i++) {
 		auto_free char *tail = job->output ? output_tail(job->output, i) : NULL;
 
@@ -266,7 +265,7 @@ __attribute__((format(printf, 5, 6))) static void refuse(const struct peer *peer
 
 static const struct job *open_on_unit(const struct jobs *jobs, const char *unit)
 {
-	MAP_FOREACH(&jobs->open, struct job *, job)
+	MAP_FOREACH (&jobs->open, struct job *, job)
 		if (job->record.kind == RECORD_UNIT && !job->record.outcome &&
 			strcmp(job->record.name, unit) == 0)
 			return job;
@@ -277,7 +276,7 @@ static size_t count_open(const struct jobs *jobs)
 {
 	size_t n = 0;
 
-	MAP_FOREACH(&jobs->open, struct job *, job)
+	MAP_FOREACH (&jobs->open, struct job *, job)
 		n += !job->record.outcome;
 	return n;
 }
@@ -309,8 +308,8 @@ static bool refuse_common(struct jobs *jobs, const struct peer *peer, uint64_t r
 		return true;
 	}
 	if (!within_rate(jobs, kind, request->name, max_per_hour)) {
-		refuse(peer, rpc_id, request, "limited",
-			"'%s' has had its %" PRId64 " an hour", request->name, max_per_hour);
+		refuse(peer, rpc_id, request, "limited", "'%s' has had its %" PRId64 " an hour",
+			request->name, max_per_hour);
 		return true;
 	}
 	if (jobs->recent.len >= JOBS_MAX_PER_HOUR) {
@@ -354,7 +353,7 @@ static struct job *begin(struct jobs *jobs, const struct peer *peer, uint64_t rp
 		return NULL;
 	}
 	jobs_count(jobs, &record);
-	log_at(LOG_NOTICE, (const char *const[]){ LOG_ID_ACTION, NULL },
+	log_at(LOG_NOTICE, (const char *const[]){LOG_ID_ACTION, NULL},
 		"%s%s%s (%s): accepted from pid %ld, uid %ld: %s",
 		kind == RECORD_UNIT ? exec_verb_names[record.verb] : "command",
 		kind == RECORD_UNIT ? " of " : " ", record.name, record.id, peer->pid, peer->uid,
@@ -396,7 +395,7 @@ static void request_command(
 {
 	const struct command_rule *rule = map_get(&jobs->manifest->commands, request->name);
 	auto(strv_free) char **argv = NULL;
-	struct tend_error err = { 0 };
+	struct tend_error err = {0};
 	struct job *job;
 	int r;
 
@@ -407,7 +406,8 @@ static void request_command(
 	}
 	r = command_argv(rule, request->args, &argv, &err);
 	if (r < 0) {
-		refuse(peer, rpc_id, request, "invalid", "%s", r == -ENOMEM ? "no memory" : err.text);
+		refuse(peer, rpc_id, request, "invalid", "%s",
+			r == -ENOMEM ? "no memory" : err.text);
 		return;
 	}
 	if (refuse_common(jobs, peer, rpc_id, request, RECORD_COMMAND, rule->max_per_hour))
@@ -427,7 +427,7 @@ static json_t *plain_outcome(const char *id, enum exec_outcome outcome, const ch
 static void attach_never(
 	struct jobs *jobs, const struct peer *peer, uint64_t rpc_id, const struct request *request)
 {
-	struct record record = { .kind = RECORD_NEVER, .begun_wall = clock_wall() };
+	struct record record = {.kind = RECORD_NEVER, .begun_wall = clock_wall()};
 	usec_t id_time = request_id_time(request->id);
 	int r;
 
@@ -442,15 +442,15 @@ static void attach_never(
 	if (r < 0)
 		refuse(peer, rpc_id, request, "unavailable", "%s", strerror(-r));
 	else
-		(void)rpc_ok(peer->rpc, rpc_id,
-			plain_outcome(request->id, EXEC_REFUSED, "never begun"));
+		(void)rpc_ok(
+			peer->rpc, rpc_id, plain_outcome(request->id, EXEC_REFUSED, "never begun"));
 }
 
 static void request_attach(
 	struct jobs *jobs, const struct peer *peer, uint64_t rpc_id, const struct request *request)
 {
 	struct job *job = map_get(&jobs->open, request->id);
-	struct record record = { 0 };
+	struct record record = {0};
 	int r;
 
 	if (job && job->record.outcome) {
@@ -472,8 +472,8 @@ static void request_attach(
 	else if (r < 0)
 		refuse(peer, rpc_id, request, "unavailable", "%s", strerror(-r));
 	else if (record.empty || record.kind == RECORD_NEVER)
-		(void)rpc_ok(peer->rpc, rpc_id,
-			plain_outcome(request->id, EXEC_REFUSED, "never begun"));
+		(void)rpc_ok(
+			peer->rpc, rpc_id, plain_outcome(request->id, EXEC_REFUSED, "never begun"));
 	else if (record.outcome)
 		(void)rpc_ok(peer->rpc, rpc_id, json_incref(record.outcome));
 	else
@@ -482,8 +482,8 @@ static void request_attach(
 	record_clear(&record);
 }
 
-void jobs_request(struct jobs *jobs, const struct peer *peer, uint64_t rpc_id,
-	const struct request *request)
+void jobs_request(
+	struct jobs *jobs, const struct peer *peer, uint64_t rpc_id, const struct request *request)
 {
 	if (request->call == REQUEST_HELLO) {
 		(void)rpc_ok(peer->rpc, rpc_id,
@@ -508,7 +508,7 @@ void jobs_request(struct jobs *jobs, const struct peer *peer, uint64_t rpc_id,
 
 void jobs_on_job_removed(struct jobs *jobs, uint32_t job_number, const char *result)
 {
-	MAP_FOREACH(&jobs->open, struct job *, job) {
+	MAP_FOREACH (&jobs->open, struct job *, job) {
 		if (job->record.kind != RECORD_UNIT || job->record.outcome ||
 			job->record.job != job_number || job_number == 0)
 			continue;
@@ -519,7 +519,7 @@ void jobs_on_job_removed(struct jobs *jobs, uint32_t job_number, const char *res
 
 void jobs_forget(struct jobs *jobs, const struct rpc *rpc)
 {
-	MAP_FOREACH(&jobs->open, struct job *, job) {
+	MAP_FOREACH (&jobs->open, struct job *, job) {
 		size_t n = 0;
 
 		for (size_t i = 0; i < job->n_waiters; i++)
@@ -555,7 +555,7 @@ struct jobs *jobs_free(struct jobs *jobs)
 	while (jobs->open.len > 0)
 		job_free(jobs->open.slots[0].value);
 	map_clear(&jobs->open);
-	VEC_FOREACH(&jobs->recent, struct record *, record)
+	VEC_FOREACH (&jobs->recent, struct record *, record)
 		free(record);
 	vec_clear(&jobs->recent);
 	manifest_free(jobs->manifest);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * exec/jobs.h: the jobs of tend-exec: checks a request against the manifest, the rates and the ledger,
- * carries it out through PID 1, and tells the outcome to everyone who waits for it. Every request is
- * answered exactly once, and logged with who asked. Frees: jobs_free(); what PID 1 does goes on and is
- * found again by jobs_reconcile(). Blocks only for the ledger's disk.
+ * exec/jobs.h: the jobs of tend-exec: checks a request against the manifest, the rates and the
+ * ledger, carries it out through PID 1, and tells the outcome to everyone who waits for it. Every
+ * request is answered exactly once, and logged with who asked. Frees: jobs_free(); what PID 1 does
+ * goes on and is found again by jobs_reconcile(). Blocks only for the ledger's disk.
  */
 #ifndef EXEC_JOBS_H
 #define EXEC_JOBS_H
@@ -15,9 +15,9 @@
 #include "loop/rpc.h"
 
 enum {
-	JOBS_MAX_OPEN = 16,      /* at once; one on a unit */
-	JOBS_MAX_PER_HOUR = 2000,/* of everything together */
-	JOBS_MAX_WAITERS = 16,   /* on one job */
+	JOBS_MAX_OPEN = 16,	  /* at once; one on a unit */
+	JOBS_MAX_PER_HOUR = 2000, /* of everything together */
+	JOBS_MAX_WAITERS = 16,	  /* on one job */
 };
 
 struct jobs;
@@ -25,6 +25,7 @@ struct jobs;
 struct jobs_deps {
 	struct loop *loop;
 	struct ledger *ledger;
+	const char *self; /* the path of this program, for launch.h; outlives the jobs */
 };
 int jobs_new(const struct jobs_deps *deps, struct jobs **ret_jobs);
 struct jobs *jobs_free(struct jobs *jobs);
@@ -41,8 +42,8 @@ struct peer {
 	struct rpc *rpc;
 	long pid, uid;
 };
-void jobs_request(struct jobs *jobs, const struct peer *peer, uint64_t rpc_id,
-	const struct request *request);
+void jobs_request(
+	struct jobs *jobs, const struct peer *peer, uint64_t rpc_id, const struct request *request);
 void jobs_on_job_removed(struct jobs *jobs, uint32_t job, const char *result);
 /* This connection waits no more. */
 void jobs_forget(struct jobs *jobs, const struct rpc *rpc);

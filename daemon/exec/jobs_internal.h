@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * exec/jobs_internal.h: shared by jobs.c (requests, waiters, outcomes), job_unit.c (verbs on units),
- * job_command.c (commands as transient units) and reconcile.c (after a start). A job is freed by
- * job_finish() once its outcome is in the ledger and its unit collected.
+ * exec/jobs_internal.h: shared by jobs.c (requests, waiters, outcomes), job_unit.c (verbs on
+ * units), job_command.c (commands as transient units) and reconcile.c (after a start). A job is
+ * freed by job_finish() once its outcome is in the ledger and its unit collected.
  */
 #ifndef EXEC_JOBS_INTERNAL_H
 #define EXEC_JOBS_INTERNAL_H
@@ -28,7 +28,7 @@ struct job {
 	bool saved; /* the outcome is in the ledger */
 	/* unit verbs */
 	char job_result[32]; /* JobRemoved said so */
-	bool away;           /* it went on while tend-exec was not there */
+	bool away;	     /* it went on while tend-exec was not there */
 	/* commands */
 	char unit[64]; /* tend-job-ID.service */
 	struct pid1_watch *watch;
@@ -43,7 +43,7 @@ struct jobs {
 	struct manifest *manifest;
 	char *why_none;
 	char boot_id[BOOT_ID_BYTES];
-	struct map open; /* struct job *, by id */
+	struct map open;   /* struct job *, by id */
 	struct vec recent; /* struct record *, of the last hour */
 	struct loop_source *prune_timer;
 };
@@ -58,7 +58,7 @@ struct ending {
 	enum exec_outcome outcome;
 	const char *result, *message;
 	const char *invocation_after; /* unit verbs */
-	int exit_status;              /* commands: -1 = none */
+	int exit_status;	      /* commands: -1 = none */
 };
 /* The job is over: into the ledger, to the waiters, to the log. The job may be gone afterwards. */
 __attribute__((format(printf, 3, 4))) void job_finish(

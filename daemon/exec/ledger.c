@@ -42,8 +42,8 @@ static int open_folder(int dir, const char *name)
 
 static int lock_state(int dir)
 {
-	auto_close int fd = openat(
-		dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	auto_close int fd =
+		openat(dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 
 	if (fd < 0)
 		return -errno;
@@ -93,9 +93,9 @@ int ledger_open(const char *state_dir, struct ledger **ret_ledger, struct tend_e
 	ledger->output_fd = open_folder(state, "output");
 	ledger->output_path = str_printf("%s/output", state_dir);
 	if (ledger->jobs_fd < 0 || ledger->output_fd < 0 || !ledger->output_path) {
-		r = ledger->jobs_fd < 0 ? ledger->jobs_fd
-			: ledger->output_fd < 0 ? ledger->output_fd
-						: -ENOMEM;
+		r = ledger->jobs_fd < 0	    ? ledger->jobs_fd
+		    : ledger->output_fd < 0 ? ledger->output_fd
+					    : -ENOMEM;
 		return tend_error_set(err, r, "cannot use '%s/jobs' and '%s/output': %s", state_dir,
 			state_dir,
 			r == -EPERM ? "they must be ours alone (mode 0700)" : strerror(-r));
@@ -128,7 +128,7 @@ size_t ledger_n_records(const struct ledger *ledger)
 static int write_line(int fd, json_t *event)
 {
 	auto_json json_t *owned = event;
-	auto_free char *line = event ? json_dumps(event, JSON_COMPACT) : NULL;
+	auto_free char *line = owned ? json_dumps(owned, JSON_COMPACT) : NULL;
 	off_t start = lseek(fd, 0, SEEK_END);
 	size_t len = line ? strlen(line) : 0;
 	int r = 0;
@@ -266,7 +266,7 @@ int ledger_scan(struct ledger *ledger, ledger_fn fn, void *data)
 		return -errno;
 	}
 	for (struct dirent *e; (e = readdir(dir));) {
-		struct record record = { 0 };
+		struct record record = {0};
 		int r;
 
 		if (!is_id(e->d_name))

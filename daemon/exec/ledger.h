@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * exec/ledger.h: makes actions at-most-once. STATE/jobs/ID is created O_EXCL and is on the disk, with
- * its folder, before ledger_begin() returns; an id is never begun twice, also not by another process
- * (the folder is locked). Frees: ledger_free(). Blocks on the disk: that is its purpose. When it
- * cannot write it fails, and then nothing may be begun.
+ * exec/ledger.h: makes actions at-most-once. STATE/jobs/ID is created O_EXCL and is on the disk,
+ * with its folder, before ledger_begin() returns; an id is never begun twice, also not by another
+ * process (the folder is locked). Frees: ledger_free(). Blocks on the disk: that is its purpose.
+ * When it cannot write it fails, and then nothing may be begun.
  */
 #ifndef EXEC_LEDGER_H
 #define EXEC_LEDGER_H

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
 #include "base/log.h"
 #include "base/str.h"
+#include "exec/launch.h"
 #include "exec/server.h"
 
 struct options {
@@ -20,6 +22,7 @@ struct manager {
 	struct pid1 *pid1;
 	struct server *server;
 	int listen_fd;
+	char self[PATH_MAX];
 };
 
 static void usage(FILE *f)
@@ -38,13 +41,13 @@ static void usage(FILE *f)
 static int parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option rows[] = {
-		{ "manifest-dir", required_argument, NULL, 'm' },
-		{ "state-dir", required_argument, NULL, 's' },
-		{ "socket", required_argument, NULL, 'S' },
-		{ "test", no_argument, NULL, 't' },
-		{ "version", no_argument, NULL, 'V' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
+		{"manifest-dir", required_argument, NULL, 'm'},
+		{"state-dir", required_argument, NULL, 's'},
+		{"socket", required_argument, NULL, 'S'},
+		{"test", no_argument, NULL, 't'},
+		{"version", no_argument, NULL, 'V'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
 	};
 	int c;
 
@@ -83,7 +86,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 static int check_manifest(const struct options *o)
 {
 	auto(manifest_free) struct manifest *manifest = NULL;
-	struct conf_errors errors = { 0 };
+	struct conf_errors errors = {0};
 	int r = manifest_load(o->manifest_dir, 0, &errors, &manifest);
 
 	conf_errors_sort(&errors);
@@ -101,7 +104,7 @@ static int check_manifest(const struct options *o)
 static void load_manifest(struct manager *m)
 {
 	struct manifest *manifest = NULL;
-	struct conf_errors errors = { 0 };
+	struct conf_errors errors = {0};
 	int r = manifest_load(m->options.manifest_dir, 0, &errors, &manifest);
 	char why[TEND_ERROR_TEXT_BYTES + 300];
 
@@ -143,8 +146,7 @@ static void on_ready(void *data)
 
 	r = jobs_reconcile(m->jobs);
 	if (r == 0)
-		r = server_new(
-			m->loop, TAKE_FD(m->listen_fd), m->pid1, m->jobs, &m->server);
+		r = server_new(m->loop, TAKE_FD(m->listen_fd), m->pid1, m->jobs, &m->server);
 	if (r < 0) {
 		log_error("cannot begin: %s", strerror(-r));
 		loop_stop(m->loop, EXIT_FAILURE);
@@ -179,14 +181,26 @@ static int get_socket(struct manager *m, struct tend_error *err)
 	return server_listen(m->options.socket, &m->listen_fd, err);
 }
 
+static int find_self(struct manager *m, struct tend_error *err)
+{
+	ssize_t n = readlink("/proc/self/exe", m->self, sizeof(m->self) - 1);
+
+	if (n < 0)
+		return tend_error_set(
+			err, -errno, "cannot read /proc/self/exe: %s", strerror(errno));
+	m->self[n] = '\0';
+	return 0;
+}
+
 static int set_up(struct manager *m, struct loop_source *signals[3], struct tend_error *err)
 {
-	static const int signos[3] = { SIGTERM, SIGINT, SIGHUP };
+	static const int signos[3] = {SIGTERM, SIGINT, SIGHUP};
 	const struct pid1_handlers handlers = {
-		.ready = on_ready, .job_removed = on_job_removed, .data = m
-	};
+		.ready = on_ready, .job_removed = on_job_removed, .data = m};
 	int r = get_socket(m, err);
 
+	if (r == 0)
+		r = find_self(m, err);
 	if (r == 0)
 		r = loop_new(&m->loop);
 	for (int i = 0; r == 0 && i < 3; i++)
@@ -195,7 +209,7 @@ static int set_up(struct manager *m, struct loop_source *signals[3], struct tend
 		r = ledger_open(m->options.state_dir, &m->ledger, err);
 	if (r < 0)
 		return r;
-	r = jobs_new(&(struct jobs_deps){ m->loop, m->ledger }, &m->jobs);
+	r = jobs_new(&(struct jobs_deps){m->loop, m->ledger, m->self}, &m->jobs);
 	if (r < 0)
 		return tend_error_set(err, r, "cannot tell which boot this is: %s", strerror(-r));
 	load_manifest(m);
@@ -207,9 +221,9 @@ static int set_up(struct manager *m, struct loop_source *signals[3], struct tend
 
 static int run(const struct options *options)
 {
-	struct manager m = { .options = *options, .listen_fd = -EBADF };
-	struct loop_source *signals[3] = { NULL };
-	struct tend_error err = { 0 };
+	struct manager m = {.options = *options, .listen_fd = -EBADF};
+	struct loop_source *signals[3] = {NULL};
+	struct tend_error err = {0};
 	int r = set_up(&m, signals, &err);
 
 	if (r < 0)
@@ -234,7 +248,13 @@ int main(int argc, char **argv)
 		.manifest_dir = "/etc/tend/commands.d",
 		.state_dir = "/var/lib/tend-exec",
 	};
-	int r = parse_options(argc, argv, &options);
+	int r;
+
+	/* Not an option for people: the way of a command, run as its user; nothing else is parsed.
+	 */
+	if (argc > 1 && strcmp(argv[1], LAUNCH_OPTION) == 0)
+		return launch_run(argv + 2);
+	r = parse_options(argc, argv, &options);
 
 	if (r <= 0)
 		return r < 0 ? 2 : EXIT_SUCCESS;

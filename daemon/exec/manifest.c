@@ -97,10 +97,10 @@ struct manifest *manifest_free(struct manifest *manifest)
 {
 	if (!manifest)
 		return NULL;
-	MAP_FOREACH(&manifest->units, struct unit_rule *, unit)
+	MAP_FOREACH (&manifest->units, struct unit_rule *, unit)
 		unit_rule_free(unit);
 	map_clear(&manifest->units);
-	MAP_FOREACH(&manifest->commands, struct command_rule *, command)
+	MAP_FOREACH (&manifest->commands, struct command_rule *, command)
 		command_rule_free(command);
 	map_clear(&manifest->commands);
 	free(manifest);
@@ -109,8 +109,8 @@ struct manifest *manifest_free(struct manifest *manifest)
 
 static bool unit_name_valid(const char *name)
 {
-	static const char *const types[] = { ".service", ".socket", ".timer", ".target", ".mount",
-		".path", ".automount", ".swap" };
+	static const char *const types[] = {".service", ".socket", ".timer", ".target", ".mount",
+		".path", ".automount", ".swap"};
 	size_t n = strlen(name);
 
 	if (n > MANIFEST_MAX_NAME_BYTES || !isalnum((unsigned char)name[0]))
@@ -154,8 +154,8 @@ static int parse_allow(
 	return result;
 }
 
-static int add_unit(struct manifest *manifest, const struct conf_section *section,
-	struct conf_errors *errors)
+static int add_unit(
+	struct manifest *manifest, const struct conf_section *section, struct conf_errors *errors)
 {
 	auto(unit_rule_free) struct unit_rule *rule = calloc(1, sizeof(*rule));
 	int r;
@@ -166,8 +166,7 @@ static int add_unit(struct manifest *manifest, const struct conf_section *sectio
 		return conf_section_error(section, NULL, errors,
 			"'%s' is not the full name of a unit, like postgresql@15-main.service",
 			rule->name);
-	if (strncmp(rule->name, "tend-exec.", 10) == 0 ||
-		strncmp(rule->name, "tend-job-", 9) == 0)
+	if (strncmp(rule->name, "tend-exec.", 10) == 0 || strncmp(rule->name, "tend-job-", 9) == 0)
 		return conf_section_error(section, NULL, errors,
 			"'%s': tend-exec does not act on itself or on its own jobs", rule->name);
 	if (manifest->units.len >= MANIFEST_MAX_UNITS)
@@ -202,7 +201,7 @@ static int parse_params(
 		const char *text = rule->param_texts[i], *equals = strchr(text, '=');
 		auto_free char *name = strndup(text, (size_t)(equals - text));
 		auto_free char *key = name ? str_printf("param.%s", name) : NULL;
-		struct tend_error err = { 0 };
+		struct tend_error err = {0};
 		int r;
 
 		if (!key)
@@ -281,8 +280,8 @@ static int parse_argv(
 		size_t len = strcspn(p, "\n");
 
 		if (len > 0 && n == MANIFEST_MAX_ARGS)
-			return conf_section_error(section, "argv", errors,
-				"more than %d arguments", MANIFEST_MAX_ARGS);
+			return conf_section_error(section, "argv", errors, "more than %d arguments",
+				MANIFEST_MAX_ARGS);
 		if (len > 0 && !(rule->argv[n++] = strndup(p, len)))
 			return -ENOMEM;
 		p += len + (p[len] == '\n');
@@ -310,8 +309,8 @@ static int check_command(
 	return result;
 }
 
-static int add_command(struct manifest *manifest, const struct conf_section *section,
-	struct conf_errors *errors)
+static int add_command(
+	struct manifest *manifest, const struct conf_section *section, struct conf_errors *errors)
 {
 	auto(command_rule_free) struct command_rule *rule = calloc(1, sizeof(*rule));
 	int r;
@@ -341,15 +340,15 @@ static int add_command(struct manifest *manifest, const struct conf_section *sec
 
 /* ---- the whole ---- */
 
-static int build(struct conf_sections *sections, struct conf_errors *errors,
-	struct manifest **ret_manifest)
+static int build(
+	struct conf_sections *sections, struct conf_errors *errors, struct manifest **ret_manifest)
 {
 	auto(manifest_free) struct manifest *manifest = calloc(1, sizeof(*manifest));
 	int result = 0, r;
 
 	if (!manifest)
 		return -ENOMEM;
-	VEC_FOREACH(&sections->list, struct conf_section *, section) {
+	VEC_FOREACH (&sections->list, struct conf_section *, section) {
 		bool unit = strcmp(section->kind, "unit") == 0;
 		bool command = strcmp(section->kind, "command") == 0;
 
@@ -377,8 +376,8 @@ static int check_owner(
 	struct stat st;
 
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return conf_errors_add(errors, path, 0, -errno, "cannot be read: %s",
-			strerror(errno));
+		return conf_errors_add(
+			errors, path, 0, -errno, "cannot be read: %s", strerror(errno));
 	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
 		return conf_errors_add(
 			errors, path, 0, -EINVAL, "is neither a plain file nor a folder");
@@ -389,15 +388,17 @@ static int check_owner(
 	return 0;
 }
 
-/* Once the folder is root's alone, its entries cannot be changed between this look and the reading. */
+/* Once the folder is root's alone, its entries cannot be changed between this look and the reading.
+ */
 static int check_owners(const char *folder, uid_t owner, struct conf_errors *errors)
 {
 	int result = check_owner(AT_FDCWD, folder, folder, owner, errors);
 	DIR *dir = result == 0 ? opendir(folder) : NULL;
 
 	if (!dir)
-		return result < 0 ? result
-				  : conf_errors_add(errors, folder, 0, -errno, "%s", strerror(errno));
+		return result < 0
+			       ? result
+			       : conf_errors_add(errors, folder, 0, -errno, "%s", strerror(errno));
 	for (struct dirent *e; (e = readdir(dir));) {
 		if (e->d_name[0] == '.' || !str_endswith(e->d_name, ".conf"))
 			continue;
@@ -409,10 +410,10 @@ static int check_owners(const char *folder, uid_t owner, struct conf_errors *err
 	return result;
 }
 
-int manifest_load(const char *folder, uid_t owner, struct conf_errors *errors,
-	struct manifest **ret_manifest)
+int manifest_load(
+	const char *folder, uid_t owner, struct conf_errors *errors, struct manifest **ret_manifest)
 {
-	struct conf_sections sections = { 0 };
+	struct conf_sections sections = {0};
 	int r = check_owners(folder, owner, errors);
 
 	if (r == -ENOENT)
@@ -431,10 +432,10 @@ int manifest_load(const char *folder, uid_t owner, struct conf_errors *errors,
 	return r;
 }
 
-int manifest_parse(const char *text, size_t len, struct conf_errors *errors,
-	struct manifest **ret_manifest)
+int manifest_parse(
+	const char *text, size_t len, struct conf_errors *errors, struct manifest **ret_manifest)
 {
-	struct conf_sections sections = { 0 };
+	struct conf_sections sections = {0};
 	int r = conf_text_read("manifest", text, len, &sections, errors);
 
 	if (r == 0)
@@ -452,13 +453,12 @@ json_t *manifest_names(const struct map *map)
 	return names;
 }
 
-static int check_args(
-	const struct command_rule *rule, const json_t *args, struct tend_error *err)
+static int check_args(const struct command_rule *rule, const json_t *args, struct tend_error *err)
 {
 	const char *key;
 	json_t *value;
 
-	json_object_foreach((json_t *)(uintptr_t)args, key, value) {
+	json_object_foreach ((json_t *)(uintptr_t)args, key, value) {
 		bool known = false;
 
 		for (size_t i = 0; i < rule->n_params; i++)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * exec/manifest.h: what tend-exec may do: the closed list of units and commands in the files of
- * commands.d. The folder and its files must belong to root and be writable by nobody else, else nothing is
- * allowed. Reference-free and immutable; manifest_free(). Loading blocks on small files; every error is
- * given with file:line.
+ * commands.d. The folder and its files must belong to root and be writable by nobody else, else
+ * nothing is allowed. Reference-free and immutable; manifest_free(). Loading blocks on small files;
+ * every error is given with file:line.
  */
 #ifndef EXEC_MANIFEST_H
 #define EXEC_MANIFEST_H
@@ -62,15 +62,15 @@ extern const struct tend_option manifest_unit_rows[], manifest_command_rows[];
 int manifest_load(const char *folder, uid_t owner, struct conf_errors *errors,
 	struct manifest **ret_manifest);
 /* The same from text, for tests. */
-int manifest_parse(const char *text, size_t len, struct conf_errors *errors,
-	struct manifest **ret_manifest);
+int manifest_parse(
+	const char *text, size_t len, struct conf_errors *errors, struct manifest **ret_manifest);
 struct manifest *manifest_free(struct manifest *manifest);
 DEFINE_AUTO(struct manifest *, manifest_free)
 
 /* The names of one of the maps, for hello. */
 json_t *manifest_names(const struct map *map);
-/* What is executed for `args` (a JSON object with a value for every parameter). -EINVAL or the error
- * of a path, with a text; strv_free(). */
+/* What is executed for `args` (a JSON object with a value for every parameter). -EINVAL or the
+ * error of a path, with a text; strv_free(). */
 int command_argv(const struct command_rule *rule, const json_t *args, char ***ret_argv,
 	struct tend_error *err);
 

@@ -17,7 +17,7 @@ struct output {
 	uint64_t max_bytes; /* of both files together */
 };
 
-static const char *const suffixes[2] = { "out", "err" };
+static const char *const suffixes[2] = {"out", "err"};
 enum { NAME_BYTES = UUID_TEXT_BYTES + 4, HOLE_ALIGN_BYTES = 65536 };
 
 static void file_name(char name[NAME_BYTES], const char *id, int which)
@@ -91,18 +91,26 @@ static void poll_stream(struct stream *s, output_line_fn fn, void *data)
 {
 	char buf[OUTPUT_TAIL_BYTES];
 	unsigned n_lines = 0;
+	bool jumped = false;
+	size_t skip = 0;
 	struct stat st;
 
 	if (fstat(s->fd, &st) < 0)
 		return;
 	if (st.st_size < s->pos) /* the command truncated it */
 		s->pos = st.st_size;
-	if (st.st_size - s->pos > (off_t)sizeof(buf))
+	if (st.st_size - s->pos > (off_t)sizeof(buf)) {
 		s->pos = st.st_size - (off_t)sizeof(buf);
+		jumped = true;
+	}
 	ssize_t n = pread(s->fd, buf, sizeof(buf), s->pos);
 	if (n <= 0)
 		return;
-	size_t told = tell_lines(buf, (size_t)n, &n_lines, fn, data);
+	if (jumped) { /* into the middle of a line, as like as not */
+		const char *nl = memchr(buf, '\n', (size_t)n);
+		skip = nl ? (size_t)(nl + 1 - buf) : 0;
+	}
+	size_t told = skip + tell_lines(buf + skip, (size_t)n - skip, &n_lines, fn, data);
 	/* A line longer than the buffer never ends: pass it by. */
 	s->pos += told == 0 && n == (ssize_t)sizeof(buf) ? n : (off_t)told;
 }

@@ -22,7 +22,8 @@ struct output;
 
 /* `fresh`: the files are made and must not exist; else those of a command that runs are followed
  * from their present end. */
-int output_open(int dir, const char *id, bool fresh, uint64_t max_bytes, struct output **ret_output);
+int output_open(
+	int dir, const char *id, bool fresh, uint64_t max_bytes, struct output **ret_output);
 struct output *output_free(struct output *output);
 DEFINE_AUTO(struct output *, output_free)
 void output_remove(int dir, const char *id);
@@ -30,7 +31,8 @@ void output_remove(int dir, const char *id);
 typedef void (*output_line_fn)(const char *line, void *data);
 /* New whole lines, escaped; and the look at their size. */
 void output_poll(struct output *output, output_line_fn fn, void *data);
-/* The last bytes of stdout (0) or stderr (1), escaped but for newlines and tabs; the caller frees. */
+/* The last bytes of stdout (0) or stderr (1), escaped but for newlines and tabs; the caller frees.
+ */
 char *output_tail(struct output *output, int which);
 
 /* Foreign text made harmless: valid UTF-8, no controls but \n and \t; cut at the front to fit. */

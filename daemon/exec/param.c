@@ -36,26 +36,30 @@ void param_clear(struct param *param)
 	strv_free(param->choices);
 	pattern_free(param->pattern);
 	free(param->root);
-	*param = (struct param){ 0 };
+	*param = (struct param){0};
 }
 
 /* Nothing a shell, a terminal or an option parser could take for something else. */
-static int text_check(const char *name, const char *text, size_t len, size_t max,
-	struct tend_error *err)
+static int text_check(
+	const char *name, const char *text, size_t len, size_t max, struct tend_error *err)
 {
 	if (len == 0)
 		return tend_error_set(err, -EINVAL, "%s is empty", name);
 	if (len > max)
 		return tend_error_set(err, -EINVAL, "%s is longer than %zu bytes", name, max);
 	if (text[0] == '-')
-		return tend_error_set(err, -EINVAL,
-			"%s begins with '-', it could be taken for an option", name);
+		return tend_error_set(
+			err, -EINVAL, "%s begins with '-', it could be taken for an option", name);
 	if (!str_utf8_valid(text, len))
 		return tend_error_set(err, -EINVAL, "%s is not UTF-8", name);
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i], next = (unsigned char)text[i + 1];
+
+		/* C0, and C1: U+0080 to U+009F */
+		if (c < 0x20 || c == 0x7f || (c == 0xc2 && next < 0xa0))
 			return tend_error_set(
 				err, -EINVAL, "%s has a control character in it", name);
+	}
 	return 0;
 }
 
@@ -152,7 +156,7 @@ static int parse_path(struct param *param, const char *text, struct tend_error *
 
 int param_parse(const char *name, const char *spec, struct param *ret_param, struct tend_error *err)
 {
-	struct param param = { .type = PARAM_TYPE_MAX };
+	struct param param = {.type = PARAM_TYPE_MAX};
 	size_t n = strcspn(spec, " \t\n");
 	auto_free char *word = strndup(spec, n), *rest = strdup(spec + n);
 	int r;
@@ -201,10 +205,9 @@ static int render_int(
 	const char *text = json_string_value(value), *end = "";
 	int64_t v = json_integer_value(value);
 
-	if (!json_is_integer(value) &&
-		(!text || !isdigit((unsigned char)text[0]) ||
-			strlen(text) != json_string_length(value) ||
-			parse_integer(text, &end, &v) < 0 || *end))
+	if (!json_is_integer(value) && (!text || !isdigit((unsigned char)text[0]) ||
+					       strlen(text) != json_string_length(value) ||
+					       parse_integer(text, &end, &v) < 0 || *end))
 		return tend_error_set(err, -EINVAL, "'%s' must be a whole number", param->name);
 	if (v < param->min || v > param->max)
 		return tend_error_set(err, -EINVAL,
@@ -217,7 +220,8 @@ static int render_int(
 static int open_beneath(int dir, const char *path)
 {
 	struct open_how how = {
-		.flags = O_PATH | O_CLOEXEC | O_NOFOLLOW,
+		/* No O_NOFOLLOW: with it a link at the end would itself be opened. */
+		.flags = O_PATH | O_CLOEXEC,
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
 	};
 	long fd = syscall(SYS_openat2, dir, path, &how, sizeof(how));
@@ -235,13 +239,14 @@ static int check_folder(int fd, uid_t uid, const char *where, struct tend_error 
 		return tend_error_set(err, -EINVAL, "'%s' is not a folder", where);
 	if ((st.st_uid != 0 && st.st_uid != uid) || (st.st_mode & 022))
 		return tend_error_set(err, -EPERM,
-			"on the way to '%s' others than root and the command's user can change things",
+			"on the way to '%s' others than root and the command's user can change "
+			"things",
 			where);
 	return 0;
 }
 
-/* Opens one name after the other; each folder on the way is checked, and the last too if it must be a
- * folder. Gives the descriptor of the last. */
+/* Opens one name after the other; each folder on the way is checked, and the last too if it must be
+ * a folder. Gives the descriptor of the last. */
 static int walk_beneath(
 	int from, const char *path, uid_t uid, bool last_is_folder, struct tend_error *err)
 {

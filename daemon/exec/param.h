@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * exec/param.h: the typed parameters of a command: `enum a, b`, `int 1..100`, `pattern REGEX`,
- * `path /root/dir`. A struct param owns its texts; param_clear() frees them. Only a path touches the
- * disk (opens, never reads). A value that does not fit is -EINVAL with a text that names the parameter.
+ * `path /root/dir`. A struct param owns its texts; param_clear() frees them. Only a path touches
+ * the disk (opens, never reads). A value that does not fit is -EINVAL with a text that names the
+ * parameter.
  */
 #ifndef EXEC_PARAM_H
 #define EXEC_PARAM_H
@@ -21,10 +22,10 @@ extern const char *const param_type_names[PARAM_TYPE_MAX + 1];
 struct param {
 	char *name;
 	enum param_type type;
-	char **choices;          /* ENUM */
-	int64_t min, max;        /* INT, both allowed */
+	char **choices;		 /* ENUM */
+	int64_t min, max;	 /* INT, both allowed */
 	struct pattern *pattern; /* PATTERN */
-	char *root;              /* PATH: absolute, normal, without a final slash */
+	char *root;		 /* PATH: absolute, normal, without a final slash */
 };
 
 bool param_name_valid(const char *name);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * exec/pattern.h: a regular expression of the manifest against a foreign value: the whole value must
- * match, and a match that takes too much work counts as none. The only user of PCRE2 in tend-exec.
- * Frees: pattern_free(). Never blocks. Fails with -EINVAL and a text on a bad expression.
+ * exec/pattern.h: a regular expression of the manifest against a foreign value: the whole value
+ * must match, and a match that takes too much work counts as none. The only user of PCRE2 in
+ * tend-exec. Frees: pattern_free(). Never blocks. Fails with -EINVAL and a text on a bad
+ * expression.
  */
 #ifndef EXEC_PATTERN_H
 #define EXEC_PATTERN_H

@@ -9,10 +9,10 @@
 #include "base/str.h"
 #include "exec/pid1_internal.h"
 
-#define SYSTEMD	 "org.freedesktop.systemd1"
-#define MANAGER	 "org.freedesktop.systemd1.Manager"
-#define OBJECT	 "/org/freedesktop/systemd1"
-#define JOBS	 OBJECT "/job/"
+#define SYSTEMD	       "org.freedesktop.systemd1"
+#define MANAGER	       "org.freedesktop.systemd1.Manager"
+#define OBJECT	       "/org/freedesktop/systemd1"
+#define JOBS	       OBJECT "/job/"
 #define ANSWER_IN_USEC (60 * USEC_PER_SEC)
 
 struct pid1 {
@@ -107,13 +107,13 @@ static int read_property(sd_bus_message *m, const char *name, struct pid1_unit *
 		size_t size;
 		void *number;
 	} rows[] = {
-		{ "LoadState", "s", unit->load_state, sizeof(unit->load_state), NULL },
-		{ "ActiveState", "s", unit->active_state, sizeof(unit->active_state), NULL },
-		{ "SubState", "s", unit->sub_state, sizeof(unit->sub_state), NULL },
-		{ "Result", "s", unit->result, sizeof(unit->result), NULL },
-		{ "MainPID", "u", NULL, 0, &unit->main_pid },
-		{ "ExecMainCode", "i", NULL, 0, &unit->exec_code },
-		{ "ExecMainStatus", "i", NULL, 0, &unit->exec_status },
+		{"LoadState", "s", unit->load_state, sizeof(unit->load_state), NULL},
+		{"ActiveState", "s", unit->active_state, sizeof(unit->active_state), NULL},
+		{"SubState", "s", unit->sub_state, sizeof(unit->sub_state), NULL},
+		{"Result", "s", unit->result, sizeof(unit->result), NULL},
+		{"MainPID", "u", NULL, 0, &unit->main_pid},
+		{"ExecMainCode", "i", NULL, 0, &unit->exec_code},
+		{"ExecMainStatus", "i", NULL, 0, &unit->exec_status},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -131,7 +131,7 @@ static int read_property(sd_bus_message *m, const char *name, struct pid1_unit *
 
 static int read_unit(sd_bus_message *m, struct pid1_unit *ret_unit)
 {
-	struct pid1_unit unit = { 0 };
+	struct pid1_unit unit = {0};
 	const char *name;
 	int r = sd_bus_message_enter_container(m, 'a', "{sv}");
 
@@ -157,8 +157,8 @@ static int read_unit(sd_bus_message *m, struct pid1_unit *ret_unit)
 /* Errors that are not an answer of PID 1: it may have done what was asked. */
 static bool leaves_open(const char *error)
 {
-	static const char *const names[] = { SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_TIMEOUT,
-		SD_BUS_ERROR_DISCONNECTED, "org.freedesktop.DBus.Error.TimedOut" };
+	static const char *const names[] = {SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_TIMEOUT,
+		SD_BUS_ERROR_DISCONNECTED, "org.freedesktop.DBus.Error.TimedOut"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (strcmp(names[i], error) == 0)
@@ -173,7 +173,7 @@ static int on_answer(sd_bus_message *m, void *data, sd_bus_error *ret_error)
 	char message[512] = "";
 	const char *path;
 	struct pid1_unit unit;
-	struct pid1_reply reply = { .error = "", .message = message };
+	struct pid1_reply reply = {.error = "", .message = message};
 
 	if (e) {
 		reply.r = -sd_bus_error_get_errno(e);
@@ -195,7 +195,8 @@ static int on_answer(sd_bus_message *m, void *data, sd_bus_error *ret_error)
 		(void)snprintf(message, sizeof(message), "the answer cannot be read: %s",
 			strerror(-reply.r));
 	}
-	/* The call is over before its answer is given: the owner forgets its pointer first thing. */
+	/* The call is over before its answer is given: the owner forgets its pointer first thing.
+	 */
 	pid1_fn fn = call->fn;
 	void *fn_data = call->data;
 	pid1_call_cancel(call);
@@ -212,7 +213,7 @@ static int ask(struct pid1 *pid1, sd_bus_message *m, int answer, pid1_fn fn, voi
 
 	if (!call)
 		return -ENOMEM;
-	*call = (struct pid1_call){ .fn = fn, .data = data };
+	*call = (struct pid1_call){.fn = fn, .data = data};
 	call->answer = (__typeof__(call->answer))answer;
 	r = sd_bus_call_async(pid1->bus, &call->slot, m, on_answer, call, ANSWER_IN_USEC);
 	if (r < 0) {
@@ -229,16 +230,16 @@ static int manager_call(struct pid1 *pid1, const char *method, sd_bus_message **
 		pid1->bus, ret_message, SYSTEMD, OBJECT, MANAGER, method);
 }
 
-int pid1_get_unit(struct pid1 *pid1, const char *unit, pid1_fn fn, void *data,
-	struct pid1_call **ret_call)
+int pid1_get_unit(
+	struct pid1 *pid1, const char *unit, pid1_fn fn, void *data, struct pid1_call **ret_call)
 {
 	auto_free char *path = NULL;
 	auto(sd_bus_message_unref) sd_bus_message *m = NULL;
 	int r = sd_bus_path_encode(OBJECT "/unit", unit, &path);
 
 	if (r >= 0)
-		r = sd_bus_message_new_method_call(pid1->bus, &m, SYSTEMD, path,
-			"org.freedesktop.DBus.Properties", "GetAll");
+		r = sd_bus_message_new_method_call(
+			pid1->bus, &m, SYSTEMD, path, "org.freedesktop.DBus.Properties", "GetAll");
 	if (r >= 0)
 		r = sd_bus_message_append(m, "s", "");
 	return r < 0 ? r : ask(pid1, m, ANSWER_UNIT, fn, data, ret_call);
@@ -260,8 +261,8 @@ int pid1_unit_verb(struct pid1 *pid1, enum exec_verb verb, const char *unit, pid
 	return r < 0 ? r : ask(pid1, m, ANSWER_JOB, fn, data, ret_call);
 }
 
-int pid1_get_job(struct pid1 *pid1, uint32_t job, pid1_fn fn, void *data,
-	struct pid1_call **ret_call)
+int pid1_get_job(
+	struct pid1 *pid1, uint32_t job, pid1_fn fn, void *data, struct pid1_call **ret_call)
 {
 	auto(sd_bus_message_unref) sd_bus_message *m = NULL;
 	int r = manager_call(pid1, "GetJob", &m);

@@ -22,18 +22,19 @@ struct pid1_watch;
 struct pid1_unit {
 	char load_state[24], active_state[24], sub_state[32], result[32];
 	char invocation[INVOCATION_BYTES]; /* "" = none */
-	uint32_t job;                   /* 0 = none is queued */
+	uint32_t job;			   /* 0 = none is queued */
 	uint32_t main_pid;
 	int exec_code, exec_status; /* CLD_*; exit code or signal */
 };
 
-/* r < 0: an errno; `error` is then the bus's name of it ("" if there is none), `message` for people. */
+/* r < 0: an errno; `error` is then the bus's name of it ("" if there is none), `message` for
+ * people. */
 struct pid1_reply {
 	int r;
 	const char *error, *message;
-	bool maybe; /* it failed in a way that leaves open whether PID 1 did it */
+	bool maybe;		      /* it failed in a way that leaves open whether PID 1 did it */
 	const struct pid1_unit *unit; /* of pid1_get_unit() */
-	uint32_t job;                 /* of a verb or a start */
+	uint32_t job;		      /* of a verb or a start */
 };
 typedef void (*pid1_fn)(const struct pid1_reply *reply, void *data);
 
@@ -51,14 +52,14 @@ DEFINE_AUTO(struct pid1 *, pid1_free)
 int pid1_boot_id(char ret[BOOT_ID_BYTES]);
 
 /* Loads the unit if need be; one that does not exist has load_state not-found. */
-int pid1_get_unit(struct pid1 *pid1, const char *unit, pid1_fn fn, void *data,
-	struct pid1_call **ret_call);
+int pid1_get_unit(
+	struct pid1 *pid1, const char *unit, pid1_fn fn, void *data, struct pid1_call **ret_call);
 /* Mode "fail": a job that somebody else has queued is not replaced, ours is refused instead. */
 int pid1_unit_verb(struct pid1 *pid1, enum exec_verb verb, const char *unit, pid1_fn fn, void *data,
 	struct pid1_call **ret_call);
 /* Is this job still queued or running? r is -ENOENT when not. */
-int pid1_get_job(struct pid1 *pid1, uint32_t job, pid1_fn fn, void *data,
-	struct pid1_call **ret_call);
+int pid1_get_job(
+	struct pid1 *pid1, uint32_t job, pid1_fn fn, void *data, struct pid1_call **ret_call);
 
 struct pid1_transient {
 	const char *name, *description;

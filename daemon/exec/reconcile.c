@@ -7,8 +7,8 @@
 #define HOUR_USEC (3600 * USEC_PER_SEC)
 #define DAY_USEC  (24 * HOUR_USEC)
 
-/* Old and over. An id that tells its time must be old itself, so that it is refused as too old once its
- * record has gone; an id that does not tell stays for good. */
+/* Old and over. An id that tells its time must be old itself, so that it is refused as too old once
+ * its record has gone; an id that does not tell stays for good. */
 static bool prunable(const struct record *record, usec_t now)
 {
 	usec_t limit = LEDGER_KEEP_DAYS * DAY_USEC, id_time = request_id_time(record->id);
@@ -32,7 +32,8 @@ void jobs_prune(void *data)
 	int r = ledger_scan(jobs->deps.ledger, on_prune, jobs);
 
 	if (r < 0)
-		log_warning("ledger: cannot be looked through: %s, next try in a day", strerror(-r));
+		log_warning(
+			"ledger: cannot be looked through: %s, next try in a day", strerror(-r));
 	loop_timer_set(jobs->prune_timer, clock_now() + DAY_USEC);
 }
 
@@ -71,14 +72,16 @@ static void on_record(int r, const struct record *record, void *data)
 
 int jobs_reconcile(struct jobs *jobs)
 {
-	struct vec open = { 0 };
+	struct vec open = {0};
 	int r = ledger_scan(jobs->deps.ledger, on_record, jobs);
 
 	/* A copy: judging a job can take it from the map. */
-	MAP_FOREACH(&jobs->open, struct job *, job)
+	MAP_FOREACH (&jobs->open, struct job *, job)
 		r = r < 0 ? r : vec_push(&open, job);
 	if (r == 0) {
-		VEC_FOREACH(&open, struct job *, job) {
+		/* First: an old job that gets its outcome now keeps it until the next look. */
+		jobs_prune(jobs);
+		VEC_FOREACH (&open, struct job *, job) {
 			log_notice("ledger: found the open job %s of %s again", job->record.id,
 				job->record.name);
 			if (job->record.kind == RECORD_UNIT)
@@ -86,7 +89,6 @@ int jobs_reconcile(struct jobs *jobs)
 			else
 				command_job_reattach(job);
 		}
-		jobs_prune(jobs);
 	}
 	vec_clear(&open);
 	return r;

@@ -13,7 +13,7 @@ const char *const record_kind_names[RECORD_KIND_MAX + 1] = {
 void record_clear(struct record *record)
 {
 	json_decref(record->outcome);
-	*record = (struct record){ 0 };
+	*record = (struct record){0};
 }
 
 static int copy_text(const json_t *event, const char *key, size_t size, char *ret)
@@ -89,7 +89,7 @@ static int apply_event(struct record *record, const json_t *event)
 
 int record_parse(const char *id, const char *text, size_t len, struct record *ret_record)
 {
-	struct record record = { .empty = true };
+	struct record record = {.empty = true};
 	const char *p = text, *nl;
 	int r = 0;
 
@@ -126,8 +126,7 @@ json_t *record_begun(const struct record *record, const char *why, long peer_pid
 
 json_t *record_armed(const char *invocation_before)
 {
-	return json_pack(
-		"{s:s, s:s}", "event", "armed", "invocation_before", invocation_before);
+	return json_pack("{s:s, s:s}", "event", "armed", "invocation_before", invocation_before);
 }
 
 json_t *record_job(uint32_t job)
@@ -145,7 +144,8 @@ json_t *record_collected(void)
 	return json_pack("{s:s}", "event", "collected");
 }
 
-usec_t record_age(const struct record *record, const char *boot_id, usec_t now_boot, usec_t now_wall)
+usec_t record_age(
+	const struct record *record, const char *boot_id, usec_t now_boot, usec_t now_wall)
 {
 	bool same = strcmp(record->boot_id, boot_id) == 0;
 	usec_t now = same ? now_boot : now_wall;

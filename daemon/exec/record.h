@@ -34,7 +34,7 @@ struct record {
 	bool empty; /* not even the intent was written whole */
 	bool armed, collected;
 	char invocation_before[INVOCATION_BYTES];
-	uint32_t job; /* 0 = not known */
+	uint32_t job;	 /* 0 = not known */
 	json_t *outcome; /* NULL = still open */
 	size_t good_len; /* bytes of whole lines */
 };
@@ -48,8 +48,9 @@ json_t *record_job(uint32_t job);
 json_t *record_outcome(json_t *outcome); /* borrows */
 json_t *record_collected(void);
 
-/* How long ago it began, as far as can be told: by the boot clock in the same boot, else by the wall
- * clock. USEC_INFINITY if it seems to lie in the future. */
-usec_t record_age(const struct record *record, const char *boot_id, usec_t now_boot, usec_t now_wall);
+/* How long ago it began, as far as can be told: by the boot clock in the same boot, else by the
+ * wall clock. USEC_INFINITY if it seems to lie in the future. */
+usec_t record_age(
+	const struct record *record, const char *boot_id, usec_t now_boot, usec_t now_wall);
 
 #endif

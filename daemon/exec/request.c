@@ -14,10 +14,10 @@ const char *const request_call_names[REQUEST_CALL_MAX + 1] = {
 
 /* The keys a call takes; one that is not here is refused. */
 static const char *const keys[REQUEST_CALL_MAX][6] = {
-	[REQUEST_HELLO] = { NULL },
-	[REQUEST_UNIT] = { "id", "verb", "unit", "why", NULL },
-	[REQUEST_COMMAND] = { "id", "command", "args", "why", NULL },
-	[REQUEST_ATTACH] = { "id", NULL },
+	[REQUEST_HELLO] = {NULL},
+	[REQUEST_UNIT] = {"id", "verb", "unit", "why", NULL},
+	[REQUEST_COMMAND] = {"id", "command", "args", "why", NULL},
+	[REQUEST_ATTACH] = {"id", NULL},
 };
 
 /* The names of ledger files: one spelling of an id only, else one id could begin twice. */
@@ -41,7 +41,8 @@ usec_t request_id_time(const char *id)
 		char c = id[i];
 
 		if (c != '-')
-			msec = msec << 4 | (uint64_t)(isdigit((unsigned char)c) ? c - '0' : c - 'a' + 10);
+			msec = msec << 4 |
+			       (uint64_t)(isdigit((unsigned char)c) ? c - '0' : c - 'a' + 10);
 	}
 	return msec * USEC_PER_MSEC;
 }
@@ -59,7 +60,7 @@ static int check_keys(enum request_call call, const json_t *args, struct tend_er
 	const char *key;
 	json_t *value;
 
-	json_object_foreach((json_t *)(uintptr_t)args, key, value) {
+	json_object_foreach ((json_t *)(uintptr_t)args, key, value) {
 		bool known = false;
 
 		for (size_t i = 0; keys[call][i]; i++)
@@ -72,15 +73,15 @@ static int check_keys(enum request_call call, const json_t *args, struct tend_er
 }
 
 /* A string without a NUL inside, that fits. */
-static int get_text(const json_t *args, const char *key, size_t size, char *ret_text,
-	struct tend_error *err)
+static int get_text(
+	const json_t *args, const char *key, size_t size, char *ret_text, struct tend_error *err)
 {
 	const json_t *value = json_object_get(args, key);
 	const char *text = json_string_value(value);
 
 	if (!text || strlen(text) != json_string_length(value) || !*text || strlen(text) >= size)
-		return tend_error_set(err, -EINVAL,
-			"'%s' must be a string of 1 to %zu bytes", key, size - 1);
+		return tend_error_set(
+			err, -EINVAL, "'%s' must be a string of 1 to %zu bytes", key, size - 1);
 	memcpy(ret_text, text, strlen(text) + 1);
 	return 0;
 }
@@ -116,8 +117,7 @@ static int get_verb(const json_t *args, struct request *request, struct tend_err
 		return r;
 	verb = exec_verb_from_name(text);
 	if (verb < 0)
-		return tend_error_set(
-			err, -EINVAL, "'verb' must be one of start, stop, restart");
+		return tend_error_set(err, -EINVAL, "'verb' must be one of start, stop, restart");
 	request->verb = (enum exec_verb)verb;
 	return 0;
 }
@@ -131,10 +131,10 @@ static int get_args(const json_t *args, struct request *request, struct tend_err
 	return 0;
 }
 
-int request_parse(const char *call, const json_t *args, struct request *ret_request,
-	struct tend_error *err)
+int request_parse(
+	const char *call, const json_t *args, struct request *ret_request, struct tend_error *err)
 {
-	struct request request = { 0 };
+	struct request request = {0};
 	int r, found = find_call(call);
 
 	if (found < 0)

@@ -13,7 +13,7 @@
 struct connection {
 	struct server *server;
 	struct peer peer; /* .rpc NULL until the peer is known to be tendd */
-	int fd;           /* until then */
+	int fd;		  /* until then */
 	struct pid1_call *call;
 };
 
@@ -47,8 +47,8 @@ static struct connection *connection_free(struct connection *c)
 static void turn_away(struct connection *c, const char *why)
 {
 	static const char note[] =
-		"{\"call\":\"refused\",\"args\":{\"message\":\"only the main process of " SERVER_PEER_UNIT
-		", as user " SERVER_PEER_USER ", is listened to\"}}\n";
+		"{\"call\":\"refused\",\"args\":{\"message\":\"only the main process "
+		"of " SERVER_PEER_UNIT ", as user " SERVER_PEER_USER ", is listened to\"}}\n";
 	char unread[4096];
 
 	log_warning("connection from pid %ld, uid %ld refused: %s", c->peer.pid, c->peer.uid, why);
@@ -62,7 +62,7 @@ static void on_call(struct rpc *rpc, uint64_t id, const char *call, json_t *args
 {
 	struct connection *c = data;
 	struct request request;
-	struct tend_error err = { 0 };
+	struct tend_error err = {0};
 
 	if (id == 0)
 		return; /* a note: there is none that means anything here */
@@ -174,8 +174,8 @@ static void on_listen(int listen_fd, uint32_t events, void *data)
 	look_at(server, fd);
 }
 
-int server_new(struct loop *loop, int fd, struct pid1 *pid1, struct jobs *jobs,
-	struct server **ret_server)
+int server_new(
+	struct loop *loop, int fd, struct pid1 *pid1, struct jobs *jobs, struct server **ret_server)
 {
 	struct server *server = calloc(1, sizeof(*server));
 	int r;
@@ -184,7 +184,7 @@ int server_new(struct loop *loop, int fd, struct pid1 *pid1, struct jobs *jobs,
 		safe_close(fd);
 		return -ENOMEM;
 	}
-	*server = (struct server){ .loop = loop, .fd = fd, .pid1 = pid1, .jobs = jobs };
+	*server = (struct server){.loop = loop, .fd = fd, .pid1 = pid1, .jobs = jobs};
 	r = loop_io_new(loop, fd, EPOLLIN, on_listen, server, &server->io);
 	if (r < 0) {
 		server_free(server);
@@ -209,12 +209,12 @@ struct server *server_free(struct server *server)
 
 int server_listen(const char *path, int *ret_fd, struct tend_error *err)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (strlen(path) >= sizeof(address.sun_path))
 		return tend_error_set(err, -ENAMETOOLONG, "'%s' is too long for a socket", path);
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
 	if (fd < 0)
 		return tend_error_set(err, -errno, "cannot make a socket: %s", strerror(errno));
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)

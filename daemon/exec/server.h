@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * exec/server.h: the socket of tend-exec. A connection is not read before PID 1 has said that its peer
- * is the main process of tendd.service, now, and runs as the user tend; everything else is closed
- * unheard, and logged. When tendd has a new main process, connections of the old one are closed.
- * Frees: server_free(). Never blocks.
+ * exec/server.h: the socket of tend-exec. A connection is not read before PID 1 has said that its
+ * peer is the main process of tendd.service, now, and runs as the user tend; everything else is
+ * closed unheard, and logged. When tendd has a new main process, connections of the old one are
+ * closed. Frees: server_free(). Never blocks.
  */
 #ifndef EXEC_SERVER_H
 #define EXEC_SERVER_H

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include <signal.h>
-#include "base/str.h"
+#include <stdint.h>
 #include "exec/pid1_internal.h"
 
 #define STOP_IN_USEC (10 * USEC_PER_SEC)
@@ -20,26 +19,25 @@ static int append_strings(sd_bus_message *m, const char *name, char *const *stri
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-/* One command whose failure is a failure. ExecStartEx for its flag: else systemd would replace $NAME in
- * the arguments, and those hold values of the peer. */
+/* ("ExecStart", a(sasb)): one command whose failure is a failure. */
 static int append_exec_start(sd_bus_message *m, char *const *argv)
 {
 	int r = sd_bus_message_open_container(m, 'r', "sv");
 
 	if (r >= 0)
-		r = sd_bus_message_append(m, "s", "ExecStartEx");
+		r = sd_bus_message_append(m, "s", "ExecStart");
 	if (r >= 0)
-		r = sd_bus_message_open_container(m, 'v', "a(sasas)");
+		r = sd_bus_message_open_container(m, 'v', "a(sasb)");
 	if (r >= 0)
-		r = sd_bus_message_open_container(m, 'a', "(sasas)");
+		r = sd_bus_message_open_container(m, 'a', "(sasb)");
 	if (r >= 0)
-		r = sd_bus_message_open_container(m, 'r', "sasas");
+		r = sd_bus_message_open_container(m, 'r', "sasb");
 	if (r >= 0)
 		r = sd_bus_message_append(m, "s", argv[0]);
 	if (r >= 0)
 		r = sd_bus_message_append_strv(m, (char **)(uintptr_t)argv);
 	if (r >= 0)
-		r = sd_bus_message_append(m, "as", 1, "no-env-expand");
+		r = sd_bus_message_append(m, "b", false);
 	for (int i = 0; r >= 0 && i < 4; i++)
 		r = sd_bus_message_close_container(m);
 	return r;

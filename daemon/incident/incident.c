@@ -29,7 +29,33 @@ const char *const incident_event_names[INCIDENT_EVENT_MAX] = {
 struct pending_commit {
 	struct incidents *incidents;
 	uint64_t token;
+	struct pending_commit *next, **prev;
 };
+
+static struct pending_commit *pending_new(struct incidents *incidents)
+{
+	struct pending_commit *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	*p = (struct pending_commit){
+		.incidents = incidents, .next = incidents->pending, .prev = &incidents->pending
+	};
+	if (p->next)
+		p->next->prev = &p->next;
+	incidents->pending = p;
+	return p;
+}
+
+static void pending_free(struct pending_commit *p)
+{
+	if (!p)
+		return;
+	*p->prev = p->next;
+	if (p->next)
+		p->next->prev = p->prev;
+	free(p);
+}
 
 static void on_committed(int r, void *data)
 {
@@ -38,7 +64,7 @@ static void on_committed(int r, void *data)
 	if (p->incidents->hooks.on_commit)
 		p->incidents->hooks.on_commit(p->token, r, p->incidents->hooks.data);
 	if (r != -EINPROGRESS)
-		free(p);
+		pending_free(p);
 }
 
 /* Commits what the event made, together with its notices. A batch that cannot even be queued counts
@@ -46,24 +72,31 @@ static void on_committed(int r, void *data)
 static void commit_event(struct incidents *incidents, struct incident *incident,
 	enum incident_event event, struct store_batch *batch)
 {
-	struct pending_commit *p = calloc(1, sizeof(*p));
+	const struct incidents_hooks *hooks = &incidents->hooks;
+	struct pending_commit *p = pending_new(incidents);
 	uint64_t token = 0;
 	int r = p ? 0 : -ENOMEM;
 
 	if (batch && incident_put(incident, batch) < 0)
 		batch = store_batch_free(batch);
-	if (incidents->hooks.on_event)
-		token = incidents->hooks.on_event(incident, event, batch, incidents->hooks.data);
+	incidents->telling = incident;
+	incidents->telling_batch = batch;
+	if (hooks->on_event)
+		token = hooks->on_event(incident, event, batch, hooks->data);
+	incidents->telling = NULL;
+	incidents->telling_batch = NULL;
 	if (p)
-		*p = (struct pending_commit){ incidents, token };
+		p->token = token;
 	if (r == 0)
 		r = batch ? store_commit(incidents->store, TAKE(batch), on_committed, p) : -ENOMEM;
 	if (r < 0) {
 		store_batch_free(batch);
-		free(p);
-		if (incidents->hooks.on_commit)
-			incidents->hooks.on_commit(token, r, incidents->hooks.data);
+		pending_free(p);
+		if (hooks->on_commit)
+			hooks->on_commit(token, r, hooks->data);
 	}
+	if (hooks->on_told)
+		hooks->on_told(incident, event, hooks->data);
 }
 
 static struct store_batch *new_batch(void)
@@ -100,7 +133,8 @@ __attribute__((format(printf, 4, 5))) static void add_timeline(struct incident *
 void incident_note(struct incidents *incidents, struct incident *incident, const char *kind,
 	const char *format, ...)
 {
-	struct store_batch *batch = new_batch();
+	bool telling = incidents->telling == incident;
+	struct store_batch *batch = telling ? incidents->telling_batch : new_batch();
 	char raw[1024], text[1024];
 	va_list ap;
 
@@ -109,7 +143,9 @@ void incident_note(struct incidents *incidents, struct incident *incident, const
 	va_end(ap);
 	str_sanitize(text, sizeof(text), raw, strlen(raw));
 	(void)incident_add_timeline(incident, batch, clock_wall(), kind, text);
-	commit_quietly(incidents, incident, batch);
+	/* A row of its own would come before the notices it must be accepted with. */
+	if (!telling)
+		commit_quietly(incidents, incident, batch);
 }
 
 /* ---- opening and changing ---------------------------------------------------------------------------- */
@@ -188,12 +224,14 @@ static void open_incident(struct incidents *incidents, struct check *check)
 	incident->located_wall = incident->opened_wall;
 	incident->phase = INCIDENT_LOCATED;
 	incident->told = true;
+	incident->unconfirmed = check->unconfirmed;
 	incident->snmp_index = ++incidents->next_index;
 	(void)attach(incidents, incident, check);
 	add_timeline(incident, batch, "discovered", "%s: %s; failing since %s", check->conf->name,
 		check->last.text, clock_format(check->state.since_wall, when));
-	add_timeline(incident, batch, "located", "root cause is at %s (%s)", incident->component,
-		tend_reason_name(incident->reason));
+	add_timeline(incident, batch, "located", "root cause is at %s (%s)%s", incident->component,
+		tend_reason_name(incident->reason),
+		incident->unconfirmed ? ", not confirmed: what it depends on did not answer" : "");
 	log_incident(incident, "raised");
 	commit_event(incidents, TAKE(incident), INCIDENT_RAISED, batch);
 }
@@ -278,13 +316,15 @@ static void on_fault(struct incidents *incidents, struct check *check)
 
 /* ---- closing ------------------------------------------------------------------------------------------- */
 
-/* A member that fails and has no incident of its own. */
+/* A member that fails, or of which nothing is known yet, and that has no incident of its own. */
 static const char *still_failing(const struct incidents *incidents, const struct incident *incident)
 {
 	VEC_FOREACH(&incident->members, const char *, name) {
 		struct check *check = watch_find_check(incidents->watch, name);
 
-		if (check && state_failed(check->state.hard) &&
+		if (check &&
+			(state_failed(check->state.hard) ||
+				check->state.hard == TEND_STATE_PENDING) &&
 			map_get(&incidents->by_check, name) == incident)
 			return name;
 	}
@@ -334,9 +374,9 @@ static void look_for_end(struct incidents *incidents, struct incident *incident)
 		return;
 	}
 	if (root && !state_failed(root->state.hard) && incident->phase < INCIDENT_RECOVERING) {
+		incident->phase = INCIDENT_RECOVERING;
 		incident_note(incidents, incident, "recovering",
 			"%s is well again, waiting for %s", incident->check, failing);
-		incident->phase = INCIDENT_RECOVERING;
 	}
 }
 
@@ -472,6 +512,9 @@ struct incidents *incidents_free(struct incidents *incidents)
 	vec_clear(&incidents->open);
 	vec_clear(&incidents->recent);
 	map_clear(&incidents->by_check);
+	/* The store ends without calling back. */
+	while (incidents->pending)
+		pending_free(incidents->pending);
 	free(incidents);
 	return NULL;
 }

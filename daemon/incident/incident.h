@@ -63,11 +63,14 @@ struct incidents_hooks {
 		struct store_batch *batch, void *data);
 	/* That batch was accepted, is late, or failed: r as store_done_fn. */
 	void (*on_commit)(uint64_t token, int r, void *data);
+	/* The batch is on its way: what is committed from here on comes after it. */
+	void (*on_told)(struct incident *incident, enum incident_event event, void *data);
 	void *data;
 };
 
 int incidents_new(struct loop *loop, struct store *store, struct watch *watch,
 	struct incidents **ret_incidents); /* loads open ones */
+/* Before the store is freed; the loop must not turn in between. */
 struct incidents *incidents_free(struct incidents *incidents);
 DEFINE_AUTO(struct incidents *, incidents_free)
 void incidents_set_hooks(struct incidents *incidents, const struct incidents_hooks *hooks);

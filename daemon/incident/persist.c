@@ -78,13 +78,6 @@ int incident_add_timeline(struct incident *incident, struct store_batch *batch, 
 		batch, STORE_TIMELINE_ADD, "siss", incident->id, (int64_t)wall, kind, text);
 }
 
-static json_t *json_wall(usec_t wall)
-{
-	char buf[CLOCK_TEXT_BYTES];
-
-	return wall ? json_string(clock_format(wall, buf)) : json_null();
-}
-
 static json_t *members_to_json(const struct incident *incident)
 {
 	json_t *members = json_array();
@@ -264,7 +257,7 @@ json_t *incident_to_json(const struct incident *incident, bool full)
 
 	if (incident->ack_author)
 		ack = json_pack("{s:s, s:s, s:o}", "author", incident->ack_author, "comment",
-			incident->ack_comment, "at", json_wall(incident->ack_wall));
+			incident->ack_comment, "at", clock_to_json(incident->ack_wall));
 	doc = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s?, s:b, s:o}",
 		"id", incident->id, "fingerprint", incident->fingerprint, "system", incident->system,
 		"component", incident->component, "check", incident->check, "phase",
@@ -272,8 +265,8 @@ json_t *incident_to_json(const struct incident *incident, bool full)
 		incident->phase == INCIDENT_CLOSED ? "closed" : "open", "severity",
 		conf_severity_names[incident->severity], "reason",
 		tend_reason_name(incident->reason), "text", incident->text, "opened",
-		json_wall(incident->opened_wall), "located", json_wall(incident->located_wall),
-		"closed", json_wall(incident->closed_wall), "acknowledged", ack, "summary",
+		clock_to_json(incident->opened_wall), "located", clock_to_json(incident->located_wall),
+		"closed", clock_to_json(incident->closed_wall), "acknowledged", ack, "summary",
 		incident->summary, "unconfirmed", incident->unconfirmed, "members",
 		members_to_json(incident));
 	if (!doc || !full)
@@ -281,7 +274,7 @@ json_t *incident_to_json(const struct incident *incident, bool full)
 	timeline = json_array();
 	VEC_FOREACH(&incident->timeline, const struct timeline_entry *, entry)
 		(void)json_array_append_new(timeline,
-			json_pack("{s:o, s:s, s:s}", "at", json_wall(entry->wall), "kind",
+			json_pack("{s:o, s:s, s:s}", "at", clock_to_json(entry->wall), "kind",
 				entry->kind, "text", entry->text));
 	(void)json_object_set_new(doc, "timeline", timeline);
 	return doc;

@@ -9,6 +9,8 @@
 
 enum { INCIDENT_MAX_RECENT = 200, INCIDENT_MAX_TIMELINE = 500, INCIDENT_MAX_MEMBERS = 1000 };
 
+struct pending_commit;
+
 struct incidents {
 	struct loop *loop;
 	struct store *store;
@@ -17,6 +19,10 @@ struct incidents {
 	struct vec open, recent; /* struct incident *, in order of their opening / closing */
 	struct map by_check;     /* member's name -> open incident */
 	uint32_t next_index;
+	struct pending_commit *pending;
+	/* While on_event runs: what is noted of this incident belongs into its batch. */
+	struct incident *telling;
+	struct store_batch *telling_batch;
 };
 
 struct incident *incident_free(struct incident *incident);

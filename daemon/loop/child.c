@@ -2,10 +2,12 @@
 #include "loop/child.h"
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include "base/clock.h"
 #include "base/log.h"
@@ -25,7 +27,6 @@ struct child {
 	pid_t pid;
 	usec_t started, backoff;
 	uint64_t n_starts;
-	const char *why; /* the socket closed first, for this */
 };
 
 /* What is left of a child that was told to go: it gets TERM, then KILL, and is reaped. */
@@ -34,17 +35,25 @@ struct leaver {
 	struct loop_source *exited, *timer;
 	pid_t pid;
 	int n_signals;
+	struct leaver *next, **prev;
 };
+static struct leaver *leavers;
 
 static void child_start(struct child *child);
 
-static void leaver_exited(pid_t pid, int code, int status, void *data)
+static void leaver_free(struct leaver *l)
 {
-	struct leaver *l = data;
-
+	*l->prev = l->next;
+	if (l->next)
+		l->next->prev = l->prev;
 	loop_source_free(l->exited);
 	loop_source_free(l->timer);
 	free(l);
+}
+
+static void leaver_exited(pid_t pid, int code, int status, void *data)
+{
+	leaver_free(data);
 }
 
 static void leaver_timer(void *data)
@@ -75,6 +84,34 @@ static void child_leave(struct child *child)
 		return;
 	}
 	loop_timer_set(l->timer, clock_now() + USEC_PER_SEC);
+	l->next = leavers;
+	l->prev = &leavers;
+	if (l->next)
+		l->next->prev = &l->next;
+	leavers = l;
+}
+
+static bool gone_by(pid_t pid, usec_t end)
+{
+	auto_close int fd = (int)syscall(SYS_pidfd_open, pid, 0u);
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	usec_t now = clock_now();
+
+	return fd >= 0 && poll(&p, 1, end > now ? (int)((end - now) / USEC_PER_MSEC) : 0) > 0;
+}
+
+void children_drain(usec_t patience)
+{
+	usec_t end = clock_now() + patience;
+
+	while (leavers) {
+		pid_t pid = leavers->pid;
+
+		if (!gone_by(pid, end))
+			(void)kill(pid, SIGKILL);
+		leaver_free(leavers);
+		(void)waitpid(pid, NULL, 0);
+	}
 }
 
 static void child_down(struct child *child, const char *why)
@@ -87,7 +124,6 @@ static void child_down(struct child *child, const char *why)
 	log_warning("%s: %s, starts again in %s", child->name, why,
 		clock_format_span(child->backoff, span));
 	child->pid = 0;
-	child->why = NULL;
 	if (child->spec.on_down)
 		child->spec.on_down(child, why, child->spec.data);
 	child->rpc = rpc_free(child->rpc);
@@ -112,11 +148,11 @@ static void on_close(struct rpc *rpc, const char *why, void *data)
 	struct child *child = data;
 
 	/* It should end by itself now; if it does not, it is helped along. */
-	child->why = why;
 	child->rpc = rpc_free(child->rpc);
 	if (child->pid > 0) {
 		log_warning("%s: its connection closed (%s)", child->name, why);
 		(void)kill(child->pid, SIGTERM);
+		loop_timer_set(child->timer, clock_now() + 2 * USEC_PER_SEC);
 	}
 }
 
@@ -209,7 +245,18 @@ static void child_start(struct child *child)
 
 static void on_timer(void *data)
 {
-	child_start(data);
+	struct child *child = data;
+
+	if (child->pid > 0)
+		child_kill(child); /* it was asked to go and did not */
+	else
+		child_start(child);
+}
+
+void child_kill(struct child *child)
+{
+	if (child->pid > 0)
+		(void)kill(child->pid, SIGKILL);
 }
 
 static char **copy_argv(const char *const *argv)

@@ -33,5 +33,10 @@ DEFINE_AUTO(struct child *, child_free)
 struct rpc *child_rpc(struct child *child); /* NULL while it is down */
 pid_t child_pid(const struct child *child); /* 0 while it is down */
 uint64_t child_n_starts(const struct child *child);
+/* It hangs: KILL, so that it is started again. */
+void child_kill(struct child *child);
+/* After the loop's end, and the only call here that blocks: waits for all that was told to go, at most
+ * `patience`; what is left then is killed. */
+void children_drain(usec_t patience);
 
 #endif

@@ -165,8 +165,12 @@ static int on_child(sd_event_source *source, const siginfo_t *si, void *data)
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *data)
 {
 	struct loop_source *s = data;
+	struct loop *loop = s->loop;
+	const char *name = s->name;
+	usec_t started = clock_now();
 
 	s->fn.signal((int)si->ssi_signo, s->data);
+	note_busy(loop, name, started);
 	return 0;
 }
 

@@ -410,7 +410,7 @@ int rpc_new(struct loop *loop, int fd, const char *name, rpc_call_fn on_call, rp
 /* Steals `message` and `pass_fd` (-1 = none). */
 static int rpc_send(struct rpc *rpc, json_t *message, int pass_fd)
 {
-	auto_json json_t *owned = message;
+	auto_json __attribute__((unused)) json_t *owned = message;
 	auto_close int fd = pass_fd;
 	auto_free char *line =
 		message ? json_dumps(message, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;

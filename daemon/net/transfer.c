@@ -32,6 +32,7 @@ struct net_transfer {
 	usec_t deadline;
 	usec_t next_address_at; /* USEC_INFINITY: this one has the rest of the time */
 	size_t n_addresses, i_address;
+	int fd; /* the last that libcurl asked to watch for it; -1 when it closed that */
 	struct tend_address *addresses;
 	int result; /* once on the list of those done */
 	bool done;
@@ -89,9 +90,13 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *data, vo
 {
 	struct shard *shard = data;
 	struct loop_source *io = socket_data;
+	struct net_transfer *t = NULL;
 	uint32_t events = (what & CURL_POLL_IN ? (uint32_t)EPOLLIN : 0) |
 			  (what & CURL_POLL_OUT ? (uint32_t)EPOLLOUT : 0);
 
+	(void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&t);
+	if (t)
+		t->fd = what == CURL_POLL_REMOVE ? -1 : fd;
 	if (what == CURL_POLL_REMOVE) {
 		if (io) {
 			loop_source_free(io);
@@ -315,15 +320,17 @@ static bool try_next_address(struct net_transfer *t)
 		return false;
 	t->i_address++;
 	leave_shard(t);
+	t->fd = -1;
 	return join_shard(t) == 0;
 }
 
+/* libcurl tells the time of a connection only once TLS is up; the kernel knows before. */
 static bool tcp_connected(const struct net_transfer *t)
 {
-	curl_off_t connect_usec = 0;
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
 
-	(void)curl_easy_getinfo(t->easy, CURLINFO_CONNECT_TIME_T, &connect_usec);
-	return connect_usec > 0;
+	return t->fd >= 0 && getpeername(t->fd, (struct sockaddr *)&peer, &len) == 0;
 }
 
 static void shard_drain(struct shard *shard)
@@ -453,6 +460,7 @@ static struct net_transfer *transfer_add(struct transfers *transfers, CURL *easy
 		.easy = easy,
 		.deadline = deadline,
 		.next_address_at = USEC_INFINITY,
+		.fd = -1,
 		.fn = fn,
 		.data = data };
 	if (transfers->n_running++ == 0)

@@ -37,15 +37,20 @@ static const enum step_state state_of_outcome[EXEC_OUTCOME_MAX] = {
 	[EXEC_UNKNOWN] = STEP_UNKNOWN,
 };
 
+static void expect_no_job(struct step *step)
+{
+	if (step->expecting_job)
+		units_expect_job(watch_units(step->run->policies->deps.watch),
+			arg_text(step, "unit"), false);
+	step->expecting_job = false;
+}
+
 static void on_executed(const struct exec_result *result, void *data)
 {
 	struct step *step = data;
 	struct run *run = step->run;
 
-	if (step->expecting_job) {
-		units_expect_job(watch_units(run->policies->deps.watch), arg_text(step, "unit"), false);
-		step->expecting_job = false;
-	}
+	expect_no_job(step);
 	if (result->outcome == EXEC_REFUSED)
 		run->page = true;
 	step_outcome(step, state_of_outcome[result->outcome],
@@ -55,14 +60,33 @@ static void on_executed(const struct exec_result *result, void *data)
 	run_unref_step(run);
 }
 
-static void refused_here(struct step *step, int r)
+/* The executor says nothing for longer than the verb may take. */
+static void on_overdue(void *data)
 {
-	if (step->expecting_job)
-		units_expect_job(watch_units(step->run->policies->deps.watch),
-			arg_text(step, "unit"), false);
-	step->expecting_job = false;
-	step_outcome(step, STEP_REFUSED, NULL, "the executor takes no request: %s", strerror(-r));
-	run_unref_step(step->run);
+	struct step *step = data;
+	struct run *run = step->run;
+	char span[CLOCK_TEXT_BYTES];
+
+	exec_client_forget(run->policies->exec, step->job);
+	expect_no_job(step);
+	step_outcome(step, STEP_UNKNOWN, NULL, "no outcome within %s: it may have happened",
+		clock_format_span(step->verb->timeout, span));
+	run_unref_step(run);
+}
+
+/* The executor's client has taken the request, or r < 0: not even that. */
+static void requested(struct step *step, int r, enum step_state otherwise)
+{
+	struct run *run = step->run;
+
+	if (r == 0 && run->state == RUN_LIVE &&
+		loop_timer_new(run->policies->deps.loop, on_overdue, step, &step->timer) == 0)
+		loop_timer_set(step->timer, clock_now() + step->verb->timeout);
+	if (r == 0)
+		return;
+	expect_no_job(step);
+	step_outcome(step, otherwise, NULL, "the executor takes no request: %s", strerror(-r));
+	run_unref_step(run);
 }
 
 static void expect_job(struct step *step)
@@ -90,8 +114,7 @@ void act_unit(struct step *step)
 	r = exec_client_unit(step->run->policies->exec, step->job,
 		step->verb->name + strlen("unit."), arg_text(step, "unit"), why ? why : "",
 		on_executed, step);
-	if (r < 0)
-		refused_here(step, r);
+	requested(step, r, STEP_REFUSED);
 }
 
 void act_command(struct step *step)
@@ -103,8 +126,7 @@ void act_command(struct step *step)
 	step->run->n_in_flight++;
 	r = exec_client_command(step->run->policies->exec, step->job, arg_text(step, "command"),
 		json_is_object(args) ? json_incref(args) : NULL, why ? why : "", on_executed, step);
-	if (r < 0)
-		refused_here(step, r);
+	requested(step, r, STEP_REFUSED);
 }
 
 static void act_attach(struct step *step)
@@ -114,13 +136,21 @@ static void act_attach(struct step *step)
 	step->run->n_in_flight++;
 	expect_job(step);
 	r = exec_client_attach(step->run->policies->exec, step->job, on_executed, step);
-	if (r < 0)
-		refused_here(step, r);
+	requested(step, r, STEP_UNKNOWN);
 }
 
 void act_resume(struct step *step)
 {
+	const char *frozen = policies_why_frozen(step->run->policies);
+
 	step->restored = false;
+	/* To ask after a deed is none; to do it again, harmless as it may be, is one. */
+	if (frozen && step->verb->risk >= RISK_CHANGE && step->verb->resume == RESUME_AGAIN) {
+		step_outcome(step, STEP_UNKNOWN, NULL,
+			"it may have happened before Tend ended, and actions are off now: %s",
+			frozen);
+		return;
+	}
 	switch (step->verb->resume) {
 	case RESUME_ATTACH:
 		act_attach(step);
@@ -141,6 +171,7 @@ static void on_check_ran(int r, struct check *check, void *data)
 	struct step *step = data;
 	struct run *run = step->run;
 
+	step->probing = false;
 	if (r < 0)
 		step_outcome(step, STEP_FAILED, NULL, "the check cannot be run: %s", strerror(-r));
 	else
@@ -153,9 +184,11 @@ void act_check_run(struct step *step)
 	int r;
 
 	step->run->n_in_flight++;
+	step->probing = true;
 	r = watch_run_now(step->run->policies->deps.watch, arg_text(step, "check"), clock_now(),
 		on_check_ran, step);
 	if (r < 0) {
+		step->probing = false;
 		step_outcome(step, STEP_FAILED, NULL, "there is no check '%s'",
 			arg_text(step, "check"));
 		run_unref_step(step->run);
@@ -226,22 +259,31 @@ void act_on_result(struct policies *p, struct check *check)
 {
 	VEC_FOREACH(&p->runs, struct run *, run)
 		MAP_FOREACH(&run->steps, struct step *, step)
-			if (step->timer && step->verb->execute == act_verify &&
+			if (step->timer && step->state == STEP_INTENT && step->verb->execute == act_verify &&
 				strcmp(arg_text(step, "check"), check->conf->name) == 0)
 				verify_look(step, check);
 }
 
 /* ---- databases -------------------------------------------------------------------------------------------------- */
 
+/* It was sent, or may have been, and no answer came. */
+static bool may_have_happened(enum tend_reason reason)
+{
+	return reason == TEND_REASON_TOO_SLOW || reason == TEND_REASON_CANCELLED ||
+		reason == TEND_REASON_PROTOCOL || reason == TEND_REASON_INTERNAL;
+}
+
 static void on_sql(enum tend_reason reason, const char *text, json_t *outcome, void *data)
 {
 	struct step *step = data;
 	struct run *run = step->run;
+	bool unknown = step->verb->risk >= RISK_CHANGE && may_have_happened(reason);
 
 	if (reason == TEND_REASON_OK)
 		step_outcome(step, STEP_DONE, json_incref(outcome), "%s", "");
 	else
-		step_outcome(step, STEP_FAILED, NULL, "%s: %s", tend_reason_name(reason), text);
+		step_outcome(step, unknown ? STEP_UNKNOWN : STEP_FAILED, NULL, "%s: %s",
+			tend_reason_name(reason), text);
 	run_unref_step(run);
 }
 
@@ -263,9 +305,11 @@ void act_sql(struct step *step)
 	}
 	run->n_in_flight++;
 	r = watch_call(run->policies->deps.watch, conf, database->service, probe_conf, name,
-		step->verb->name, step->args, 30 * USEC_PER_SEC, on_sql, step);
-	if (r < 0)
-		on_sql(TEND_REASON_INTERNAL, strerror(-r), NULL, step);
+		step->verb->name, step->args, step->verb->timeout, on_sql, step);
+	if (r == 0)
+		return;
+	step_outcome(step, STEP_REFUSED, NULL, "nothing could be sent: %s", strerror(-r));
+	run_unref_step(run);
 }
 
 /* ---- words and time ------------------------------------------------------------------------------------------------ */

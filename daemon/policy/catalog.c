@@ -7,7 +7,8 @@
 #include "base/log.h"
 #include "policy/private.h"
 
-enum { FILE_MAX_BYTES = 256 << 10, CATALOG_MAX_FILES = 500, LIBRARY_MAX_BYTES = 512 << 10 };
+enum { FILE_MAX_BYTES = 256 << 10, CATALOG_MAX_FILES = 500, LIBRARY_MAX_BYTES = 512 << 10,
+	CATALOG_AT_ONCE = 8 };
 
 char *hash_text(const char *text, char buf[65])
 {
@@ -41,17 +42,21 @@ static void policy_def_free(struct policy_def *def)
 	free(def);
 }
 
-void catalog_clear(struct policies *p)
+struct catalog *catalog_free(struct catalog *catalog)
 {
-	MAP_FOREACH(&p->defs, struct policy_def *, def)
+	if (!catalog)
+		return NULL;
+	MAP_FOREACH(&catalog->defs, struct policy_def *, def)
 		policy_def_free(def);
-	map_clear(&p->defs);
-	VEC_FOREACH(&p->files, struct policy_file *, file)
+	map_clear(&catalog->defs);
+	VEC_FOREACH(&catalog->files, struct policy_file *, file)
 		policy_file_free(file);
-	vec_clear(&p->files);
-	json_decref(p->library);
-	p->library = NULL;
+	vec_clear(&catalog->files);
+	json_decref(catalog->library);
+	free(catalog);
+	return NULL;
 }
+DEFINE_AUTO(struct catalog *, catalog_free)
 
 static int lua_file_filter(const struct dirent *entry)
 {
@@ -59,8 +64,8 @@ static int lua_file_filter(const struct dirent *entry)
 }
 
 /* Calls fn for the *.lua of a folder, in order of their names; a missing folder has none. */
-static int each_lua_file(const char *dir, int (*fn)(struct policies *p, const char *path, const char *name),
-	struct policies *p)
+static int each_lua_file(struct catalog *catalog, const char *dir,
+	int (*fn)(struct catalog *catalog, const char *path, const char *name))
 {
 	struct dirent **entries = NULL;
 	int n = scandir(dir, &entries, lua_file_filter, alphasort), r = 0;
@@ -71,14 +76,14 @@ static int each_lua_file(const char *dir, int (*fn)(struct policies *p, const ch
 		auto_free char *path = str_printf("%s/%s", dir, entries[i]->d_name);
 
 		if (r == 0)
-			r = path ? fn(p, path, entries[i]->d_name) : -ENOMEM;
+			r = path ? fn(catalog, path, entries[i]->d_name) : -ENOMEM;
 		free(entries[i]);
 	}
 	free(entries);
 	return r;
 }
 
-static int add_library(struct policies *p, const char *path, const char *name)
+static int add_library(struct catalog *catalog, const char *path, const char *name)
 {
 	auto_free char *text = NULL, *key = str_printf("tend/%s", name);
 	size_t len;
@@ -89,10 +94,10 @@ static int add_library(struct policies *p, const char *path, const char *name)
 			strerror(-r));
 		return 0;
 	}
-	return json_object_set_new(p->library, key, json_stringn(text, len)) < 0 ? -EINVAL : 0;
+	return json_object_set_new(catalog->library, key, json_stringn(text, len)) < 0 ? -EINVAL : 0;
 }
 
-static int add_file(struct policies *p, const char *path, const char *name)
+static int add_file(struct catalog *catalog, const char *path, const char *name)
 {
 	auto(policy_file_free) struct policy_file *file = calloc(1, sizeof(*file));
 	size_t len;
@@ -100,7 +105,7 @@ static int add_file(struct policies *p, const char *path, const char *name)
 
 	if (!file)
 		return -ENOMEM;
-	if (p->files.len >= CATALOG_MAX_FILES)
+	if (catalog->files.len >= CATALOG_MAX_FILES)
 		return -E2BIG;
 	file->path = strdup(path);
 	file->chunk = strdup(name);
@@ -116,65 +121,109 @@ static int add_file(struct policies *p, const char *path, const char *name)
 	} else {
 		hash_text(file->source, file->hash);
 	}
-	r = vec_push(&p->files, file);
+	r = vec_push(&catalog->files, file);
 	if (r == 0)
 		TAKE(file);
 	return r;
 }
 
-static int describe_all(struct policies *p)
+static int describe(struct policies *p, struct policy_file *file)
 {
-	VEC_FOREACH(&p->files, struct policy_file *, file) {
-		struct run *run;
-		int r;
+	struct run *run;
+	int r = run_new(p, &run);
 
-		if (file->error)
-			continue;
-		r = run_new(p, &run);
-		if (r < 0)
-			return r;
-		run->describing = true;
-		run->file = file;
-		run->chunk = strdup(file->chunk);
-		run->source = strdup(file->source);
-		run->library = json_incref(p->library);
-		p->n_describing++;
-		r = run->chunk && run->source ? run_launch(run) : -ENOMEM;
-		if (r < 0)
-			run_end(run, RUN_FAILED, strerror(-r));
-	}
+	if (r < 0)
+		return r;
+	run->describing = true;
+	run->file = file;
+	run->chunk = strdup(file->chunk);
+	run->source = strdup(file->source);
+	run->library = json_incref(p->loading->library);
+	r = run->chunk && run->source ? run_launch(run) : -ENOMEM;
+	if (r < 0)
+		run_end(run, RUN_FAILED, strerror(-r));
 	return 0;
 }
 
-int catalog_load(struct policies *p)
+/* A few at a time; each that is described makes room for the next. */
+static void describe_some(struct policies *p)
 {
-	const struct conf_daemon *conf = &p->conf->daemon;
+	struct catalog *c = p->loading;
+
+	while (p->loading == c && c->n_begun < c->files.len &&
+		c->n_begun + c->n_left < c->files.len + CATALOG_AT_ONCE) {
+		struct policy_file *file = c->files.items[c->n_begun++];
+		int r = file->error ? -EILSEQ : describe(p, file);
+
+		if (r < 0)
+			catalog_described(p, file, NULL, strerror(-r));
+	}
+}
+
+static void adopt(struct policies *p)
+{
+	catalog_free(p->catalog);
+	p->catalog = TAKE(p->loading);
+	/* Incidents that were open before the policies were known are looked at now. */
+	trigger_all(p);
+}
+
+static int read_folders(struct catalog *catalog, const struct conf_daemon *conf)
+{
 	auto_free char *library = str_printf("%s/tend", conf->lua_dir);
 	auto_free char *shipped = str_printf("%s/policies", conf->lua_dir);
 	int r;
 
-	catalog_clear(p);
-	p->library = json_object();
-	if (!library || !shipped || !p->library)
+	catalog->library = json_object();
+	if (!library || !shipped || !catalog->library)
 		return -ENOMEM;
-	r = each_lua_file(library, add_library, p);
+	r = each_lua_file(catalog, library, add_library);
 	if (r == 0)
-		r = each_lua_file(shipped, add_file, p);
+		r = each_lua_file(catalog, shipped, add_file);
 	for (char **dir = conf->policy_dirs; r == 0 && dir && *dir; dir++)
-		r = each_lua_file(*dir, add_file, p);
-	if (r < 0)
-		return r;
-	return describe_all(p);
+		r = each_lua_file(catalog, *dir, add_file);
+	return r;
 }
 
-static int add_def(struct policies *p, struct policy_file *file, json_t *decl)
+/* Descriptions that are under way are of files as they were. */
+static void drop_loading(struct policies *p)
+{
+	for (size_t i = p->runs.len; i-- > 0;) {
+		struct run *run = p->runs.items[i];
+
+		if (!run->describing || run->state != RUN_LIVE)
+			continue;
+		run->file = NULL;
+		run_end(run, RUN_FAILED, NULL);
+	}
+	p->loading = catalog_free(p->loading);
+}
+
+int catalog_load(struct policies *p)
+{
+	auto(catalog_free) struct catalog *catalog = calloc(1, sizeof(*catalog));
+	int r = catalog ? read_folders(catalog, &p->conf->daemon) : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	drop_loading(p);
+	p->loading = TAKE(catalog);
+	p->loading->n_left = p->loading->files.len;
+	if (p->loading->n_left == 0)
+		adopt(p);
+	else
+		describe_some(p);
+	return 0;
+}
+
+static int add_def(struct catalog *c, struct policy_file *file, json_t *decl)
 {
 	const char *name = json_string_value(json_object_get(decl, "name"));
 	struct policy_def *def;
 
 	if (!name)
 		return -EINVAL;
-	if (map_get(&p->defs, name)) {
+	if (map_get(&c->defs, name)) {
 		free(file->error);
 		file->error = str_printf(
 			"%s: the policy '%s' is declared in another file too", file->chunk, name);
@@ -186,7 +235,7 @@ static int add_def(struct policies *p, struct policy_file *file, json_t *decl)
 	def->name = strdup(name);
 	def->file = file;
 	def->decl = json_incref(decl);
-	if (!def->name || map_put(&p->defs, name, def) < 0) {
+	if (!def->name || map_put(&c->defs, name, def) < 0) {
 		policy_def_free(def);
 		return -ENOMEM;
 	}
@@ -196,10 +245,10 @@ static int add_def(struct policies *p, struct policy_file *file, json_t *decl)
 void catalog_described(
 	struct policies *p, struct policy_file *file, json_t *declarations, const char *error)
 {
+	struct catalog *c = p->loading;
 	size_t i;
 	json_t *decl;
 
-	file->described = true;
 	if (error && !file->error) {
 		char text[1024];
 
@@ -207,12 +256,13 @@ void catalog_described(
 		file->error = strdup(text);
 	}
 	json_array_foreach(declarations, i, decl)
-		(void)add_def(p, file, decl);
+		(void)add_def(c, file, decl);
 	if (file->error)
 		log_error("policy file '%s': %s; the other policies run", file->path, file->error);
-	/* Incidents that were open before the policies were known are looked at now. */
-	if (--p->n_describing == 0)
-		trigger_all(p);
+	if (--c->n_left == 0)
+		adopt(p);
+	else
+		describe_some(p);
 }
 
 const struct conf_policy *policy_settings(const struct policies *p, const char *name)

@@ -21,13 +21,18 @@ struct breaker limits_breaker(
 {
 	struct breaker b = { .state = BREAKER_CLOSED };
 	usec_t span = BREAKER_OPEN_USEC;
+	usec_t open = 0;
 	bool tripped = false;
 
 	for (size_t i = 0; i < n; i++) {
 		const struct action *a = &actions[i];
 
-		if (strcmp(a->target, target) != 0 || a->verdict == ACTION_OPEN)
+		if (strcmp(a->target, target) != 0)
 			continue;
+		if (a->verdict == ACTION_OPEN) {
+			open = a->wall;
+			continue;
+		}
 		if (a->verdict == ACTION_VERIFIED) {
 			b = (struct breaker){ .state = BREAKER_CLOSED };
 			tripped = false;
@@ -43,6 +48,8 @@ struct breaker limits_breaker(
 			b.until = a->wall + span;
 		}
 	}
+	if (tripped && open >= b.until && now < open + ACTION_OPEN_MAX_USEC)
+		b.until = open + ACTION_OPEN_MAX_USEC;
 	if (tripped)
 		b.state = now < b.until ? BREAKER_OPEN : BREAKER_HALF_OPEN;
 	return b;

@@ -44,7 +44,9 @@ struct breaker {
 	unsigned n_failures;
 };
 
-/* `actions` in order of time. */
+#define ACTION_OPEN_MAX_USEC (3600 * USEC_PER_SEC) /* a run ends within this */
+
+/* `actions` in order of time. Half-open lets one try through: while that is open, the breaker is, too. */
 struct breaker limits_breaker(
 	const struct action *actions, size_t n, const char *target, usec_t now);
 /* Is one more action within the budgets? *ret_next: when it will be, if not. */

@@ -164,17 +164,17 @@ static int set_switch(struct policies *p, bool off, const char *author, const ch
 	return keep_switch(p);
 }
 
-static void tell_switch(struct policies *p, const char *text)
+static void tell_switch(struct policies *p, enum conf_severity severity, const char *text)
 {
 	struct notice notice = {
 		.kind = NOTICE_ACTIONS_FROZEN,
-		.severity = SEVERITY_WARNING,
+		.severity = severity,
 		.fingerprint = "tend/actions",
 		.text = text,
 		.wall = clock_wall(),
 	};
 
-	log_warning("%s", text);
+	log_at(severity == SEVERITY_INFO ? LOG_NOTICE : LOG_WARNING, NULL, "%s", text);
 	if (alert_add(p->deps.alert, &notice, NULL) < 0)
 		log_error("the notice about the switch cannot be made");
 }
@@ -190,14 +190,12 @@ int policies_pause(struct policies *policies, const char *author, const char *co
 	if (set_switch(policies, true, author, clean) < 0)
 		return tend_error_set(err, -ENOMEM, "the pause holds, but is not kept over a restart");
 	(void)snprintf(text, sizeof(text), "actions are paused by %s: %s", author, clean);
-	tell_switch(policies, text);
+	tell_switch(policies, SEVERITY_WARNING, text);
 	return 0;
 }
 
 int policies_resume(struct policies *policies, const char *author, struct tend_error *err)
 {
-	/* A fresh database is what an operator has to look at; a full disk mends itself. */
-	policies_freeze(policies, "fresh-store", false);
 	if (set_switch(policies, false, author, "") < 0)
 		return tend_error_set(err, -EIO, "the switch is not kept over a restart");
 	log_notice("actions are resumed by %s", author);
@@ -215,9 +213,9 @@ void policies_freeze(struct policies *policies, const char *cause, bool on)
 		if (!on) {
 			free(freezes->items[i]);
 			vec_remove(freezes, i);
-			log_notice("actions: no longer frozen by %s", cause);
+			loop_defer_set(policies->tell, true);
 			if (freezes->len == 0)
-				loop_timer_set(policies->retry_timer, clock_now());
+				trigger_wish(policies, clock_now());
 		}
 		return;
 	}
@@ -230,7 +228,7 @@ void policies_freeze(struct policies *policies, const char *cause, bool on)
 		policies->switched_off = true;
 		return;
 	}
-	log_error("actions are frozen: %s", cause);
+	loop_defer_set(policies->tell, true);
 }
 
 void policies_page(struct policies *p, const struct run *run, const char *format, ...)
@@ -263,7 +261,30 @@ void policies_page(struct policies *p, const struct run *run, const char *format
 
 static void on_retry(void *data)
 {
-	trigger_all(data);
+	struct policies *p = data;
+
+	p->retry_at = 0;
+	trigger_all(p);
+}
+
+/* From the loop: freezes come from within the parts that are asked to tell of them. */
+static void on_tell(void *data)
+{
+	struct policies *p = data;
+	bool frozen = p->freezes.len > 0;
+	char text[256];
+
+	if (frozen == p->told_frozen)
+		return;
+	p->told_frozen = frozen;
+	if (frozen)
+		(void)snprintf(text, sizeof(text),
+			"actions are frozen until the %s can be written again: faults are told, not "
+			"healed",
+			(const char *)p->freezes.items[0]);
+	else
+		(void)snprintf(text, sizeof(text), "actions are no longer frozen");
+	tell_switch(p, frozen ? SEVERITY_WARNING : SEVERITY_INFO, text);
 }
 
 /* tend-run is up: whatever waits for a process gets one. */
@@ -338,12 +359,14 @@ int policies_new(const struct policies_deps *deps, struct policies **ret_policie
 		return -ENOMEM;
 	p->deps = *deps;
 	r = loop_timer_new(deps->loop, on_retry, p, &p->retry_timer);
+	if (r == 0)
+		r = loop_defer_new(deps->loop, on_tell, p, &p->tell);
 	if (r < 0)
 		return r;
+	loop_defer_set(p->tell, false);
+	loop_source_name(p->retry_timer, "policy triggers");
 	load_switch(p);
 	r = load_actions(p);
-	if (r == 0)
-		r = runs_resume(p);
 	if (r < 0)
 		return r;
 	*ret_policies = TAKE(p);
@@ -358,15 +381,12 @@ int policies_apply(struct policies *policies, struct conf *conf)
 	conf_unref(policies->conf);
 	policies->conf = conf;
 	r = start_exec(policies);
+	/* Only now: a run that cannot be resumed is paged, and that needs routes. */
+	if (r == 0 && !policies->resumed)
+		r = runs_resume(policies);
+	policies->resumed = policies->resumed || r == 0;
 	if (r == 0 && !policies->runner)
 		r = start_runner(policies);
-	/* Descriptions that are under way are of files as they were: end them first. */
-	for (size_t i = policies->runs.len; i-- > 0;) {
-		struct run *run = policies->runs.items[i];
-
-		if (run->describing && run->state == RUN_LIVE)
-			run_end(run, RUN_FAILED, "the configuration was read again");
-	}
 	return r < 0 ? r : catalog_load(policies);
 }
 
@@ -382,7 +402,8 @@ struct policies *policies_free(struct policies *policies)
 		run_free(run);
 	vec_clear(&policies->recent);
 	vec_clear(&policies->runs);
-	catalog_clear(policies);
+	catalog_free(policies->catalog);
+	catalog_free(policies->loading);
 	policies->runner = child_free(policies->runner);
 	VEC_FOREACH(&policies->gates, struct gate *, gate) {
 		free(gate->policy);
@@ -397,6 +418,7 @@ struct policies *policies_free(struct policies *policies)
 		free(cause);
 	vec_clear(&policies->freezes);
 	loop_source_free(policies->retry_timer);
+	loop_source_free(policies->tell);
 	free(policies->exec_path);
 	free(policies->switch_author);
 	free(policies->switch_comment);

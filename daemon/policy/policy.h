@@ -20,9 +20,11 @@ struct policies_deps {
 	struct incidents *incidents;
 	struct alert *alert;
 };
-int policies_new(const struct policies_deps *deps, struct policies **ret_policies); /* resumes live runs */
+int policies_new(const struct policies_deps *deps, struct policies **ret_policies);
+/* Before the store and the watch are freed; the loop must not turn in between. */
 struct policies *policies_free(struct policies *policies);
 DEFINE_AUTO(struct policies *, policies_free)
+/* Takes the configuration and reads the policies' files again; the first time, live runs are resumed. */
 int policies_apply(struct policies *policies, struct conf *conf);
 void policies_on_incident(struct policies *policies, struct incident *incident, enum incident_event event);
 /* A new result arrived (verify steps and open incidents look at it). */
@@ -31,7 +33,7 @@ void policies_on_result(struct policies *policies, struct check *check, unsigned
 /* The switch. Frozen by the store or by an operator; `why` is shown. */
 int policies_pause(struct policies *policies, const char *author, const char *comment, struct tend_error *err);
 int policies_resume(struct policies *policies, const char *author, struct tend_error *err);
-void policies_freeze(struct policies *policies, const char *cause, bool on); /* "store", "outbox", "fresh-store" */
+void policies_freeze(struct policies *policies, const char *cause, bool on); /* "store", "outbox" */
 bool policies_actions_enabled(const struct policies *policies);
 
 json_t *policies_to_json(const struct policies *policies);          /* list */

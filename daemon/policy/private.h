@@ -28,7 +28,15 @@ struct policy_file {
 	char *source;
 	char hash[65];
 	char *error; /* "restart-unit.lua:12: ..."; NULL = fine or not yet described */
-	bool described;
+};
+
+/* All files of the folders and what they declare. The one in force stays until its successor has been
+ * described whole. */
+struct catalog {
+	struct vec files; /* struct policy_file * */
+	struct map defs;  /* struct policy_def * by name */
+	json_t *library;
+	size_t n_begun, n_left; /* files: descriptions begun; not yet described */
 };
 
 struct policy_def {
@@ -62,7 +70,7 @@ struct run {
 	bool describing;                  /* no policy: a file tells what it declares */
 	struct policy_file *file;
 	bool acted, verified, any_unknown, page;
-	bool intent_committed, resumed;
+	bool intent_committed, settled;
 };
 
 struct step {
@@ -79,7 +87,8 @@ struct step {
 	uint64_t rpc_id; /* the runner waits for it; 0 = nobody */
 	unsigned n_ok;   /* verify */
 	struct loop_source *timer;
-	bool probing; /* verify: a run of the check was asked for */
+	bool probing;          /* the watch owes a result */
+	struct units_ask *ask; /* the bus owes an answer */
 	bool expecting_job; /* units_expect_job() is on */
 	bool restored;      /* from the journal, not yet met again by the runner */
 };
@@ -98,19 +107,14 @@ struct action_row {
 	char *path, *verb;
 };
 
-struct freeze {
-	char *cause;
-};
-
 struct policies {
 	struct policies_deps deps;
 	struct conf *conf;
 	struct child *runner;
 	struct exec_client *exec;
 	char *exec_path;
-	struct vec files; /* struct policy_file * */
-	struct map defs;  /* struct policy_def * by name */
-	json_t *library;
+	struct catalog *catalog; /* in force; NULL before the first */
+	struct catalog *loading; /* its successor */
 	struct vec runs;   /* live: struct run * */
 	struct vec recent; /* ended runs, newest last */
 	struct vec gates;
@@ -119,13 +123,14 @@ struct policies {
 	bool switched_off;
 	char *switch_author, *switch_comment;
 	usec_t switch_wall;
-	struct loop_source *retry_timer;
-	size_t n_describing;
+	struct loop_source *retry_timer, *tell;
+	usec_t retry_at; /* the earliest wish; 0 = none */
+	bool resumed, told_frozen;
 };
 
 /* catalog.c */
 int catalog_load(struct policies *p);
-void catalog_clear(struct policies *p);
+struct catalog *catalog_free(struct catalog *catalog);
 void catalog_described(struct policies *p, struct policy_file *file, json_t *declarations,
 	const char *error);
 const struct conf_policy *policy_settings(const struct policies *p, const char *name);
@@ -135,6 +140,7 @@ char *hash_text(const char *text, char buf[65]);
 /* trigger.c: pure but for reading the structs */
 bool trigger_matches(const json_t *decl, const struct conf_policy *settings,
 	const struct incident *incident, const struct component *component, const char **ret_why);
+void trigger_wish(struct policies *p, usec_t at); /* look again then, or earlier */
 enum conf_mode trigger_mode(const struct policies *p, const char *policy, const struct conf_system *system);
 void trigger_incident(struct policies *p, struct incident *incident);
 void trigger_all(struct policies *p);
@@ -146,7 +152,7 @@ int run_launch(struct run *run);  /* a runner for a journalled run, or for a des
 void run_end(struct run *run, enum run_state state, const char *message);
 void run_unref_step(struct run *run); /* a step's last callback has come */
 struct run *run_free(struct run *run);
-struct run *run_find_live(const struct policies *p, const char *policy, const char *component);
+struct run *run_find_live(const struct policies *p, const char *component);
 json_t *run_to_json(const struct run *run);
 json_t *run_doc(const struct run *run);
 int runs_resume(struct policies *p);
@@ -158,12 +164,15 @@ void step_intend(struct step *step);
 /* Ends the step: journals the outcome, then answers the runner. Steals value (NULL = null). */
 __attribute__((format(printf, 4, 5))) void step_outcome(
 	struct step *step, enum step_state state, json_t *value, const char *format, ...);
+/* The run has ended: nothing that only looks or waits is wanted any more. */
+void step_cancel(struct step *step);
 struct step *step_free(struct step *step);
 int steps_restore(struct run *run, json_t *rows);
 
 /* gate.c */
 void gate_enter(struct step *step); /* an action: lets it through to step_intend() or refuses */
-__attribute__((format(printf, 4, 5))) void gate_note(struct policies *p, const char *incident_id,
+/* Returns false when this was said before. */
+__attribute__((format(printf, 4, 5))) bool gate_note(struct policies *p, const char *incident_id,
 	const char *policy, const char *format, ...);
 
 /* act.c */

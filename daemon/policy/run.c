@@ -25,8 +25,6 @@ int run_new(struct policies *p, struct run **ret_run)
 {
 	struct run *run;
 
-	if (p->runs.len >= POLICY_MAX_RUNS)
-		return -ENOBUFS;
 	run = calloc(1, sizeof(*run));
 	if (!run)
 		return -ENOMEM;
@@ -86,10 +84,10 @@ struct run *run_free(struct run *run)
 	return NULL;
 }
 
-struct run *run_find_live(const struct policies *p, const char *policy, const char *component)
+struct run *run_find_live(const struct policies *p, const char *component)
 {
 	VEC_FOREACH(&p->runs, struct run *, run)
-		if (!run->describing && run->state == RUN_LIVE && strcmp(run->policy, policy) == 0 &&
+		if (!run->describing && run->state == RUN_LIVE &&
 			strcmp(run->component, component) == 0)
 			return run;
 	return NULL;
@@ -111,8 +109,9 @@ static void settle(struct run *run)
 {
 	struct policies *p = run->policies;
 
-	if (run->n_in_flight > 0 || run->exited)
+	if (run->n_in_flight > 0 || run->exited || run->settled)
 		return;
+	run->settled = true;
 	if (run->describing || vec_push(&p->recent, run) < 0) {
 		run_free(run);
 		return;
@@ -176,6 +175,17 @@ static void tell_end(struct run *run)
 			run->message ? run->message : "");
 }
 
+/* An action whose outcome nobody knows may have happened. */
+static void end_steps(struct run *run)
+{
+	MAP_FOREACH(&run->steps, struct step *, step) {
+		step_cancel(step);
+		if (step->state == STEP_INTENT && step->intent_wall &&
+			step->verb->risk >= RISK_CHANGE)
+			run->any_unknown = true;
+	}
+}
+
 void run_end(struct run *run, enum run_state state, const char *message)
 {
 	struct policies *p = run->policies;
@@ -183,6 +193,7 @@ void run_end(struct run *run, enum run_state state, const char *message)
 
 	if (run->state != RUN_LIVE)
 		return;
+	end_steps(run);
 	run->state = run->any_unknown && !run->describing ? RUN_UNKNOWN : state;
 	run->ended_wall = clock_wall();
 	if (message && *message) {
@@ -194,19 +205,21 @@ void run_end(struct run *run, enum run_state state, const char *message)
 	close_runner(run);
 	run->wall_timer = loop_source_free(run->wall_timer);
 	if (run->describing) {
-		if (state != RUN_DONE)
-			catalog_described(p, run->file, NULL, message);
+		struct policy_file *file = TAKE(run->file);
+
 		settle(run);
+		if (file)
+			catalog_described(p, file, NULL, message ? message : "it cannot be described");
 		return;
 	}
 	actions_judge(p, run);
 	journal_end(run);
 	tell_end(run);
-	retry = run->state != RUN_DONE && strcmp(run->author, "tend") == 0 && run_incident(run);
+	retry = run_incident(run) != NULL;
 	settle(run);
-	/* Still open: the trigger decides again, after the cool-down. */
+	/* Still open: the triggers decide again; each policy has its cool-down. */
 	if (retry)
-		loop_timer_set(p->retry_timer, clock_now() + COOLDOWN_MIN_USEC);
+		trigger_wish(p, clock_now() + COOLDOWN_MIN_USEC);
 }
 
 /* ---- the runner -------------------------------------------------------------------------------------------- */
@@ -251,8 +264,13 @@ static void on_run_call(struct rpc *rpc, uint64_t id, const char *call, json_t *
 	} else if (strcmp(call, "ended") == 0 && !run->describing) {
 		on_ended(run, args);
 	} else if (strcmp(call, "described") == 0 && run->describing) {
-		catalog_described(run->policies, run->file, json_object_get(args, "policies"), NULL);
+		struct policies *p = run->policies;
+		struct policy_file *file = TAKE(run->file);
+		auto_json json_t *policies = json_incref(json_object_get(args, "policies"));
+
 		run_end(run, RUN_DONE, NULL);
+		if (file)
+			catalog_described(p, file, policies, NULL);
 	} else if (strcmp(call, "failed") == 0) {
 		const char *message = json_string_value(json_object_get(args, "message"));
 
@@ -266,12 +284,13 @@ static void runner_gone(struct run *run, const char *why)
 {
 	if (run->state != RUN_LIVE || run->rpc)
 		return;
-	if (run->describing || ++run->n_restarts > RUN_MAX_RESTARTS) {
+	if (++run->n_restarts > RUN_MAX_RESTARTS) {
 		run_end(run, RUN_FAILED, why);
 		return;
 	}
-	log_warning("run %s: its runner has gone (%s), it is started again from its journal",
-		run->id, why);
+	log_warning("%s %s: its runner has gone (%s), it is started again%s",
+		run->describing ? "policy file" : "run", run->describing ? run->chunk : run->id, why,
+		run->describing ? "" : " from its journal");
 	if (run_launch(run) < 0)
 		run_end(run, RUN_FAILED, "its runner cannot be started again");
 }
@@ -366,9 +385,12 @@ static void on_forked(const struct rpc_reply *reply, void *data)
 	struct run *run = find_launched(p, call);
 
 	if (reply->r < 0 || pid <= 1) {
-		/* Its socket is closed by whoever had it, and that is what the run sees. */
+		/* Its socket is closed by whoever had it, and that is what the run sees; one that hangs
+		 * has to be made to let go. */
 		log_warning("tend-run: no process for run %s: %s", call->run,
 			reply->message ? reply->message : "no pid");
+		if (reply->r == -ETIMEDOUT && p->runner)
+			child_kill(p->runner);
 		return;
 	}
 	if (!run || run->state != RUN_LIVE || run->pid) {
@@ -441,6 +463,10 @@ int run_launch(struct run *run)
 		return r;
 	}
 	r = call_fork(run, parent, pair[1], limit);
+	if (r == -ECONNRESET) { /* tend-run has just gone: as if it were not up yet */
+		run->rpc = rpc_free(run->rpc);
+		return 0;
+	}
 	return r < 0 ? r : send_start(run);
 }
 
@@ -532,7 +558,7 @@ static int resume_one(struct policies *p, json_t *row)
 	run->ctx = json_incref(json_object_get(doc, "ctx"));
 	run->params = json_incref(json_object_get(doc, "params"));
 	run->library = json_incref(json_object_get(doc, "library"));
-	run->resumed = run->intent_committed = true;
+	run->intent_committed = true;
 	r = store_read_now(p->deps.store, STORE_QUERY_STEPS_OF, &steps, "s", run->id);
 	if (r == 0)
 		r = steps_restore(run, steps);

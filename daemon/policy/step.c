@@ -5,6 +5,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "policy/private.h"
+#include "watch/units.h"
+
+/* An intent that took longer than this to be kept is no fresh decision any more. */
+#define INTENT_MAX_USEC (5 * USEC_PER_SEC)
 
 const char *const step_state_names[STEP_STATE_MAX + 1] = {
 	[STEP_INTENT] = "intent",
@@ -14,11 +18,27 @@ const char *const step_state_names[STEP_STATE_MAX + 1] = {
 	[STEP_UNKNOWN] = "unknown",
 };
 
+void step_cancel(struct step *step)
+{
+	struct run *run = step->run;
+
+	step->timer = loop_source_free(step->timer);
+	if (step->ask) {
+		units_ask_cancel(TAKE(step->ask));
+		run->n_in_flight--;
+	}
+	if (step->probing) {
+		step->probing = false;
+		watch_run_forget(run->policies->deps.watch, step);
+		run->n_in_flight--;
+	}
+}
+
 struct step *step_free(struct step *step)
 {
 	if (!step)
 		return NULL;
-	loop_source_free(step->timer);
+	step_cancel(step);
 	json_decref(step->args);
 	json_decref(step->value);
 	free(step->message);
@@ -78,22 +98,33 @@ static json_t *outcome_doc(const struct step *step)
 	return json_pack("{s:O?, s:s?}", "value", step->value, "message", step->message);
 }
 
-static int journal_outcome(struct step *step)
+static int add_intent(struct step *step, struct store_batch *batch)
+{
+	auto_json json_t *args = json_pack("{s:O, s:s, s:s?}", "args", step->args, "job", step->job,
+		"target", step->target);
+
+	step->intent_wall = clock_wall();
+	return args ? store_batch_add(batch, STORE_STEP_INTENT, "sssji", step->run->id, step->path,
+			      step->verb->name, args, (int64_t)step->intent_wall)
+		    : -ENOMEM;
+}
+
+/* A step that was refused before its intent is recorded, too: a replay that asked the gates anew could
+ * act in the midst of what came after. */
+static int journal_outcome(struct step *step, bool with_intent)
 {
 	struct run *run = step->run;
-	struct store_batch *batch;
+	auto(store_batch_free) struct store_batch *batch = NULL;
 	auto_json json_t *doc = outcome_doc(step);
 	int r = doc ? store_batch_new(&batch) : -ENOMEM;
 
-	if (r < 0)
-		return r;
-	r = store_batch_add(batch, STORE_STEP_OUTCOME, "sssij", run->id, step->path,
-		step_state_names[step->state], (int64_t)clock_wall(), doc);
-	if (r < 0) {
-		store_batch_free(batch);
-		return r;
-	}
-	return store_commit(run->policies->deps.store, batch, on_outcome_kept, step);
+	if (r == 0 && with_intent)
+		r = add_intent(step, batch);
+	if (r == 0)
+		r = store_batch_add(batch, STORE_STEP_OUTCOME, "sssij", run->id, step->path,
+			step_state_names[step->state], (int64_t)clock_wall(), doc);
+	return r < 0 ? r
+		     : store_commit(run->policies->deps.store, TAKE(batch), on_outcome_kept, step);
 }
 
 static void note_action(struct step *step)
@@ -138,19 +169,34 @@ void step_outcome(
 	run->any_unknown = run->any_unknown || state == STEP_UNKNOWN;
 	if (step->verb->risk >= RISK_CHANGE && journalled)
 		note_action(step);
-	if (step->verb->risk >= RISK_CHANGE && state == STEP_DONE)
+	if (step->verb->risk >= RISK_CHANGE && state != STEP_REFUSED)
 		run->acted = true;
-	/* A step that was refused before its intent leaves no record: a replay asks the gates anew. */
-	if (!journalled) {
-		answer(step);
-		return;
-	}
 	run->n_in_flight++;
-	if (journal_outcome(step) < 0)
+	if (journal_outcome(step, !journalled) < 0)
 		on_outcome_kept(-EIO, step);
 }
 
 /* ---- intent ------------------------------------------------------------------------------------------------- */
+
+/* The intent is kept: the last moment to think better of it. */
+static void begin_action(struct step *step)
+{
+	struct run *run = step->run;
+	struct policies *p = run->policies;
+	const char *frozen = policies_why_frozen(p);
+
+	if (frozen || clock_now() > step->deadline) {
+		run->page = true;
+		step_outcome(step, STEP_REFUSED, NULL, "%s%s: nothing was begun",
+			frozen ? "actions are off: " : "the journal took too long",
+			frozen ? frozen : "");
+		return;
+	}
+	actions_add(p, step->intent_wall, step->target, run->id, step->path, step->verb->name,
+		ACTION_OPEN);
+	run->verified = false;
+	step->verb->execute(step);
+}
 
 static void on_intent_kept(int r, void *data)
 {
@@ -159,17 +205,20 @@ static void on_intent_kept(int r, void *data)
 
 	if (r == -EINPROGRESS)
 		return;
-	if (r < 0) {
+	if (r < 0 && step->verb->risk == RISK_NOTIFY) {
+		/* It goes out from memory all the same. */
+		step->intent_wall = 0;
+		step_outcome(step, STEP_DONE, NULL, "%s", "");
+	} else if (r < 0) {
 		step->intent_wall = 0;
 		run->page = true;
 		step_outcome(step, STEP_REFUSED, NULL,
 			"the journal cannot be written: nothing was begun");
 	} else if (run->state != RUN_LIVE) {
 		step_outcome(step, STEP_REFUSED, NULL, "the run had ended: nothing was begun");
+	} else if (step->verb->risk >= RISK_CHANGE) {
+		begin_action(step);
 	} else {
-		if (step->verb->risk >= RISK_CHANGE)
-			actions_add(run->policies, step->intent_wall, step->target, run->id,
-				step->path, step->verb->name, ACTION_OPEN);
 		step->verb->execute(step);
 	}
 	run_unref_step(run);
@@ -241,18 +290,14 @@ void step_intend(struct step *step)
 {
 	struct run *run = step->run;
 	struct store_batch *batch = NULL;
-	auto_json json_t *args = json_pack("{s:O, s:s, s:s?}", "args", step->args, "job", step->job,
-		"target", step->target);
-	int r = args ? store_batch_new(&batch) : -ENOMEM;
+	int r;
 
-	if (run->state != RUN_LIVE) {
-		store_batch_free(batch);
+	if (run->state != RUN_LIVE)
 		return;
-	}
-	step->intent_wall = clock_wall();
+	step->deadline = clock_now() + INTENT_MAX_USEC;
+	r = store_batch_new(&batch);
 	if (r == 0)
-		r = store_batch_add(batch, STORE_STEP_INTENT, "sssji", run->id, step->path,
-			step->verb->name, args, (int64_t)step->intent_wall);
+		r = add_intent(step, batch);
 	if (r == 0 && step->verb->risk >= RISK_CHANGE)
 		r = store_batch_add(batch, STORE_ACTION_ADD, "sissss", step->target,
 			(int64_t)step->intent_wall, run->id, step->path, step->verb->name,
@@ -395,8 +440,12 @@ static int restore_one(struct run *run, json_t *row)
 	for (int i = 0; i < STEP_STATE_MAX; i++)
 		if (strcmp(step_state_names[i], state) == 0)
 			step->state = (enum step_state)i;
-	if (verb->risk >= RISK_CHANGE && step->state == STEP_DONE)
-		run->acted = true;
+	if (verb->risk >= RISK_CHANGE) {
+		run->acted = run->acted || step->state != STEP_REFUSED;
+		run->verified = run->verified && step->state == STEP_REFUSED;
+	}
+	if (verb->execute == act_verify && step->state == STEP_DONE)
+		run->verified = true;
 	run->any_unknown = run->any_unknown || step->state == STEP_UNKNOWN;
 	return 0;
 }

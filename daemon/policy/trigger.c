@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <string.h>
 #include "base/clock.h"
 #include "base/log.h"
@@ -12,6 +13,8 @@ static bool pattern_matches(const json_t *pattern, const char *text)
 
 	if (!pattern)
 		return true;
+	if (!text)
+		return false;
 	if (json_is_string(pattern))
 		return str_glob(json_string_value(pattern), text);
 	json_array_foreach((json_t *)(uintptr_t)pattern, i, item)
@@ -30,6 +33,8 @@ bool trigger_matches(const json_t *decl, const struct conf_policy *settings,
 		{ "component", incident->component, "its component is another" },
 		{ "kind", component ? conf_component_kinds[component->conf->kind] : "",
 			"the component is of another kind" },
+		{ "unit", component ? component->conf->unit : NULL,
+			"the component has no unit, or another" },
 		{ "check", incident->check, "the check is another" },
 		{ "reason", tend_reason_name(incident->reason), "the reason is another" },
 		{ "severity", conf_severity_names[incident->severity], "the severity is another" },
@@ -37,6 +42,9 @@ bool trigger_matches(const json_t *decl, const struct conf_policy *settings,
 
 	*ret_why = "it has no trigger on incidents";
 	if (!on)
+		return false;
+	*ret_why = "an operator has stopped it";
+	if (incident->reason == TEND_REASON_UNIT_STOPPED)
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
 		*ret_why = rules[i].why;
@@ -118,8 +126,10 @@ static struct run *make_run(struct policies *p, const struct policy_def *def,
 {
 	struct run *run;
 
-	if (run_new(p, &run) < 0)
+	if (p->runs.len >= POLICY_MAX_RUNS || run_new(p, &run) < 0) {
+		json_decref(params);
 		return NULL;
+	}
 	run->policy = strdup(def->name);
 	run->component = strdup(component->conf->name);
 	run->check = check ? strdup(check->conf->name) : NULL;
@@ -127,7 +137,7 @@ static struct run *make_run(struct policies *p, const struct policy_def *def,
 	run->chunk = strdup(def->file->chunk);
 	run->source = strdup(def->file->source);
 	memcpy(run->hash, def->file->hash, sizeof(run->hash));
-	run->library = json_incref(p->library);
+	run->library = json_incref(p->catalog->library);
 	run->params = params;
 	if (incident)
 		memcpy(run->incident, incident->id, UUID_TEXT_BYTES);
@@ -149,11 +159,41 @@ static void start_for_incident(struct policies *p, const struct policy_def *def,
 		policy_params(p, def->name), "tend");
 
 	if (!run) {
-		gate_note(p, incident->id, def->name, "out of memory");
+		(void)gate_note(p, incident->id, def->name, "there is no room for another run");
+		trigger_wish(p, clock_now() + COOLDOWN_MIN_USEC);
 		return;
 	}
 	incident_note(p->deps.incidents, incident, "policy", "%s starts, run %s", def->name, run->id);
 	run_begin(run);
+}
+
+/* In a mode that does not act: what would be done, said once. */
+static void suggest(struct policies *p, const struct policy_def *def, struct incident *incident,
+	enum conf_mode mode)
+{
+	bool hand = json_is_true(json_object_get(def->decl, "hand"));
+	bool first = gate_note(p, incident->id, def->name,
+		"mode is %s: it would run now%s%s%s%s", conf_mode_names[mode],
+		hand ? ", by hand: tendctl policy run " : "", hand ? def->name : "",
+		hand ? " " : "", hand ? incident->component : "");
+
+	if (first && hand && mode == MODE_SUGGEST)
+		incident_note(p->deps.incidents, incident, "suggested", "tendctl policy run %s %s",
+			def->name, incident->component);
+}
+
+static bool cools_down(struct policies *p, const struct policy_def *def, const struct incident *incident)
+{
+	usec_t last = 0, wall = clock_wall(), at;
+	unsigned n = runs_before(p, def->name, incident->id, &last);
+	char when[CLOCK_TEXT_BYTES];
+
+	at = n ? last + limits_cooldown(n) : 0;
+	if (at <= wall)
+		return false;
+	(void)gate_note(p, incident->id, def->name, "cools down until %s", clock_format(at, when));
+	trigger_wish(p, clock_now() + (at - wall));
+	return true;
 }
 
 static void consider(struct policies *p, const struct policy_def *def, struct incident *incident,
@@ -161,47 +201,32 @@ static void consider(struct policies *p, const struct policy_def *def, struct in
 {
 	const struct conf_policy *settings = policy_settings(p, def->name);
 	enum conf_mode mode = trigger_mode(p, def->name, component->conf->system);
-	const char *why;
-	usec_t last = 0, at;
-	unsigned n;
+	const char *why, *frozen = policies_why_frozen(p);
+	const struct run *live = run_find_live(p, incident->component);
 
-	if (!trigger_matches(def->decl, settings, incident, component, &why)) {
-		gate_note(p, incident->id, def->name, "not for this incident: %s", why);
-		return;
-	}
-	if (settings && !settings->enabled) {
-		gate_note(p, incident->id, def->name, "the configuration disables it");
-		return;
-	}
-	if (run_find_live(p, def->name, incident->component))
-		return;
-	n = runs_before(p, def->name, incident->id, &last);
-	at = n ? last + limits_cooldown(n) : 0;
-	if (mode == MODE_AUTO && at > clock_wall()) {
-		char when[CLOCK_TEXT_BYTES];
-
-		gate_note(p, incident->id, def->name, "cools down until %s", clock_format(at, when));
-		loop_timer_set(p->retry_timer, clock_now() + (at - clock_wall()));
-		return;
-	}
-	if (mode == MODE_AUTO) {
+	if (!trigger_matches(def->decl, settings, incident, component, &why))
+		(void)gate_note(p, incident->id, def->name, "not for this incident: %s", why);
+	else if (settings && !settings->enabled)
+		(void)gate_note(p, incident->id, def->name, "the configuration disables it");
+	else if (mode != MODE_AUTO)
+		suggest(p, def, incident, mode);
+	else if (live && strcmp(live->policy, def->name) != 0)
+		(void)gate_note(p, incident->id, def->name, "%s runs on %s, one at a time",
+			live->policy, incident->component);
+	/* Actions that are allowed again bring the trigger back; so does the end of a run. */
+	else if (frozen)
+		(void)gate_note(p, incident->id, def->name, "actions are off: %s", frozen);
+	else if (!live && !cools_down(p, def, incident))
 		start_for_incident(p, def, incident, component);
-		return;
-	}
-	gate_note(p, incident->id, def->name, "mode is %s: it would run now, by hand: tendctl policy run %s %s",
-		conf_mode_names[mode], def->name, incident->component);
-	if (mode == MODE_SUGGEST)
-		incident_note(p->deps.incidents, incident, "suggested",
-			"tendctl policy run %s %s", def->name, incident->component);
 }
 
 void trigger_incident(struct policies *p, struct incident *incident)
 {
 	struct component *component = watch_find_component(p->deps.watch, incident->component);
 
-	if (!component || incident->phase == INCIDENT_CLOSED || p->n_describing > 0)
+	if (!component || incident->phase == INCIDENT_CLOSED || !p->catalog)
 		return;
-	MAP_FOREACH(&p->defs, const struct policy_def *, def)
+	MAP_FOREACH(&p->catalog->defs, const struct policy_def *, def)
 		consider(p, def, incident, component);
 }
 
@@ -212,40 +237,61 @@ void trigger_all(struct policies *p)
 		trigger_incident(p, incident);
 }
 
+void trigger_wish(struct policies *p, usec_t at)
+{
+	if (p->retry_at && p->retry_at <= at)
+		return;
+	p->retry_at = at;
+	loop_timer_set(p->retry_timer, at);
+}
+
+static struct incident *open_at(const struct policies *p, const char *component)
+{
+	VEC_FOREACH(incidents_open(p->deps.incidents), struct incident *, open)
+		if (strcmp(open->component, component) == 0)
+			return open;
+	return NULL;
+}
+
 int policies_run(struct policies *policies, const char *name, const char *target, json_t *params,
 	const char *author, char ret_run_id[UUID_TEXT_BYTES], struct tend_error *err)
 {
-	const struct policy_def *def = map_get(&policies->defs, name);
-	struct component *component = NULL;
-	struct check *check = NULL;
-	struct incident *incident = NULL;
-	auto_json json_t *merged = policy_params(policies, name);
+	const struct policy_def *def =
+		policies->catalog ? map_get(&policies->catalog->defs, name) : NULL;
+	const struct conf_policy *settings = policy_settings(policies, name);
+	struct check *check = target ? watch_find_check(policies->deps.watch, target) : NULL;
+	struct component *component = check ? check->component
+		: target ? watch_find_component(policies->deps.watch, target)
+			 : NULL;
+	struct incident *incident;
+	const struct run *live;
+	json_t *merged;
 	struct run *run;
 
 	if (!def)
 		return tend_error_set(err, -ENOENT, "there is no policy '%s', see 'tendctl policy list'",
 			name);
-	if (target) {
-		check = watch_find_check(policies->deps.watch, target);
-		component = check ? check->component
-				  : watch_find_component(policies->deps.watch, target);
-	}
+	if (!json_is_true(json_object_get(def->decl, "hand")))
+		return tend_error_set(err, -EINVAL, "%s cannot be started by hand: it has no 'hand = true'",
+			name);
+	if (settings && !settings->enabled)
+		return tend_error_set(err, -EINVAL, "the configuration disables %s", name);
 	if (!component)
 		return tend_error_set(err, -ENOENT, "'%s' is no component and no check; name one",
 			target ? target : "");
-	if (run_find_live(policies, name, component->conf->name))
-		return tend_error_set(err, -EBUSY, "%s runs on %s already", name,
-			component->conf->name);
-	VEC_FOREACH(incidents_open(policies->deps.incidents), struct incident *, open)
-		if (strcmp(open->component, component->conf->name) == 0)
-			incident = open;
+	live = run_find_live(policies, component->conf->name);
+	if (live)
+		return tend_error_set(err, -EBUSY, "%s runs on %s already, run %s", live->policy,
+			component->conf->name, live->id);
+	incident = open_at(policies, component->conf->name);
 	if (!check && incident)
 		check = watch_find_check(policies->deps.watch, incident->check);
+	merged = policy_params(policies, name);
 	if (params)
 		(void)json_object_update(merged, params);
-	run = make_run(policies, def, component, check, incident, TAKE(merged), author);
+	run = make_run(policies, def, component, check, incident, merged, author);
 	if (!run)
-		return tend_error_set(err, -ENOMEM, "out of memory");
+		return tend_error_set(err, -EBUSY, "there is no room for another run");
 	memcpy(ret_run_id, run->id, UUID_TEXT_BYTES);
 	if (incident)
 		incident_note(policies->deps.incidents, incident, "policy",

@@ -27,9 +27,11 @@ json_t *policies_to_json(const struct policies *policies)
 {
 	json_t *list = json_array();
 
-	MAP_FOREACH(&policies->defs, const struct policy_def *, def)
+	if (!policies->catalog)
+		return list;
+	MAP_FOREACH(&policies->catalog->defs, const struct policy_def *, def)
 		(void)json_array_append_new(list, policy_to_json(policies, def));
-	VEC_FOREACH(&policies->files, const struct policy_file *, file)
+	VEC_FOREACH(&policies->catalog->files, const struct policy_file *, file)
 		if (file->error)
 			(void)json_array_append_new(list,
 				json_pack("{s:s, s:s, s:s, s:b}", "name", file->chunk, "file",
@@ -103,12 +105,9 @@ struct rows_call {
 	json_t *runs;
 };
 
-static json_t *json_wall(json_t *usec)
+static json_t *time_of(json_t *row, const char *key)
 {
-	char buf[CLOCK_TEXT_BYTES];
-	json_int_t wall = json_integer_value(usec);
-
-	return wall ? json_string(clock_format((usec_t)wall, buf)) : json_null();
+	return clock_to_json((usec_t)json_integer_value(json_object_get(row, key)));
 }
 
 static json_t *run_row_to_json(json_t *row)
@@ -119,8 +118,8 @@ static json_t *run_row_to_json(json_t *row)
 		json_object_get(row, "id"), "policy", json_object_get(row, "policy"), "target",
 		json_object_get(row, "target"), "incident", json_object_get(row, "incident"),
 		"state", json_object_get(row, "state"), "author", json_object_get(doc, "author"),
-		"started", json_wall(json_object_get(row, "started")), "ended",
-		json_wall(json_object_get(row, "ended")), "message",
+		"started", time_of(row, "started"), "ended",
+		time_of(row, "ended"), "message",
 		json_object_get(doc, "message"), "acted", json_object_get(doc, "acted"), "verified",
 		json_object_get(doc, "verified"));
 }
@@ -159,8 +158,8 @@ static json_t *step_row_to_json(json_t *row)
 	return json_pack("{s:O?, s:O?, s:O?, s:O?, s:o, s:o, s:O?, s:O?}", "path",
 		json_object_get(row, "path"), "verb", json_object_get(row, "verb"), "args", args,
 		"state", json_object_get(row, "state"), "at",
-		json_wall(json_object_get(row, "at_intent")), "ended",
-		json_wall(json_object_get(row, "at_outcome")), "value",
+		time_of(row, "at_intent"), "ended",
+		time_of(row, "at_outcome"), "value",
 		json_object_get(outcome, "value"), "message", json_object_get(outcome, "message"));
 }
 

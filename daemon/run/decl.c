@@ -14,8 +14,8 @@
 /* Registry key of the list of {name, line, body, run}. */
 static const char declared;
 
-/* One key a declaration may have. `check` finds the value on top of the stack and leaves there what is
- * kept of it. */
+/* One key a declaration may have. `check` finds the value on top of the stack and leaves there what
+ * is kept of it. */
 struct field {
 	const char *name;
 	int type; /* LUA_T*; LUA_TNONE: any, `check` looks */
@@ -40,8 +40,8 @@ static void refuse_key(lua_State *L, const struct decl_place *place, const struc
 		names[i] = fields[i].name;
 	nearest = str_nearest(name, names, n_names);
 	if (nearest)
-		decl_place_error(L, place, name, "unknown key '%.64s'; did you mean '%s'?", name,
-			nearest);
+		decl_place_error(
+			L, place, name, "unknown key '%.64s'; did you mean '%s'?", name, nearest);
 	decl_place_error(L, place, name, "unknown key '%.64s'", name);
 }
 
@@ -69,8 +69,8 @@ static void check_table(
 			decl_place_error(L, place, name, "'%s' must be a %s, not a %s", name,
 				lua_typename(L, field->type), luaL_typename(L, -1));
 		if (field->check)
-			field->check(L, &(struct decl_place){ place->source, place->line,
-						 place->policy, field->name });
+			field->check(L, &(struct decl_place){place->source, place->line,
+						place->policy, field->name});
 		lua_setfield(L, to, name);
 		lua_settop(L, keys);
 	}
@@ -96,7 +96,8 @@ static void check_list(lua_State *L, const struct decl_place *place)
 	lua_pop(L, 1);
 	if (n == 0)
 		decl_place_error(L, place, place->key,
-			"'%s' is an empty list, which nothing would match; leave it out", place->key);
+			"'%s' is an empty list, which nothing would match; leave it out",
+			place->key);
 	for (lua_Integer i = 1; i <= n; i++) {
 		if (lua_rawgeti(L, -1, i) != LUA_TSTRING)
 			decl_place_error(L, place, place->key,
@@ -106,8 +107,8 @@ static void check_list(lua_State *L, const struct decl_place *place)
 }
 
 /* Every word of the list must be one of `names`. */
-static void check_words(lua_State *L, const struct decl_place *place, const char *const *names,
-	size_t n_names)
+static void check_words(
+	lua_State *L, const struct decl_place *place, const char *const *names, size_t n_names)
 {
 	check_list(L, place);
 	for (lua_Integer i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++) {
@@ -139,7 +140,8 @@ static void check_reasons(lua_State *L, const struct decl_place *place)
 
 		if (strcmp(word, tend_reason_name(TEND_REASON_UNIT_STOPPED)) == 0)
 			decl_place_error(L, place, word,
-				"'%s' starts nothing: what an operator stopped is left alone", word);
+				"'%s' starts nothing: what an operator stopped is left alone",
+				word);
 		lua_pop(L, 1);
 	}
 	lua_pop(L, 1);
@@ -147,7 +149,7 @@ static void check_reasons(lua_State *L, const struct decl_place *place)
 
 static void check_severities(lua_State *L, const struct decl_place *place)
 {
-	static const char *const names[] = { "info", "warning", "critical" };
+	static const char *const names[] = {"info", "warning", "critical"};
 
 	check_words(L, place, names, ARRAY_SIZE(names));
 }
@@ -155,11 +157,12 @@ static void check_severities(lua_State *L, const struct decl_place *place)
 static void check_incident(lua_State *L, const struct decl_place *place)
 {
 	static const struct field fields[] = {
-		{ "component", LUA_TNONE, check_list },
-		{ "kind", LUA_TNONE, check_list },
-		{ "reason", LUA_TNONE, check_reasons },
-		{ "check", LUA_TNONE, check_list },
-		{ "severity", LUA_TNONE, check_severities },
+		{"component", LUA_TNONE, check_list},
+		{"kind", LUA_TNONE, check_list},
+		{"unit", LUA_TNONE, check_list},
+		{"reason", LUA_TNONE, check_reasons},
+		{"check", LUA_TNONE, check_list},
+		{"severity", LUA_TNONE, check_severities},
 	};
 
 	check_table(L, place, fields, ARRAY_SIZE(fields));
@@ -167,7 +170,7 @@ static void check_incident(lua_State *L, const struct decl_place *place)
 
 static void check_on(lua_State *L, const struct decl_place *place)
 {
-	static const struct field fields[] = { { "incident", LUA_TTABLE, check_incident } };
+	static const struct field fields[] = {{"incident", LUA_TTABLE, check_incident}};
 
 	check_table(L, place, fields, ARRAY_SIZE(fields));
 	if (lua_getfield(L, -1, "incident") == LUA_TNIL)
@@ -183,14 +186,15 @@ static void check_param_type(lua_State *L, const struct decl_place *place)
 		if (strcmp(type, param_type_names[i]) == 0)
 			return;
 	decl_place_error(L, place, type,
-		"'%.64s' is no type of a parameter: string, integer, number, boolean or duration", type);
+		"'%.64s' is no type of a parameter: string, integer, number, boolean or duration",
+		type);
 }
 
 /* The default in its type, within its range; min and max in the type, too. */
 static void check_param_values(lua_State *L, const struct decl_place *place, const char *name)
 {
-	static const char *const values[] = { "min", "max", "default" };
-	struct tend_error err = { 0 };
+	static const char *const values[] = {"min", "max", "default"};
+	struct tend_error err = {0};
 	int spec = lua_gettop(L);
 	enum param_type type;
 
@@ -214,11 +218,11 @@ static void check_param_values(lua_State *L, const struct decl_place *place, con
 static void check_param(lua_State *L, const struct decl_place *place, const char *name)
 {
 	static const struct field fields[] = {
-		{ "type", LUA_TSTRING, check_param_type },
-		{ "default", LUA_TNONE, NULL },
-		{ "doc", LUA_TSTRING, NULL },
-		{ "min", LUA_TNONE, NULL },
-		{ "max", LUA_TNONE, NULL },
+		{"type", LUA_TSTRING, check_param_type},
+		{"default", LUA_TNONE, NULL},
+		{"doc", LUA_TSTRING, NULL},
+		{"min", LUA_TNONE, NULL},
+		{"max", LUA_TNONE, NULL},
 	};
 
 	if (lua_type(L, -1) == LUA_TSTRING) {
@@ -228,7 +232,8 @@ static void check_param(lua_State *L, const struct decl_place *place, const char
 	}
 	if (lua_type(L, -1) != LUA_TTABLE)
 		decl_place_error(L, place, name,
-			"parameter '%.64s' must be a type or a table {type=, default=, doc=, min=, max=}",
+			"parameter '%.64s' must be a type or a table {type=, default=, doc=, min=, "
+			"max=}",
 			name);
 	check_table(L, place, fields, ARRAY_SIZE(fields));
 	check_param_values(L, place, name);
@@ -254,11 +259,11 @@ static void check_params(lua_State *L, const struct decl_place *place)
 }
 
 static const struct field body_fields[] = {
-	{ "doc", LUA_TSTRING, NULL },
-	{ "on", LUA_TTABLE, check_on },
-	{ "hand", LUA_TBOOLEAN, NULL },
-	{ "params", LUA_TTABLE, check_params },
-	{ "run", LUA_TFUNCTION, NULL },
+	{"doc", LUA_TSTRING, NULL},
+	{"on", LUA_TTABLE, check_on},
+	{"hand", LUA_TBOOLEAN, NULL},
+	{"params", LUA_TTABLE, check_params},
+	{"run", LUA_TFUNCTION, NULL},
 };
 
 /* What nothing can start is a mistake; what only a hand can start needs not say so. */
@@ -271,7 +276,8 @@ static void check_triggers(lua_State *L, const struct decl_place *place, int bod
 		lua_pushboolean(L, !on);
 		lua_setfield(L, body, "hand");
 	} else if (!on && !lua_toboolean(L, -1)) {
-		decl_place_error(L, place, "hand", "has neither 'on' nor 'hand': nothing can start it");
+		decl_place_error(
+			L, place, "hand", "has neither 'on' nor 'hand': nothing can start it");
 	}
 	lua_pop(L, 2);
 }
@@ -279,7 +285,7 @@ static void check_triggers(lua_State *L, const struct decl_place *place, int bod
 /* policy "name" { body }: upvalues are the source, the record. */
 static int declare_body(lua_State *L)
 {
-	struct decl_place place = { .source = lua_touserdata(L, lua_upvalueindex(1)) };
+	struct decl_place place = {.source = lua_touserdata(L, lua_upvalueindex(1))};
 
 	lua_settop(L, 1);
 	lua_getfield(L, lua_upvalueindex(2), "line");
@@ -337,7 +343,7 @@ static int declare(lua_State *L)
 	const struct decl_source *source = lua_touserdata(L, lua_upvalueindex(1));
 	size_t len;
 	const char *name = luaL_checklstring(L, 1, &len);
-	struct decl_place place = { .source = source, .line = caller_line(L), .policy = name };
+	struct decl_place place = {.source = source, .line = caller_line(L), .policy = name};
 
 	lua_settop(L, 1);
 	if (!name_valid(name, len))
@@ -373,7 +379,7 @@ void decl_open(lua_State *L, const struct decl_source *source)
 /* The body of the record on top, with its name and line. */
 static void push_description(lua_State *L, const struct decl_source *source)
 {
-	static const char *const copied[] = { "name", "line" };
+	static const char *const copied[] = {"name", "line"};
 	int record = lua_gettop(L);
 
 	if (lua_getfield(L, record, "body") == LUA_TNIL) {
@@ -381,7 +387,7 @@ static void push_description(lua_State *L, const struct decl_source *source)
 		lua_getfield(L, record, "name");
 		decl_place_error(L,
 			&(struct decl_place){
-				source, (int)lua_tointeger(L, -2), lua_tostring(L, -1), NULL },
+				source, (int)lua_tointeger(L, -2), lua_tostring(L, -1), NULL},
 			NULL, "has no body");
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(copied); i++) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * run/decl.h: `policy "name" { ... }`: checks what a file declares and keeps it for the description and
- * for the run. What is wrong is raised as "file:line: policy 'name': ...", with the nearest name for an
- * unknown key. Declarations live in the Lua state; nothing is to be freed and nothing blocks.
+ * run/decl.h: `policy "name" { ... }`: checks what a file declares and keeps it for the description
+ * and for the run. What is wrong is raised as "file:line: policy 'name': ...", with the nearest
+ * name for an unknown key. Declarations live in the Lua state; nothing is to be freed and nothing
+ * blocks.
  */
 #ifndef RUN_DECL_H
 #define RUN_DECL_H
@@ -21,8 +22,8 @@ struct decl_source {
 
 /* Defines the global `policy`. */
 void decl_open(lua_State *L, const struct decl_source *source);
-/* Pushes the list of descriptions: {name, doc, on, hand, params, line}. Raises when a declaration is
- * incomplete or there is none. */
+/* Pushes the list of descriptions: {name, doc, on, hand, params, line}. Raises when a declaration
+ * is incomplete or there is none. */
 void decl_push_descriptions(lua_State *L, const struct decl_source *source);
 /* Pushes the run function and the table of parameters of a policy; raises when there is none. */
 void decl_push_run(lua_State *L, const char *name);

@@ -61,8 +61,8 @@ int decl_place_line(const struct decl_source *source, int line, const char *word
 	return line;
 }
 
-void decl_place_error(lua_State *L, const struct decl_place *place, const char *word,
-	const char *format, ...)
+void decl_place_error(
+	lua_State *L, const struct decl_place *place, const char *word, const char *format, ...)
 {
 	char text[512];
 	va_list ap;
@@ -71,7 +71,8 @@ void decl_place_error(lua_State *L, const struct decl_place *place, const char *
 	va_start(ap, format);
 	(void)vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
-	lua_pushfstring(L, "%s:%d: policy '%s': %s", place->source->chunk, line, place->policy, text);
+	lua_pushfstring(
+		L, "%s:%d: policy '%s': %s", place->source->chunk, line, place->policy, text);
 	(void)lua_error(L);
 	abort();
 }

@@ -41,8 +41,8 @@ static void copy_named(lua_State *L, const char *verb, int from, int to)
 	lua_pop(L, 2);
 }
 
-/* tend.unit.restart("x"), tend.unit.restart{unit = "x"} and tend.verify(check, {ok = 3}) all become one
- * table of named arguments. */
+/* tend.unit.restart("x"), tend.unit.restart{unit = "x"} and tend.verify(check, {ok = 3}) all become
+ * one table of named arguments. */
 static void push_arguments(lua_State *L, const char *verb)
 {
 	int n = lua_gettop(L), n_positional, to = n + 1;
@@ -51,7 +51,8 @@ static void push_arguments(lua_State *L, const char *verb)
 
 	n_positional = named ? n - 1 : n;
 	if (n_positional > n_names && n_names == 0)
-		env_error(L, "tend.%s: arguments need names, as in tend.%s{name = value}", verb, verb);
+		env_error(L, "tend.%s: arguments need names, as in tend.%s{name = value}", verb,
+			verb);
 	if (n_positional > n_names)
 		env_error(L, "tend.%s: takes at most %d argument(s) without a name", verb, n_names);
 	lua_newtable(L);
@@ -80,7 +81,8 @@ static int next_path(struct door *door, char path[DOOR_PATH_BYTES + 16])
 	return 0;
 }
 
-/* The answer to call `id` lands in door->reply. What else the daemon says meanwhile is not for us. */
+/* The answer to call `id` lands in door->reply. What else the daemon says meanwhile is not for us.
+ */
 static int receive(struct door *door, uint64_t id)
 {
 	for (;;) {
@@ -168,7 +170,7 @@ static int call_verb(lua_State *L)
 {
 	struct door *door = lua_touserdata(L, lua_upvalueindex(UPVALUE_DOOR));
 	const char *verb = lua_tostring(L, lua_upvalueindex(UPVALUE_VERB));
-	struct tend_error err = { 0 };
+	struct tend_error err = {0};
 	char path[DOOR_PATH_BYTES + 16];
 	json_t *args;
 

@@ -14,13 +14,15 @@
 
 enum { NEAREST_NAMES = 256 };
 
-/* Lua asks, collects all it can when refused, and asks for the same again. Is it then refused again, or
- * does it ask for something else (its string buffers do not collect), memory is at an end. That ends the
- * run here and now: as an error it could be caught, over and over, and where it strikes would differ from
- * run to run. */
-static void judge_refusal(struct env_memory *memory, size_t old_bytes, size_t new_bytes, bool granted)
+/* Lua asks, collects all it can when refused, and asks for the same again. Is it then refused
+ * again, or does it ask for something else (its string buffers do not collect), memory is at an
+ * end. That ends the run here and now: as an error it could be caught, over and over, and where it
+ * strikes would differ from run to run. */
+static void judge_refusal(
+	struct env_memory *memory, size_t old_bytes, size_t new_bytes, bool granted)
 {
-	bool same = memory->refused_old_bytes == old_bytes && memory->refused_new_bytes == new_bytes;
+	bool same =
+		memory->refused_old_bytes == old_bytes && memory->refused_new_bytes == new_bytes;
 	bool pending = memory->refused_new_bytes > 0;
 
 	if (pending && !(same && granted) && memory->exhausted)
@@ -48,8 +50,8 @@ static void *allocate(void *data, void *p, size_t old_bytes, size_t new_bytes)
 		q = q ? q : p;
 	} else {
 		q = new_bytes - old_bytes <= memory->max_bytes - memory->used_bytes
-			? realloc(p, new_bytes)
-			: NULL;
+			    ? realloc(p, new_bytes)
+			    : NULL;
 		judge_refusal(memory, old_bytes, new_bytes, q != NULL);
 	}
 	if (q)
@@ -101,8 +103,8 @@ const char *env_nearest_key(lua_State *L, int index, const char *word)
 	return str_nearest(word, names, n);
 }
 
-/* The iterator of pairs(): upvalues are the table, its keys in order, and how far we are. A key whose
- * value has gone meanwhile is left out; one that came meanwhile is not seen. */
+/* The iterator of pairs(): upvalues are the table, its keys in order, and how far we are. A key
+ * whose value has gone meanwhile is left out; one that came meanwhile is not seen. */
 static int pairs_step(lua_State *L)
 {
 	lua_Integer i = lua_tointeger(L, lua_upvalueindex(3));
@@ -166,7 +168,7 @@ static int base_pairs(lua_State *L)
 /* Weak tables and finalizers show when the collector ran. */
 static int base_setmetatable(lua_State *L)
 {
-	static const char *const refused[] = { "__gc", "__mode" };
+	static const char *const refused[] = {"__gc", "__mode"};
 
 	for (size_t i = 0; lua_istable(L, 2) && i < ARRAY_SIZE(refused); i++) {
 		lua_pushstring(L, refused[i]);
@@ -208,12 +210,12 @@ void env_wrap(lua_State *L, const char *name, lua_CFunction fn)
 
 static void open_base(lua_State *L)
 {
-	static const char *const dropped[] = { "collectgarbage", "dofile", "load", "loadfile", "next",
-		"print", "warn" };
+	static const char *const dropped[] = {
+		"collectgarbage", "dofile", "load", "loadfile", "next", "print", "warn"};
 	static const luaL_Reg own[] = {
-		{ "pairs", base_pairs },
-		{ "tostring", env_tostring },
-		{ NULL, NULL },
+		{"pairs", base_pairs},
+		{"tostring", env_tostring},
+		{NULL, NULL},
 	};
 
 	luaL_requiref(L, LUA_GNAME, luaopen_base, 1);
@@ -231,7 +233,7 @@ static void open_base(lua_State *L)
 
 static int open_all(lua_State *L)
 {
-	static const char *const math_dropped[] = { "random", "randomseed" };
+	static const char *const math_dropped[] = {"random", "randomseed"};
 
 	open_base(L);
 	luaL_requiref(L, LUA_STRLIBNAME, luaopen_string, 1);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * run/env.h: the Lua a policy sees: the same in every process, and with no way out. pairs() in a fixed
- * order, stable sort, no addresses, no next, load, os, io, debug, package, random or collectgarbage; an
- * unknown global is an error with the nearest name. Owns the state's memory limit. env_new() fails with
- * -ENOMEM; lua_close() frees. What runs inside may raise.
+ * run/env.h: the Lua a policy sees: the same in every process, and with no way out. pairs() in a
+ * fixed order, stable sort, no addresses, no next, load, os, io, debug, package, random or
+ * collectgarbage; an unknown global is an error with the nearest name. Owns the state's memory
+ * limit. env_new() fails with -ENOMEM; lua_close() frees. What runs inside may raise.
  */
 #ifndef RUN_ENV_H
 #define RUN_ENV_H
@@ -15,8 +15,8 @@ enum { ENV_STRING_BYTES = 1 << 20 };
 
 struct env_memory {
 	size_t used_bytes, max_bytes;
-	/* Called when memory is at an end, from within the allocator: must not return nor touch Lua.
-	 * NULL: an ordinary memory error. */
+	/* Called when memory is at an end, from within the allocator: must not return nor touch
+	 * Lua. NULL: an ordinary memory error. */
 	void (*exhausted)(void *data);
 	void *data;
 	size_t refused_old_bytes, refused_new_bytes; /* the last refusal */
@@ -28,7 +28,8 @@ int env_new(struct env_memory *memory, lua_State **ret_L);
 /* "file.lua:12: " of the innermost Lua function, on the stack; "" if there is none. */
 void env_push_where(lua_State *L);
 /* Raises with that place in front, whatever the depth of C functions between. */
-__attribute__((noreturn, format(printf, 2, 3))) void env_error(lua_State *L, const char *format, ...);
+__attribute__((noreturn, format(printf, 2, 3))) void env_error(
+	lua_State *L, const char *format, ...);
 /* The nearest string key of the table at `index`, or NULL; borrowed from the table. */
 const char *env_nearest_key(lua_State *L, int index, const char *word);
 

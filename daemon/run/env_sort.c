@@ -5,8 +5,8 @@
 #include "base/cleanup.h"
 #include "run/env.h"
 
-/* Lua's own sort picks pivots by the clock, and so orders equals by chance. This is a bottom-up merge
- * sort over two tables of its own; the caller's table changes only when all is done. */
+/* Lua's own sort picks pivots by the clock, and so orders equals by chance. This is a bottom-up
+ * merge sort over two tables of its own; the caller's table changes only when all is done. */
 enum { SLOT_TABLE = 1, SLOT_LESS, SLOT_FROM, SLOT_TO };
 
 /* Is to[j] < to[i]? Then the right one goes first; equals stay as they were. */

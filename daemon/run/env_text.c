@@ -83,8 +83,9 @@ static int text_rep(lua_State *L)
 
 void env_open_text(lua_State *L)
 {
-	/* dump makes bytecode; pack and unpack are for binary formats, which policies have none of. */
-	static const char *const dropped[] = { "dump", "pack", "unpack", "packsize" };
+	/* dump makes bytecode; pack and unpack are for binary formats, which policies have none of.
+	 */
+	static const char *const dropped[] = {"dump", "pack", "unpack", "packsize"};
 
 	lua_getglobal(L, "string");
 	for (size_t i = 0; i < ARRAY_SIZE(dropped); i++) {

@@ -29,7 +29,7 @@ bool keys_count(lua_State *L, int table, size_t *ret_n, int *ret_refused)
 
 void keys_read(lua_State *L, int index, struct key *ret_key)
 {
-	*ret_key = (struct key){ 0 };
+	*ret_key = (struct key){0};
 	if (lua_type(L, index) == LUA_TSTRING) {
 		ret_key->kind = KEY_STRING;
 		ret_key->text = lua_tolstring(L, index, &ret_key->len);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * run/keys.h: the keys of a Lua table in the one order that does not vary between processes: numbers by
- * value, then strings by bytes; every other key is refused. Own merge sort: qsort() may allocate and
- * asks the kernel how much memory there is, which the filter kills. Never raises, never allocates;
- * strings are borrowed from the table and live while it keeps them.
+ * run/keys.h: the keys of a Lua table in the one order that does not vary between processes:
+ * numbers by value, then strings by bytes; every other key is refused. Own merge sort: qsort() may
+ * allocate and asks the kernel how much memory there is, which the filter kills. Never raises,
+ * never allocates; strings are borrowed from the table and live while it keeps them.
  */
 #ifndef RUN_KEYS_H
 #define RUN_KEYS_H

@@ -20,7 +20,7 @@ const char *const param_type_names[PARAM_TYPE_MAX] = {
 static const struct {
 	const char *unit;
 	double sec;
-} units[] = { { "ms", 0.001 }, { "s", 1 }, { "m", 60 }, { "h", 3600 }, { "d", 86400 } };
+} units[] = {{"ms", 0.001}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}};
 
 static int unit_take(const char **text, double *ret_sec)
 {
@@ -65,8 +65,8 @@ int param_parse_duration(const char *text, double *ret_sec)
 
 static int parse_bool(const char *text)
 {
-	static const char *const words[2][4] = { { "false", "no", "off", "0" },
-		{ "true", "yes", "on", "1" } };
+	static const char *const words[2][4] = {
+		{"false", "no", "off", "0"}, {"true", "yes", "on", "1"}};
 
 	for (int value = 0; value < 2; value++)
 		for (size_t i = 0; i < ARRAY_SIZE(words[0]); i++)
@@ -122,7 +122,7 @@ static int to_duration(lua_State *L)
 	if (lua_type(L, -1) == LUA_TNUMBER)
 		sec = lua_tonumber(L, -1);
 	else if (lua_type(L, -1) != LUA_TSTRING ||
-		param_parse_duration(lua_tostring(L, -1), &sec) < 0)
+		 param_parse_duration(lua_tostring(L, -1), &sec) < 0)
 		return -EINVAL;
 	if (!isfinite(sec) || sec < 0)
 		return -EINVAL;
@@ -166,7 +166,7 @@ int param_convert(lua_State *L, enum param_type type, struct tend_error *err)
 
 int param_check_range(lua_State *L, int spec, struct tend_error *err)
 {
-	static const char *const names[] = { "min", "max" };
+	static const char *const names[] = {"min", "max"};
 	double value = lua_tonumber(L, -1);
 
 	if (lua_type(L, -1) != LUA_TNUMBER)
@@ -206,7 +206,7 @@ static void refuse_unknown(lua_State *L, int spec, int given)
 /* The spec of one parameter is on top; pushes its value. */
 static void push_one(lua_State *L, int given, const char *name)
 {
-	struct tend_error err = { 0 };
+	struct tend_error err = {0};
 	int spec = lua_gettop(L);
 	enum param_type type;
 

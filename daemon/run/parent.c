@@ -37,7 +37,8 @@ static ssize_t refuse_fds(struct parent *p)
 	return -1;
 }
 
-/* A read ends with the piece that brought a descriptor, so descriptors and requests keep one order. */
+/* A read ends with the piece that brought a descriptor, so descriptors and requests keep one order.
+ */
 static ssize_t receive(struct wire *wire, void *buf, size_t size)
 {
 	struct parent *p = wire->data;
@@ -45,9 +46,11 @@ static ssize_t receive(struct wire *wire, void *buf, size_t size)
 		char space[CMSG_SPACE(MAX_FDS * sizeof(int))];
 		struct cmsghdr align;
 	} control;
-	struct iovec iov = { .iov_base = buf, .iov_len = size };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-		.msg_controllen = sizeof(control) };
+	struct iovec iov = {.iov_base = buf, .iov_len = size};
+	struct msghdr msg = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control)};
 	ssize_t n = recvmsg(wire->fd, &msg, MSG_CMSG_CLOEXEC);
 	bool too_many = n >= 0 && (msg.msg_flags & MSG_CTRUNC);
 
@@ -94,8 +97,8 @@ static int make_blocking(int fd)
 	return 0;
 }
 
-/* The clone is tendd's child and ends with tendd's signal for ended children. There are no threads here
- * whose locks it could inherit. */
+/* The clone is tendd's child and ends with tendd's signal for ended children. There are no threads
+ * here whose locks it could inherit. */
 static pid_t clone_sibling(void)
 {
 	return (pid_t)syscall(SYS_clone, (unsigned long)CLONE_PARENT, NULL, NULL, NULL, 0ul);
@@ -177,8 +180,8 @@ static void prepare_process(void)
 
 int parent_run(int fd, void (*prepare)(lua_State *L))
 {
-	struct parent p = { .wire = { .fd = fd, .fill = receive, .data = &p },
-		.memory = { .max_bytes = SANDBOX_LUA_BYTES } };
+	struct parent p = {.wire = {.fd = fd, .fill = receive, .data = &p},
+		.memory = {.max_bytes = SANDBOX_LUA_BYTES}};
 	int r;
 
 	prepare_process();

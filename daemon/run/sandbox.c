@@ -27,16 +27,17 @@ struct sandbox {
 	struct sock_fprog program;
 };
 
-/* AddressSanitizer gives memory back and, on a finding, writes a report; its builds are for tests. */
-static const int sanitizer_calls[] = { SCMP_SYS(madvise), SCMP_SYS(mprotect), SCMP_SYS(futex),
+/* AddressSanitizer gives memory back and, on a finding, writes a report; its builds are for tests.
+ */
+static const int sanitizer_calls[] = {SCMP_SYS(madvise), SCMP_SYS(mprotect), SCMP_SYS(futex),
 	SCMP_SYS(gettid), SCMP_SYS(getpid), SCMP_SYS(sched_yield), SCMP_SYS(rt_sigprocmask),
 	SCMP_SYS(rt_sigaction), SCMP_SYS(sigaltstack), SCMP_SYS(clock_gettime), SCMP_SYS(prctl),
-	SCMP_SYS(write), SCMP_SYS(readlink), SCMP_SYS(getrlimit), SCMP_SYS(prlimit64) };
+	SCMP_SYS(write), SCMP_SYS(readlink), SCMP_SYS(getrlimit), SCMP_SYS(prlimit64)};
 
 static int allow_list(scmp_filter_ctx ctx)
 {
-	static const int calls[] = { SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap),
-		SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall) };
+	static const int calls[] = {SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap),
+		SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall)};
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(calls) && r == 0; i++)
@@ -128,8 +129,8 @@ static int keep_only(int fd)
 
 static int limit(__rlimit_resource_t what, rlim_t most)
 {
-	return setrlimit(what, &(struct rlimit){ .rlim_cur = most, .rlim_max = most }) < 0 ? -errno
-											   : 0;
+	return setrlimit(what, &(struct rlimit){.rlim_cur = most, .rlim_max = most}) < 0 ? -errno
+											 : 0;
 }
 
 static int limit_all(uint64_t wall_msec)
@@ -139,15 +140,15 @@ static int limit_all(uint64_t wall_msec)
 		__rlimit_resource_t what;
 		rlim_t most;
 	} limits[] = {
-		{ RLIMIT_CPU, MIN(cpu_sec, (uint64_t)SANDBOX_CPU_SEC) },
+		{RLIMIT_CPU, MIN(cpu_sec, (uint64_t)SANDBOX_CPU_SEC)},
 		/* The sanitizers map terabytes of shadow; Lua's allocator has its own limit. */
-		{ RLIMIT_AS, SANITIZED ? RLIM_INFINITY : SANDBOX_AS_BYTES },
-		{ RLIMIT_NOFILE, 0 },
-		{ RLIMIT_NPROC, 0 },
-		{ RLIMIT_FSIZE, 0 },
-		{ RLIMIT_CORE, 0 },
-		{ RLIMIT_MEMLOCK, 0 },
-		{ RLIMIT_MSGQUEUE, 0 },
+		{RLIMIT_AS, SANITIZED ? RLIM_INFINITY : SANDBOX_AS_BYTES},
+		{RLIMIT_NOFILE, 0},
+		{RLIMIT_NPROC, 0},
+		{RLIMIT_FSIZE, 0},
+		{RLIMIT_CORE, 0},
+		{RLIMIT_MEMLOCK, 0},
+		{RLIMIT_MSGQUEUE, 0},
 	};
 	int r = 0;
 

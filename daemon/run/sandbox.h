@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * run/sandbox.h: what a run may do: read and write its one socket, and memory. Owns the compiled filter,
- * built once by the parent and freed by sandbox_free(); applied after the fork, for good. Anything
- * beyond the list kills the process (SIGSYS). Neither blocks; sandbox_apply() fails closed: the
- * caller must exit.
+ * run/sandbox.h: what a run may do: read and write its one socket, and memory. Owns the compiled
+ * filter, built once by the parent and freed by sandbox_free(); applied after the fork, for good.
+ * Anything beyond the list kills the process (SIGSYS). Neither blocks; sandbox_apply() fails
+ * closed: the caller must exit.
  */
 #ifndef RUN_SANDBOX_H
 #define RUN_SANDBOX_H
@@ -28,8 +28,8 @@ int sandbox_new(struct sandbox **ret_sandbox);
 struct sandbox *sandbox_free(struct sandbox *sandbox);
 DEFINE_AUTO(struct sandbox *, sandbox_free)
 
-/* In the child: moves `fd` to SANDBOX_FD, closes all else, sets limits, loads the filter. CPU time is
- * limited to the wall time rounded up, at most SANDBOX_CPU_SEC; wall_msec 0 = only that. */
+/* In the child: moves `fd` to SANDBOX_FD, closes all else, sets limits, loads the filter. CPU time
+ * is limited to the wall time rounded up, at most SANDBOX_CPU_SEC; wall_msec 0 = only that. */
 int sandbox_apply(const struct sandbox *sandbox, int fd, uint64_t wall_msec);
 
 #endif

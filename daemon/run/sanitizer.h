@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * run/sanitizer.h: for the main.c files of tend-run and of its test program: the leak check at exit forks
- * and traces, which the filter kills, so builds with AddressSanitizer go without it.
+ * run/sanitizer.h: for the main.c files of tend-run and of its test program: the leak check at exit
+ * forks and traces, which the filter kills, so builds with AddressSanitizer go without it.
  */
 #ifndef RUN_SANITIZER_H
 #define RUN_SANITIZER_H

@@ -139,7 +139,7 @@ static void push_context(lua_State *L, const struct session *s, int spec)
 {
 	static const struct {
 		const char *field, *name;
-	} references[] = { { "component", "name" }, { "check", "name" }, { "incident", "id" } };
+	} references[] = {{"component", "name"}, {"check", "name"}, {"incident", "id"}};
 	const json_t *ctx = json_object_get(s->args, "ctx");
 	int given;
 
@@ -196,8 +196,8 @@ __attribute__((noreturn)) static void tell_error(struct session *s, lua_State *L
 	const char *message = lua_tolstring(L, -1, &len);
 
 	if (!message) {
-		(void)snprintf(text, sizeof(text), "%s: an error that is a %s, not a text", s->chunk,
-			luaL_typename(L, -1));
+		(void)snprintf(text, sizeof(text), "%s: an error that is a %s, not a text",
+			s->chunk, luaL_typename(L, -1));
 		message = text;
 		len = strlen(text);
 	}
@@ -206,7 +206,7 @@ __attribute__((noreturn)) static void tell_error(struct session *s, lua_State *L
 
 __attribute__((noreturn)) static void tell_described(struct session *s, lua_State *L)
 {
-	struct tend_error err = { 0 };
+	struct tend_error err = {0};
 	json_t *policies;
 
 	if (value_to_json(L, -1, "policy", &policies, &err) < 0)
@@ -214,11 +214,12 @@ __attribute__((noreturn)) static void tell_described(struct session *s, lua_Stat
 	tell(s, "described", json_pack("{s:o}", "policies", policies));
 }
 
-/* nil or false with a message is how verbs and functions say no; a run that returns it has failed. */
+/* nil or false with a message is how verbs and functions say no; a run that returns it has failed.
+ */
 __attribute__((noreturn)) static void tell_result(struct session *s, lua_State *L)
 {
 	static const char said_false[] = "the policy returned false";
-	struct tend_error err = { 0 };
+	struct tend_error err = {0};
 	json_t *value;
 	size_t len;
 
@@ -254,8 +255,8 @@ static int read_start(struct session *s)
 	if (!s->describe && strcmp(mode, "run") != 0)
 		return -EBADMSG;
 	str_sanitize(s->chunk, sizeof(s->chunk), chunk, strlen(chunk));
-	s->source = (struct decl_source){ s->chunk, json_string_value(source),
-		json_string_length(source) };
+	s->source = (struct decl_source){
+		s->chunk, json_string_value(source), json_string_length(source)};
 	return 0;
 }
 

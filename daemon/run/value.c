@@ -91,7 +91,7 @@ static int write_list(struct writer *w, int table, size_t n, json_t **ret_json)
 	if (!list)
 		return -ENOMEM;
 	for (size_t i = 1; i <= n && r == 0; i++) {
-		struct key key = { .kind = KEY_INTEGER, .integer = (lua_Integer)i };
+		struct key key = {.kind = KEY_INTEGER, .integer = (lua_Integer)i};
 		json_t *item = NULL;
 		size_t before = enter(w, &key);
 
@@ -107,8 +107,8 @@ static int write_list(struct writer *w, int table, size_t n, json_t **ret_json)
 	return r;
 }
 
-/* Leaves all values on the stack, each in the slot its key names: looking one up again by a long string
- * would allocate, and so might raise while C holds memory. */
+/* Leaves all values on the stack, each in the slot its key names: looking one up again by a long
+ * string would allocate, and so might raise while C holds memory. */
 static void read_members(lua_State *L, int table, struct key *keys, size_t n)
 {
 	lua_pushnil(L);
@@ -127,8 +127,9 @@ static int write_members(struct writer *w, const struct key *keys, size_t n, jso
 		int r;
 
 		if (keys[i].kind != KEY_STRING)
-			r = refuse(w, "a table is either a list from 1 on without holes or has only "
-				      "names as keys");
+			r = refuse(w,
+				"a table is either a list from 1 on without holes or has only "
+				"names as keys");
 		else if (!str_utf8_valid(keys[i].text, keys[i].len))
 			r = refuse(w, "the name is not valid UTF-8");
 		else
@@ -235,9 +236,10 @@ static int write_value(struct writer *w, int index, json_t **ret_json)
 	}
 }
 
-int value_to_json(lua_State *L, int index, const char *what, json_t **ret_json, struct tend_error *err)
+int value_to_json(
+	lua_State *L, int index, const char *what, json_t **ret_json, struct tend_error *err)
 {
-	struct writer w = { .L = L, .err = err, .path = STR_INIT(PATH_BYTES) };
+	struct writer w = {.L = L, .err = err, .path = STR_INIT(PATH_BYTES)};
 	int top = lua_gettop(L), r;
 
 	r = str_appendf(&w.path, "%s", what);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * run/wire.h: newline-delimited JSON over a blocking socket, as loop/rpc.h speaks it, without a loop:
- * tend-run waits in read() and so needs neither libsystemd nor more than two system calls. Owns its
- * buffer, not its fd; wire_done() frees. Blocks. A line is at most 1 MiB; a longer or a broken one
- * fails with -EBADMSG and the connection is of no more use.
+ * run/wire.h: newline-delimited JSON over a blocking socket, as loop/rpc.h speaks it, without a
+ * loop: tend-run waits in read() and so needs neither libsystemd nor more than two system calls.
+ * Owns its buffer, not its fd; wire_done() frees. Blocks. A line is at most 1 MiB; a longer or a
+ * broken one fails with -EBADMSG and the connection is of no more use.
  */
 #ifndef RUN_WIRE_H
 #define RUN_WIRE_H

@@ -91,8 +91,12 @@ int main(int argc, char **argv)
 {
 	int r;
 
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		puts("tend-agentx " TEND_VERSION);
+		return 0;
+	}
 	if (argc != 1) {
-		fprintf(stderr, "usage: tend-agentx\n"
+		fprintf(stderr, "usage: tend-agentx [--version]\n"
 				"Started by tendd, which talks to it on file descriptor 3.\n");
 		return 2;
 	}

@@ -20,8 +20,7 @@ enum {
 #define SLOW_USEC (5 * USEC_PER_SEC)
 
 struct scalars {
-	uint64_t worst, n_by_state[TEND_STATE_MAX], sequence, outbox, incidents;
-	bool actions;
+	uint64_t worst, n_by_state[TEND_STATE_MAX], sequence, outbox, incidents, actions;
 };
 
 struct agentx {
@@ -254,7 +253,7 @@ static json_t *scalars_to_json(const struct agentx *a, const struct scalars *s)
 		(json_int_t)n[TEND_STATE_UNREACHABLE], "heartbeat", (json_int_t)a->heartbeat,
 		"sequence", (json_int_t)s->sequence, "epoch",
 		text_json(store_epoch(a->manager->store)), "outbox", (json_int_t)s->outbox,
-		"actions", s->actions, "incidents", (json_int_t)s->incidents);
+		"actions", s->actions != 0, "incidents", (json_int_t)s->incidents);
 }
 
 static void pass_scalars(struct pass *p, struct scalars *now)
@@ -262,7 +261,6 @@ static void pass_scalars(struct pass *p, struct scalars *now)
 	struct agentx *a = p->agentx;
 	struct manager *m = a->manager;
 	auto_json json_t *more = NULL;
-	/* No earlier: a helper that does not read is not to be given more. */
 	bool due = a->scalars_sent == 0 || p->now - a->scalars_sent >= SLOW_USEC;
 
 	now->worst = watch_worst_state(m->watch);
@@ -284,7 +282,7 @@ static void pass_scalars(struct pass *p, struct scalars *now)
 static void on_tick(void *data)
 {
 	struct agentx *a = data;
-	struct scalars scalars;
+	struct scalars scalars = {0};
 	struct pass pass = {
 		.agentx = a, .rpc = a->child ? child_rpc(a->child) : NULL, .now = clock_now()};
 
@@ -294,7 +292,6 @@ static void on_tick(void *data)
 	/* Still busy with what it has, or held by a frozen snmpd: let changes coalesce. */
 	if (rpc_output_pending(pass.rpc) > 0)
 		return;
-	memset(&scalars, 0, sizeof(scalars)); /* compared as bytes, so the padding too */
 	a->pass++;
 	pass_systems(&pass);
 	pass_components(&pass);

@@ -7,6 +7,9 @@
 #include "base/log.h"
 #include "base/str.h"
 
+/* A place that cannot even be made: root could make a missing folder, and net-snmp tries. */
+#define NOWHERE "/dev/null/none"
+
 enum { LOG_LINES_PER_SEC = 20, LOG_LINE_BYTES = 300 };
 
 /* Hostile packets make the library talk: a bound, and what was held back is counted. */
@@ -51,10 +54,10 @@ void library_begin(void)
 	/* Keys live in this process: no core, no ptrace by the same user. */
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	(void)setenv("MIBS", "", 1);
-	(void)setenv("MIBDIRS", "/nonexistent", 1);
-	(void)setenv("SNMPCONFPATH", "/nonexistent", 1);
+	(void)setenv("MIBDIRS", NOWHERE, 1);
+	(void)setenv("SNMPCONFPATH", NOWHERE, 1);
 	/* It would make folders for certificates there, which nothing here uses. */
-	(void)setenv("SNMP_PERSISTENT_DIR", "/nonexistent", 1);
+	(void)setenv("SNMP_PERSISTENT_DIR", NOWHERE, 1);
 	for (size_t i = 0; i < ARRAY_SIZE(off); i++)
 		netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, off[i], 1);
 	snmp_disable_log();

@@ -5,7 +5,7 @@
 #include "snmp/pdu.h"
 #include "snmp/sink.h"
 
-enum { TIMEOUT_MIN_MSEC = 100, TIMEOUT_MAX_MSEC = 60000, TIMEOUT_DEFAULT_MSEC = 5000 };
+enum { TIMEOUT_MIN_MSEC = 100, TIMEOUT_MAX_MSEC = 300000, TIMEOUT_DEFAULT_MSEC = 5000 };
 
 struct notify {
 	struct loop *loop;
@@ -134,12 +134,14 @@ static int inform(
 	r = pdu_from_json(json_object_get(args, "varbinds"), err, &pdu);
 	if (r == 0)
 		r = find_sink(n, &spec, err, &sink);
-	request = r == 0 ? malloc(sizeof(*request)) : NULL;
-	if (r == 0 && !request)
-		r = tend_error_set(err, -ENOMEM, "out of memory");
 	if (r < 0) {
 		snmp_free_pdu(pdu);
 		return r;
+	}
+	request = malloc(sizeof(*request));
+	if (!request) {
+		snmp_free_pdu(pdu);
+		return tend_error_set(err, -ENOMEM, "out of memory");
 	}
 	*request = (struct request){.rpc = rpc, .id = id};
 	r = sink_send(sink, pdu, (usec_t)msec * USEC_PER_MSEC, on_done, request);

@@ -51,8 +51,12 @@ int main(int argc, char **argv)
 {
 	int r;
 
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		puts("tend-snmp " TEND_VERSION);
+		return 0;
+	}
 	if (argc != 2 || strcmp(argv[1], "notify") != 0) {
-		fprintf(stderr, "usage: tend-snmp notify\n"
+		fprintf(stderr, "usage: tend-snmp notify | --version\n"
 				"Started by tendd, which talks to it on file descriptor 3.\n");
 		return 2;
 	}

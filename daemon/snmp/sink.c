@@ -190,8 +190,8 @@ static int on_discovery(int op, netsnmp_session *session, int reqid, netsnmp_pdu
 static int transport_text(const char *host, char *buf, size_t size)
 {
 	char address[INET6_ADDRSTRLEN] = "";
-	const char *colon = strrchr(host, ':'), *start = host;
-	bool v6 = host[0] == '[';
+	const char *colon = host ? strrchr(host, ':') : NULL, *start = host;
+	bool v6 = host && host[0] == '[';
 	unsigned char raw[sizeof(struct in6_addr)];
 	size_t len;
 	char *end;
@@ -247,13 +247,13 @@ static int open_session(struct sink *s, struct tend_error *err)
 	} else {
 		session.version = SNMP_VERSION_2c;
 		session.community = (u_char *)s->community;
-		session.community_len = strlen(s->community);
+		session.community_len = s->community ? strlen(s->community) : 0;
 	}
 	transport = netsnmp_tdomain_transport(peer, 0, "udp");
 	if (transport) /* which is the session's from here on, also when this fails */
 		s->session = snmp_sess_add(&session, transport, NULL, on_parsed);
 	identity_clear_session(&session);
-	if (!s->session)
+	if (!transport || !s->session)
 		return tend_error_set(err, -EIO, "cannot open a socket for %s", s->host);
 	/* snmp_sess_add() clears it; without it sending would probe, and wait. */
 	snmp_sess_session(s->session)->flags |= SNMP_FLAGS_DONT_PROBE;

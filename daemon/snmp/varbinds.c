@@ -21,7 +21,10 @@ static const struct {
 	[NOTICE_ACTIONS_FROZEN] = {6, ABOUT_DAEMON},
 	[NOTICE_CONFIG_FAILED] = {7, ABOUT_DAEMON},
 	[NOTICE_STORE_FAILED] = {8, ABOUT_DAEMON},
+	[NOTICE_RECEIVER_DISABLED] = {9, ABOUT_DAEMON},
 };
+/* A kind without a row could not be told by SNMP: it needs a notification in the MIB, too. */
+static_assert(NOTICE_KIND_MAX == 9, "give the new kind of notice its notification");
 
 static bool carries(unsigned about, enum mib_notice_object object)
 {

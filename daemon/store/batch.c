@@ -30,7 +30,7 @@ int values_read(struct store_values *values, const char *format, va_list ap)
 	int r = 0;
 
 	assert(strlen(format) <= STORE_MAX_PARAMETERS);
-	*values = (struct store_values){ 0 };
+	*values = (struct store_values){0};
 	for (const char *p = format; *p && r == 0; p++) {
 		struct store_value *value = &values->items[values->len++];
 
@@ -114,7 +114,7 @@ static int batch_append(struct store_batch *batch, enum store_statement statemen
 		batch->ops = ops;
 		batch->cap = cap;
 	}
-	struct store_op op = { .statement = statement, .n_values = values->len };
+	struct store_op op = {.statement = statement, .n_values = values->len};
 	op.values = calloc(values->len ? values->len : 1, sizeof(*op.values));
 	if (!op.values)
 		return -ENOMEM;
@@ -142,8 +142,8 @@ int store_batch_add(
 	for (unsigned i = 0; i < values.len; i++)
 		bytes += sizeof(values.items[i]) + values.items[i].len;
 	r = batch->bytes + bytes > STORE_MAX_BATCH_BYTES
-		? -EFBIG
-		: batch_append(batch, statement, &values, bytes);
+		    ? -EFBIG
+		    : batch_append(batch, statement, &values, bytes);
 	if (r < 0)
 		values_clear(values.items, values.len);
 	return r;

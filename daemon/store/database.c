@@ -108,11 +108,13 @@ static int set_pragmas(sqlite3 *db, struct tend_error *err)
 	return database_exec(db,
 		"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
 		"PRAGMA journal_size_limit = 4194304; PRAGMA wal_autocheckpoint = 0;"
-		"PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -512;",
+		"PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = "
+		"-512;",
 		err);
 }
 
-/* ---- a new one -------------------------------------------------------------------------------- */
+/* ---- a new one --------------------------------------------------------------------------------
+ */
 
 static int write_beginning(sqlite3 *db, bool fresh, struct tend_error *err)
 {
@@ -125,8 +127,9 @@ static int write_beginning(sqlite3 *db, bool fresh, struct tend_error *err)
 		uuid7(epoch), (unsigned long long)clock_wall());
 	/* What was done before is forgotten: no action until an operator says so, also after the
 	 * next start. */
-	freeze = str_printf("INSERT INTO switch VALUES(1, 0, 'tendd', 'the store was corrupt and was "
-			    "begun afresh: look, then resume', %llu)",
+	freeze = str_printf(
+		"INSERT INTO switch VALUES(1, 0, 'tendd', 'the store was corrupt and was "
+		"begun afresh: look, then resume', %llu)",
 		(unsigned long long)clock_wall());
 	if (!sql || !freeze)
 		return -ENOMEM;
@@ -137,7 +140,7 @@ static int write_beginning(sqlite3 *db, bool fresh, struct tend_error *err)
 /* A log left over from a file that is gone would be replayed into the new one. */
 static int drop_leftovers(const char *path)
 {
-	static const char *const suffixes[] = { ".new", ".new-journal", "-wal", "-shm" };
+	static const char *const suffixes[] = {".new", ".new-journal", "-wal", "-shm"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
 		auto_free char *name = str_printf("%s%s", path, suffixes[i]);
@@ -172,7 +175,8 @@ static int create(const char *path, bool fresh, struct tend_error *err)
 	return fs_fsync_parent(path);
 }
 
-/* ---- one that is there ------------------------------------------------------------------------ */
+/* ---- one that is there ------------------------------------------------------------------------
+ */
 
 static int quick_check(sqlite3 *db, const char *path, struct tend_error *err)
 {
@@ -180,7 +184,8 @@ static int quick_check(sqlite3 *db, const char *path, struct tend_error *err)
 
 	if (text && strcmp(text, "ok") == 0)
 		return 0;
-	return tend_error_set(err, -EUCLEAN, "'%s' is corrupt: %s", path, text ? text : "unreadable");
+	return tend_error_set(
+		err, -EUCLEAN, "'%s' is corrupt: %s", path, text ? text : "unreadable");
 }
 
 static int refuse_newer(sqlite3 *db, const char *path, int64_t version, struct tend_error *err)
@@ -189,10 +194,11 @@ static int refuse_newer(sqlite3 *db, const char *path, int64_t version, struct t
 
 	return tend_error_set(err, -EPROTO,
 		"'%s' is of schema %lld, written by tend %s; this is tend " TEND_VERSION
-		", which reads up to schema %d: start tend %s or newer, or put a copy of before the "
+		", which reads up to schema %d: start tend %s or newer, or put a copy of before "
+		"the "
 		"upgrade (%s.v%d-backup) in its place",
-		path, (long long)version, by ? by : "(unknown)", schema_version, by ? by : "of its time",
-		path, schema_version);
+		path, (long long)version, by ? by : "(unknown)", schema_version,
+		by ? by : "of its time", path, schema_version);
 }
 
 static int note_version(sqlite3 *db, struct tend_error *err)
@@ -240,7 +246,7 @@ static int open_existing(const char *path, struct tend_error *err, sqlite3 **ret
 
 static int set_aside(const char *path, struct tend_error *err)
 {
-	static const char *const suffixes[] = { "", "-wal", "-shm" };
+	static const char *const suffixes[] = {"", "-wal", "-shm"};
 	usec_t wall = clock_wall();
 	time_t now = (time_t)(wall / USEC_PER_SEC);
 	char day[32], stamp[48];
@@ -255,10 +261,11 @@ static int set_aside(const char *path, struct tend_error *err)
 		if (!from || !to)
 			return -ENOMEM;
 		if (rename(from, to) < 0 && errno != ENOENT)
-			return tend_error_set(err, -errno, "cannot set '%s' aside: %s", from,
-				strerror(errno));
+			return tend_error_set(
+				err, -errno, "cannot set '%s' aside: %s", from, strerror(errno));
 	}
-	log_error("store: set the file aside as %s.corrupt-%s, begin a fresh one, actions stay frozen",
+	log_error("store: set the file aside as %s.corrupt-%s, begin a fresh one, actions stay "
+		  "frozen",
 		path, stamp);
 	return 0;
 }
@@ -266,7 +273,7 @@ static int set_aside(const char *path, struct tend_error *err)
 int database_open(const char *dir, struct tend_error *err, bool *ret_fresh, sqlite3 **ret_db)
 {
 	auto_free char *path = str_printf("%s/tend.db", dir);
-	struct tend_error local = { 0 };
+	struct tend_error local = {0};
 	bool fresh = false;
 	struct stat st;
 	int r;
@@ -305,8 +312,9 @@ int database_open_reader(const char *dir, struct tend_error *err, sqlite3 **ret_
 		return -ENOMEM;
 	r = open_file(path, SQLITE_OPEN_READWRITE, err, &db);
 	if (r == 0)
-		r = database_exec(db, 
-			"PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -256;",
+		r = database_exec(db,
+			"PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = "
+			"-256;",
 			err);
 	if (r == 0)
 		*ret_db = TAKE(db);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * store/private.h: what the files of this folder share; nobody else includes it. A batch is made on the
- * loop, handed to the writer thread, and comes back with its result: the fields are split by who may
- * touch them, so that only the queues need the lock.
+ * store/private.h: what the files of this folder share; nobody else includes it. A batch is made on
+ * the loop, handed to the writer thread, and comes back with its result: the fields are split by
+ * who may touch them, so that only the queues need the lock.
  */
 #ifndef STORE_PRIVATE_H
 #define STORE_PRIVATE_H
@@ -23,7 +23,8 @@ enum {
 	STORE_BUSY_MSEC = 10000,
 };
 
-/* ---- batch.c ---------------------------------------------------------------------------------- */
+/* ---- batch.c ----------------------------------------------------------------------------------
+ */
 
 struct store_value {
 	char type; /* a letter of the format */
@@ -45,7 +46,7 @@ struct store_batch {
 	struct store_op *ops;
 	size_t n_ops, cap, bytes;
 	struct store_batch *next; /* in the writer's queues, under its lock */
-	int result;               /* written by the writer, read when it is back on the loop */
+	int result;		  /* written by the writer, read when it is back on the loop */
 	/* the loop's */
 	struct store_batch *next_pending;
 	store_done_fn fn;
@@ -57,7 +58,8 @@ int values_read(struct store_values *values, const char *format, va_list ap);
 void values_clear(struct store_value *values, unsigned n);
 int values_bind(sqlite3_stmt *stmt, const struct store_value *values, unsigned n);
 
-/* ---- database.c, schema.c ---------------------------------------------------------------------- */
+/* ---- database.c, schema.c ----------------------------------------------------------------------
+ */
 
 int sqlite_errno(sqlite3 *db, int code); /* SQLite's result as a negative errno */
 /* Runs statements without results. On failure `err` says which file and why. */
@@ -71,11 +73,13 @@ int database_open_reader(const char *dir, struct tend_error *err, sqlite3 **ret_
 
 extern const char *const schema_migrations[]; /* [v] leads from version v to v + 1 */
 extern const int schema_version;
-/* From `from` to `to` in one transaction, after a copy to PATH.vFROM-backup (not from version 0). */
+/* From `from` to `to` in one transaction, after a copy to PATH.vFROM-backup (not from version 0).
+ */
 int schema_migrate(sqlite3 *db, const char *path, const char *const *migrations, int from, int to,
 	struct tend_error *err);
 
-/* ---- writer.c ---------------------------------------------------------------------------------- */
+/* ---- writer.c ----------------------------------------------------------------------------------
+ */
 
 struct writer;
 struct writer_state {
@@ -86,14 +90,16 @@ struct writer_state {
 };
 /* Takes over `db`; writes to event_fd when there is news. */
 int writer_new(sqlite3 *db, const char *dir, int event_fd, struct writer **ret_writer);
-/* Commits what is queued, at most 5 s; then the thread hangs, and the writer is left to it and returned. */
+/* Commits what is queued, at most 5 s; then the thread hangs, and the writer is left to it and
+ * returned. */
 struct writer *writer_free(struct writer *writer);
 int writer_submit(struct writer *writer, struct store_batch *batch); /* -ENOBUFS, -ESHUTDOWN */
 /* Batches that ended since the last call, in order. */
 struct store_batch *writer_take_done(struct writer *writer);
 void writer_get_state(struct writer *writer, struct writer_state *ret_state);
 
-/* ---- reader.c ---------------------------------------------------------------------------------- */
+/* ---- reader.c ----------------------------------------------------------------------------------
+ */
 
 struct reader;
 struct store_request {
@@ -111,8 +117,10 @@ struct store_request *request_free(struct store_request *request);
 DEFINE_AUTO(struct store_request *, request_free)
 int reader_new(sqlite3 *db, int event_fd, struct reader **ret_reader);
 struct reader *reader_free(struct reader *reader);
-int reader_submit(struct reader *reader, struct store_request *request); /* steals it when it returns 0 */
-int reader_run(struct reader *reader, struct store_request *request);    /* waits; stays the caller's */
+int reader_submit(
+	struct reader *reader, struct store_request *request); /* steals it when it returns 0 */
+int reader_run(
+	struct reader *reader, struct store_request *request); /* waits; stays the caller's */
 struct store_request *reader_take_done(struct reader *reader);
 
 /* A thread of the store: no signal ever runs on it. */

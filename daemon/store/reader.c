@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * store/reader.c: the thread that reads, on a connection of its own, one short query at a time, so that
- * the log never waits long for a reader. Answers are JSON arrays of rows, made on this thread.
+ * store/reader.c: the thread that reads, on a connection of its own, one short query at a time, so
+ * that the log never waits long for a reader. Answers are JSON arrays of rows, made on this thread.
  */
 #include <string.h>
 #include "base/log.h"
@@ -125,8 +125,8 @@ static void request_run(struct reader *reader, struct store_request *request)
 		r = sqlite_errno(reader->db, sqlite3_prepare_v3(reader->db, sql->sql, -1,
 						     SQLITE_PREPARE_PERSISTENT, stmt, NULL));
 	if (r == 0)
-		r = sqlite_errno(reader->db,
-			values_bind(*stmt, request->values.items, request->values.len));
+		r = sqlite_errno(
+			reader->db, values_bind(*stmt, request->values.items, request->values.len));
 	request->rows = json_array();
 	if (r == 0)
 		r = request->rows ? rows_collect(reader->db, *stmt, request->rows) : -ENOMEM;
@@ -176,7 +176,8 @@ static void *reader_thread(void *data)
 	return NULL;
 }
 
-/* ---- called from the loop --------------------------------------------------------------------- */
+/* ---- called from the loop ---------------------------------------------------------------------
+ */
 
 static void reader_dispose(struct reader *reader)
 {
@@ -264,7 +265,7 @@ struct store_request *reader_take_done(struct reader *reader)
 
 	pthread_mutex_lock(&reader->lock);
 	requests = reader->done.head;
-	reader->done = (struct request_list){ 0 };
+	reader->done = (struct request_list){0};
 	pthread_mutex_unlock(&reader->lock);
 	return requests;
 }

@@ -44,7 +44,7 @@ static const char version_1[] =
 	"CREATE TABLE switch(id INTEGER PRIMARY KEY CHECK(id = 1), enabled INTEGER NOT NULL,"
 	" author TEXT, comment TEXT, at INTEGER NOT NULL);";
 
-const char *const schema_migrations[] = { version_1 };
+const char *const schema_migrations[] = {version_1};
 const int schema_version = (int)ARRAY_SIZE(schema_migrations);
 
 static int backup_steps(sqlite3 *from, sqlite3 *to)
@@ -73,8 +73,8 @@ static int schema_backup(sqlite3 *db, const char *path, int version, struct tend
 	r = sqlite3_open_v2(copy, &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
 	r = r == SQLITE_OK ? backup_steps(db, to) : sqlite_errno(to, r);
 	if (r < 0)
-		return tend_error_set(err, r, "cannot copy '%s' to '%s' before its migration: %s", path,
-			copy, strerror(-r));
+		return tend_error_set(err, r, "cannot copy '%s' to '%s' before its migration: %s",
+			path, copy, strerror(-r));
 	return 0;
 }
 

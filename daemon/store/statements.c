@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/statements.h"
 
-#define RUN_COLUMNS      "id, policy, target, incident, state, started, ended, doc_json"
+#define RUN_COLUMNS	 "id, policy, target, incident, state, started, ended, doc_json"
 #define INCIDENT_COLUMNS "id, fingerprint, phase, opened, closed, doc_json"
 #define DELIVERY_COLUMNS                                                                           \
 	"d.notice AS notice, d.receiver AS receiver, d.sequence AS sequence, d.state AS state, "   \
@@ -20,88 +20,98 @@ STORE_QUERIES(X)
 #undef X
 
 #define STATEMENT(code, text, ...)                                                                 \
-	[STORE_##code] = { .name = #code, .format = statement_format_##code, .sql = text,          \
-		__VA_ARGS__ }
+	[STORE_##code] = {                                                                         \
+		.name = #code, .format = statement_format_##code, .sql = text, __VA_ARGS__}
 #define QUERY(code, text)                                                                          \
-	[STORE_QUERY_##code] = { .name = #code, .format = query_format_##code, .sql = text }
+	[STORE_QUERY_##code] = {.name = #code, .format = query_format_##code, .sql = text}
 
 const struct store_sql store_statements[STORE_STATEMENT_MAX] = {
 	STATEMENT(META_PUT, "INSERT INTO meta(key, value) VALUES(?1, ?2) "
-		"ON CONFLICT(key) DO UPDATE SET value = excluded.value"),
+			    "ON CONFLICT(key) DO UPDATE SET value = excluded.value"),
 	STATEMENT(CHECK_STATE_PUT, "INSERT INTO check_state(name, state_json, at) "
-		"VALUES(?1, ?2, ?3) ON CONFLICT(name) DO UPDATE SET "
-		"state_json = excluded.state_json, at = excluded.at"),
+				   "VALUES(?1, ?2, ?3) ON CONFLICT(name) DO UPDATE SET "
+				   "state_json = excluded.state_json, at = excluded.at"),
 	STATEMENT(CHECK_STATE_DELETE, "DELETE FROM check_state WHERE name = ?1"),
-	STATEMENT(INCIDENT_PUT, "INSERT INTO incident(" INCIDENT_COLUMNS ") "
+	STATEMENT(INCIDENT_PUT,
+		"INSERT INTO incident(" INCIDENT_COLUMNS ") "
 		"VALUES(?1, ?2, ?3, ?4, nullif(?5, 0), ?6) ON CONFLICT(id) DO UPDATE SET "
 		"fingerprint = excluded.fingerprint, phase = excluded.phase, "
 		"opened = excluded.opened, closed = excluded.closed, doc_json = excluded.doc_json"),
-	STATEMENT(TIMELINE_ADD, "INSERT INTO timeline(incident, seq, at, kind, text) "
+	STATEMENT(TIMELINE_ADD,
+		"INSERT INTO timeline(incident, seq, at, kind, text) "
 		"VALUES(?1, (SELECT coalesce(max(seq), 0) + 1 FROM timeline WHERE incident = ?1), "
 		"?2, ?3, ?4)"),
-	STATEMENT(NOTICE_PUT, "INSERT INTO notice(id, kind, incident, fingerprint, severity, at, "
+	STATEMENT(NOTICE_PUT,
+		"INSERT INTO notice(id, kind, incident, fingerprint, severity, at, "
 		"doc_json) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(id) DO NOTHING"),
-	STATEMENT(DELIVERY_PUT, "INSERT INTO delivery(notice, receiver, sequence, state, tries, "
+	STATEMENT(DELIVERY_PUT,
+		"INSERT INTO delivery(notice, receiver, sequence, state, tries, "
 		"next_at, delivered_at, last_error, superseded_by, merged_json, added_at, via) "
 		"VALUES(?1, ?2, ?3, ?4, ?5, ?6, nullif(?7, 0), ?8, ?9, ?10, ?11, ?12) "
 		"ON CONFLICT(notice, receiver) DO UPDATE SET sequence = excluded.sequence, "
 		"state = excluded.state, tries = excluded.tries, next_at = excluded.next_at, "
 		"delivered_at = excluded.delivered_at, last_error = excluded.last_error, "
 		"superseded_by = excluded.superseded_by, merged_json = excluded.merged_json"),
-	STATEMENT(RECEIVER_PUT, "INSERT INTO receiver(name, sequence, disabled_at, disabled_why) "
+	STATEMENT(RECEIVER_PUT,
+		"INSERT INTO receiver(name, sequence, disabled_at, disabled_why) "
 		"VALUES(?1, ?2, ?3, ?4) ON CONFLICT(name) DO UPDATE SET "
 		"sequence = max(sequence, excluded.sequence), "
 		"disabled_at = excluded.disabled_at, disabled_why = excluded.disabled_why"),
-	STATEMENT(RUN_PUT, "INSERT INTO run(" RUN_COLUMNS ") "
+	STATEMENT(RUN_PUT,
+		"INSERT INTO run(" RUN_COLUMNS ") "
 		"VALUES(?1, ?2, ?3, ?4, ?5, ?6, nullif(?7, 0), ?8) ON CONFLICT(id) DO UPDATE SET "
 		"policy = excluded.policy, target = excluded.target, incident = excluded.incident, "
 		"state = excluded.state, started = excluded.started, ended = excluded.ended, "
 		"doc_json = excluded.doc_json"),
 	STATEMENT(SOURCE_PUT, "INSERT INTO source(hash, text) VALUES(?1, ?2) "
-		"ON CONFLICT(hash) DO NOTHING"),
+			      "ON CONFLICT(hash) DO NOTHING"),
 	STATEMENT(STEP_INTENT, "INSERT INTO step(run, path, verb, args_json, state, at_intent) "
-		"VALUES(?1, ?2, ?3, ?4, 'intent', ?5)"),
-	STATEMENT(STEP_OUTCOME, "UPDATE step SET state = ?3, at_outcome = nullif(?4, 0), "
-		"outcome_json = ?5 WHERE run = ?1 AND path = ?2", .must_change = 1),
+			       "VALUES(?1, ?2, ?3, ?4, 'intent', ?5)"),
+	STATEMENT(STEP_OUTCOME,
+		"UPDATE step SET state = ?3, at_outcome = nullif(?4, 0), "
+		"outcome_json = ?5 WHERE run = ?1 AND path = ?2",
+		.must_change = 1),
 	STATEMENT(ACTION_ADD, "INSERT INTO action(target, at, run, path, verb, outcome) "
-		"VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(run, path) DO UPDATE SET "
-		"target = excluded.target, at = excluded.at, verb = excluded.verb, "
-		"outcome = excluded.outcome"),
+			      "VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(run, path) DO UPDATE SET "
+			      "target = excluded.target, at = excluded.at, verb = excluded.verb, "
+			      "outcome = excluded.outcome"),
 	STATEMENT(SWITCH_PUT, "INSERT INTO switch(id, enabled, author, comment, at) "
-		"VALUES(1, ?1, ?2, ?3, ?4) ON CONFLICT(id) DO UPDATE SET "
-		"enabled = excluded.enabled, author = excluded.author, "
-		"comment = excluded.comment, at = excluded.at"),
+			      "VALUES(1, ?1, ?2, ?3, ?4) ON CONFLICT(id) DO UPDATE SET "
+			      "enabled = excluded.enabled, author = excluded.author, "
+			      "comment = excluded.comment, at = excluded.at"),
 };
 
 const struct store_sql store_queries[STORE_QUERY_MAX] = {
 	QUERY(META, "SELECT value FROM meta WHERE key = ?1"),
 	QUERY(CHECK_STATES, "SELECT name, state_json, at FROM check_state ORDER BY name"),
 	QUERY(INCIDENTS_OPEN, "SELECT " INCIDENT_COLUMNS " FROM incident WHERE closed IS NULL "
-		"ORDER BY opened, id"),
+			      "ORDER BY opened, id"),
 	QUERY(INCIDENTS_RECENT, "SELECT " INCIDENT_COLUMNS " FROM incident "
-		"WHERE closed IS NOT NULL ORDER BY closed DESC, id DESC LIMIT ?1"),
+				"WHERE closed IS NOT NULL ORDER BY closed DESC, id DESC LIMIT ?1"),
 	QUERY(INCIDENT_ONE, "SELECT " INCIDENT_COLUMNS " FROM incident WHERE id = ?1"),
 	QUERY(TIMELINE_OF, "SELECT seq, at, kind, text FROM (SELECT * FROM timeline "
-		"WHERE incident = ?1 ORDER BY seq DESC LIMIT 1000) ORDER BY seq"),
-	QUERY(DELIVERIES_WAITING, "SELECT " DELIVERY_COLUMNS ", d.merged_json AS merged_json, "
+			   "WHERE incident = ?1 ORDER BY seq DESC LIMIT 1000) ORDER BY seq"),
+	QUERY(DELIVERIES_WAITING,
+		"SELECT " DELIVERY_COLUMNS ", d.merged_json AS merged_json, "
 		"n.doc_json AS doc_json FROM delivery d JOIN notice n ON n.id = d.notice "
 		"WHERE d.state = 'waiting' AND d.receiver = ?1 ORDER BY d.sequence"),
-	QUERY(DELIVERIES, "SELECT " DELIVERY_COLUMNS " FROM notice n "
+	QUERY(DELIVERIES,
+		"SELECT " DELIVERY_COLUMNS " FROM notice n "
 		"JOIN delivery d ON d.notice = n.id WHERE (?1 IS NULL OR n.incident = ?1) "
 		"AND (?2 IS NULL OR d.receiver = ?2) ORDER BY n.at DESC, n.id DESC, d.receiver "
 		"LIMIT ?3"),
 	QUERY(RECEIVERS, "SELECT name, sequence, disabled_at, disabled_why FROM receiver "
-		"ORDER BY name"),
+			 "ORDER BY name"),
 	QUERY(RUNS, "SELECT " RUN_COLUMNS " FROM run ORDER BY started DESC, id DESC LIMIT ?1"),
 	QUERY(RUN_ONE, "SELECT " RUN_COLUMNS " FROM run "
-		"WHERE id >= ?1 AND id < ?1 || 'g' ORDER BY id LIMIT 2"),
+		       "WHERE id >= ?1 AND id < ?1 || 'g' ORDER BY id LIMIT 2"),
 	QUERY(RUNS_OF, "SELECT " RUN_COLUMNS " FROM run WHERE incident = ?1 ORDER BY started, id"),
 	QUERY(RUNS_LIVE, "SELECT " RUN_COLUMNS " FROM run WHERE ended IS NULL "
-		"ORDER BY started, id"),
+			 "ORDER BY started, id"),
 	QUERY(STEPS_OF, "SELECT path, verb, args_json, state, at_intent, at_outcome, outcome_json "
-		"FROM step WHERE run = ?1 ORDER BY rowid"),
+			"FROM step WHERE run = ?1 ORDER BY rowid"),
 	QUERY(ACTIONS_SINCE, "SELECT target, at, run, path, verb, outcome FROM action "
-		"WHERE at >= ?1 ORDER BY at, run, path"),
+			     "WHERE at >= ?1 ORDER BY at, run, path"),
 	QUERY(SWITCH, "SELECT enabled, author, comment, at FROM switch WHERE id = 1"),
 	QUERY(SOURCE_GET, "SELECT text FROM source WHERE hash = ?1"),
 };

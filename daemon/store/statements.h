@@ -1,31 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * store/statements.h: everything the store can be asked, by name; the SQL is in statements.c. The
- * second column is the format that store_batch_add() and store_read() must be given (asserted): s text
- * or NULL, i int64_t, d double, j json_t * or NULL. Times are usec of the wall clock; 0 = not yet
- * (it reads back as null in the columns closed, ended, delivered_at, at_outcome).
+ * second column is the format that store_batch_add() and store_read() must be given (asserted): s
+ * text or NULL, i int64_t, d double, j json_t * or NULL. Times are usec of the wall clock; 0 = not
+ * yet (it reads back as null in the columns closed, ended, delivered_at, at_outcome).
  */
 #ifndef STORE_STATEMENTS_H
 #define STORE_STATEMENTS_H
 
 /* X(CODE, "format") */
 #define STORE_STATEMENTS(X)                                                                        \
-	X(META_PUT, "ss")            /* key, value */                                              \
-	X(CHECK_STATE_PUT, "sji")    /* name, state_json, at; replaces */                          \
-	X(CHECK_STATE_DELETE, "s")   /* name */                                                    \
-	X(INCIDENT_PUT, "sssiij")    /* id, fingerprint, phase, opened, closed, doc_json; replaces */ \
-	X(TIMELINE_ADD, "siss")      /* incident, at, kind, text; seq is given by the store */     \
-	X(NOTICE_PUT, "sssssij")     /* id, kind, incident, fingerprint, severity, at, doc_json */ \
-	X(DELIVERY_PUT, "ssisiiissjis") /* notice, receiver, sequence, state, tries, next_at,          \
-					   delivered_at, last_error, superseded_by, merged_json,       \
+	X(META_PUT, "ss")	   /* key, value */                                                \
+	X(CHECK_STATE_PUT, "sji")  /* name, state_json, at; replaces */                            \
+	X(CHECK_STATE_DELETE, "s") /* name */                                                      \
+	X(INCIDENT_PUT, "sssiij") /* id, fingerprint, phase, opened, closed, doc_json; replaces */ \
+	X(TIMELINE_ADD, "siss")	  /* incident, at, kind, text; seq is given by the store */        \
+	X(NOTICE_PUT, "sssssij")  /* id, kind, incident, fingerprint, severity, at, doc_json */    \
+	X(DELIVERY_PUT, "ssisiiissjis") /* notice, receiver, sequence, state, tries, next_at,      \
+					   delivered_at, last_error, superseded_by, merged_json,   \
 					   added_at, via; replaces */                              \
-	X(RECEIVER_PUT, "siis")      /* name, sequence, disabled_at, disabled_why; the sequence only rises */ \
-	X(RUN_PUT, "sssssiij")       /* id, policy, target, incident, state, started, ended, doc_json; replaces */ \
-	X(SOURCE_PUT, "ss")          /* hash, text; an existing hash is left as it is */           \
-	X(STEP_INTENT, "sssji")      /* run, path, verb, args_json, at; a path that exists fails the batch */ \
-	X(STEP_OUTCOME, "sssij")     /* run, path, state, at, outcome_json; a path without intent fails the batch */ \
-	X(ACTION_ADD, "sissss")      /* target, at, run, path, verb, outcome; replaces by (run, path) */ \
-	X(SWITCH_PUT, "issi")        /* enabled, author, comment, at */
+	X(RECEIVER_PUT,                                                                            \
+		"siis") /* name, sequence, disabled_at, disabled_why; the sequence only rises */   \
+	X(RUN_PUT, "sssssiij") /* id, policy, target, incident, state, started, ended, doc_json;   \
+				  replaces */                                                      \
+	X(SOURCE_PUT, "ss")    /* hash, text; an existing hash is left as it is */                 \
+	X(STEP_INTENT,                                                                             \
+		"sssji") /* run, path, verb, args_json, at; a path that exists fails the batch */  \
+	X(STEP_OUTCOME, "sssij") /* run, path, state, at, outcome_json; a path without intent      \
+				    fails the batch */                                             \
+	X(ACTION_ADD,                                                                              \
+		"sissss")     /* target, at, run, path, verb, outcome; replaces by (run, path) */  \
+	X(SWITCH_PUT, "issi") /* enabled, author, comment, at */
 enum store_statement {
 #define X(code, format) STORE_##code,
 	STORE_STATEMENTS(X)
@@ -35,23 +40,25 @@ enum store_statement {
 
 /* X(CODE, "format") */
 #define STORE_QUERIES(X)                                                                           \
-	X(META, "s")              /* key: value */                                                 \
-	X(CHECK_STATES, "")       /* name, state_json, at */                                       \
-	X(INCIDENTS_OPEN, "")     /* id, fingerprint, phase, opened, closed, doc_json; oldest first */ \
-	X(INCIDENTS_RECENT, "i")  /* limit: the same of closed ones; newest first */               \
-	X(INCIDENT_ONE, "s")      /* id: the same */                                               \
-	X(TIMELINE_OF, "s")       /* incident: seq, at, kind, text; in order, the last 1,000 */    \
+	X(META, "s")	      /* key: value */                                                     \
+	X(CHECK_STATES, "")   /* name, state_json, at */                                           \
+	X(INCIDENTS_OPEN, "") /* id, fingerprint, phase, opened, closed, doc_json; oldest first */ \
+	X(INCIDENTS_RECENT, "i")   /* limit: the same of closed ones; newest first */              \
+	X(INCIDENT_ONE, "s")	   /* id: the same */                                              \
+	X(TIMELINE_OF, "s")	   /* incident: seq, at, kind, text; in order, the last 1,000 */   \
 	X(DELIVERIES_WAITING, "s") /* receiver: for alert: notice and delivery joined, in order */ \
-	X(DELIVERIES, "ssi")      /* incident or NULL, receiver or NULL, limit; newest first */    \
-	X(RECEIVERS, "")          /* name, sequence, disabled_at, disabled_why */                  \
-	X(RUNS, "i")              /* limit: id, policy, target, incident, state, started, ended, doc_json; newest first */ \
-	X(RUN_ONE, "s")           /* id or its beginning: the same; at most 2 */                   \
-	X(RUNS_OF, "s")           /* incident: the same; oldest first */                           \
-	X(RUNS_LIVE, "")          /* the same, not ended; oldest first */                          \
-	X(STEPS_OF, "s")          /* run: path, verb, args_json, state, at_intent, at_outcome, outcome_json; in order of intent */ \
-	X(ACTIONS_SINCE, "i")     /* at: target, at, run, path, verb, outcome; oldest first */     \
-	X(SWITCH, "")             /* enabled, author, comment, at; no row: never touched */        \
-	X(SOURCE_GET, "s")        /* hash: text */
+	X(DELIVERIES, "ssi")	   /* incident or NULL, receiver or NULL, limit; newest first */   \
+	X(RECEIVERS, "")	   /* name, sequence, disabled_at, disabled_why */                 \
+	X(RUNS, "i")	 /* limit: id, policy, target, incident, state, started, ended, doc_json;  \
+			    newest first */                                                        \
+	X(RUN_ONE, "s")	 /* id or its beginning: the same; at most 2 */                            \
+	X(RUNS_OF, "s")	 /* incident: the same; oldest first */                                    \
+	X(RUNS_LIVE, "") /* the same, not ended; oldest first */                                   \
+	X(STEPS_OF, "s") /* run: path, verb, args_json, state, at_intent, at_outcome,              \
+			    outcome_json; in order of intent */                                    \
+	X(ACTIONS_SINCE, "i") /* at: target, at, run, path, verb, outcome; oldest first */         \
+	X(SWITCH, "")	      /* enabled, author, comment, at; no row: never touched */            \
+	X(SOURCE_GET, "s")    /* hash: text */
 enum store_query {
 #define X(code, format) STORE_QUERY_##code,
 	STORE_QUERIES(X)

@@ -37,7 +37,8 @@ struct store {
 	char epoch[UUID_TEXT_BYTES];
 };
 
-/* ---- health ----------------------------------------------------------------------------------- */
+/* ---- health -----------------------------------------------------------------------------------
+ */
 
 static void update_health(struct store *s)
 {
@@ -61,9 +62,11 @@ void store_on_health(struct store *store, void (*fn)(bool healthy, void *data), 
 
 	if (!watch)
 		return;
-	*watch = (struct health_watch){ .fn = fn, .data = data };
+	*watch = (struct health_watch){.fn = fn, .data = data};
 	if (vec_push(&store->watches, watch) < 0)
 		free(watch);
+	else if (!store->healthy)
+		fn(false, data);
 }
 
 bool store_healthy(const struct store *store)
@@ -76,9 +79,11 @@ void store_get_stats(const struct store *store, struct store_stats *ret_stats)
 	struct writer_state state;
 
 	writer_get_state(store->writer, &state);
-	*ret_stats = (struct store_stats){ .healthy = store->healthy, .n_commits = state.n_commits,
-		.n_failed = state.n_failed, .n_queued = state.n_queued,
-		.last_commit_usec = state.last_commit_usec };
+	*ret_stats = (struct store_stats){.healthy = store->healthy,
+		.n_commits = state.n_commits,
+		.n_failed = state.n_failed,
+		.n_queued = state.n_queued,
+		.last_commit_usec = state.last_commit_usec};
 	memcpy(ret_stats->last_error, state.last_error, sizeof(ret_stats->last_error));
 	if (store->n_late > 0 && !ret_stats->last_error[0])
 		snprintf(ret_stats->last_error, sizeof(ret_stats->last_error),
@@ -90,14 +95,16 @@ const char *store_epoch(const struct store *store)
 	return store->epoch;
 }
 
-/* ---- batches ---------------------------------------------------------------------------------- */
+/* ---- batches ----------------------------------------------------------------------------------
+ */
 
 static void arm_late_timer(struct store *s)
 {
 	loop_timer_set(s->late_timer, s->in_time ? s->in_time->submitted + LATE_AFTER : 0);
 }
 
-/* A callback may commit again (that goes to the end of the list) but never removes: only done does. */
+/* A callback may commit again (that goes to the end of the list) but never removes: only done does.
+ */
 static void on_late(void *data)
 {
 	struct store *s = data;
@@ -108,8 +115,9 @@ static void on_late(void *data)
 		batch->late = true;
 		s->in_time = batch->next_pending;
 		if (s->n_late++ == 0)
-			log_warning("store: no commit within 1 s, notices go out from memory, actions "
-				    "freeze");
+			log_warning(
+				"store: no commit within 1 s, notices go out from memory, actions "
+				"freeze");
 		update_health(s);
 		if (batch->fn)
 			batch->fn(-EINPROGRESS, batch->data);
@@ -194,7 +202,8 @@ int store_commit(struct store *store, struct store_batch *batch, store_done_fn f
 	return 0;
 }
 
-/* ---- reads ------------------------------------------------------------------------------------ */
+/* ---- reads ------------------------------------------------------------------------------------
+ */
 
 static int request_new(
 	enum store_query query, const char *format, va_list ap, struct store_request **ret_request)
@@ -255,7 +264,8 @@ int store_read_now(
 	return r;
 }
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------
+ */
 
 static int lock_dir(const char *dir, struct tend_error *err, int *ret_fd)
 {
@@ -269,7 +279,8 @@ static int lock_dir(const char *dir, struct tend_error *err, int *ret_fd)
 	auto_close int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return tend_error_set(err, -errno,
-			"cannot write to the state directory '%s': %s; it must belong to the user tendd "
+			"cannot write to the state directory '%s': %s; it must belong to the user "
+			"tendd "
 			"runs as",
 			dir, strerror(errno));
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
@@ -364,7 +375,8 @@ struct store *store_free(struct store *store)
 	loop_source_free(store->events);
 	loop_source_free(store->late_timer);
 	reader_free(store->reader);
-	/* A thread that hangs still writes to the eventfd: its number must not become another file's. */
+	/* A thread that hangs still writes to the eventfd: its number must not become another
+	 * file's. */
 	if (store->writer && writer_free(store->writer))
 		store->event_fd = -EBADF;
 	for (size_t i = 0; i < store->watches.len; i++)

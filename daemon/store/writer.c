@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * store/writer.c: the thread that writes. It drains the whole queue into one transaction (group commit);
- * every batch has a savepoint, so that one that breaks a constraint fails alone. When the disk is full it
- * gives up the reserve file to finish what was promised, says so (not ok), and takes the reserve back when
- * there is room again. At idle: checkpoints, retention.
+ * store/writer.c: the thread that writes. It drains the whole queue into one transaction (group
+ * commit); every batch has a savepoint, so that one that breaks a constraint fails alone. When the
+ * disk is full it gives up the reserve file to finish what was promised, says so (not ok), and
+ * takes the reserve back when there is room again. At idle: checkpoints, retention.
  */
 #include <assert.h>
 #include <fcntl.h>
@@ -22,14 +22,14 @@ enum {
 	GROUP_MAX_BYTES = 16 << 20,
 	CHECKPOINT_PAGES = 1000,
 	CHECKPOINT_BUSY_PAGES = 8000, /* also when there is no idle moment */
-	PRUNE_ROWS = 500,             /* of a table in one pass */
+	PRUNE_ROWS = 500,	      /* of a table in one pass */
 };
 #define RECOVER_INTERVAL    (USEC_PER_SEC)
-#define PRUNE_IDLE          (5 * USEC_PER_SEC)
-#define PRUNE_INTERVAL      (600 * USEC_PER_SEC)
-#define FREE_PATIENCE       (5 * USEC_PER_SEC)
+#define PRUNE_IDLE	    (5 * USEC_PER_SEC)
+#define PRUNE_INTERVAL	    (600 * USEC_PER_SEC)
+#define FREE_PATIENCE	    (5 * USEC_PER_SEC)
 #define KEEP_SETTLED_NOTICE "2592000000000" /* 30 days */
-#define KEEP_ENDED          "7776000000000" /* 90 days */
+#define KEEP_ENDED	    "7776000000000" /* 90 days */
 
 struct batch_list {
 	struct store_batch *head, *tail;
@@ -81,7 +81,8 @@ static struct store_batch *list_pop(struct batch_list *list)
 	return batch;
 }
 
-/* ---- the reserve ------------------------------------------------------------------------------ */
+/* ---- the reserve ------------------------------------------------------------------------------
+ */
 
 static bool reserve_take(struct writer *w)
 {
@@ -103,13 +104,15 @@ static bool reserve_release(struct writer *w)
 	w->reserve_held = false;
 	if (truncate(w->reserve_path, 0) < 0)
 		return false;
-	log_warning("store: the disk is full, running on the reserve of %d KiB, actions freeze until "
-		    "there is room",
+	log_warning(
+		"store: the disk is full, running on the reserve of %d KiB, actions freeze until "
+		"there is room",
 		STORE_RESERVE_BYTES >> 10);
 	return true;
 }
 
-/* ---- statements ------------------------------------------------------------------------------- */
+/* ---- statements -------------------------------------------------------------------------------
+ */
 
 static void note_error(struct writer *w, const char *what, int r)
 {
@@ -162,7 +165,8 @@ static int plain(struct writer *w, const char *sql)
 	return r;
 }
 
-/* ---- group commit ----------------------------------------------------------------------------- */
+/* ---- group commit -----------------------------------------------------------------------------
+ */
 
 /* A failure that is this batch's own fault: the others go on. */
 static bool is_own_fault(int r)
@@ -273,7 +277,8 @@ static void commit_and_report(struct writer *w, struct batch_list *group)
 	poke(w);
 }
 
-/* ---- idle ------------------------------------------------------------------------------------- */
+/* ---- idle -------------------------------------------------------------------------------------
+ */
 
 static int on_wal(void *data, sqlite3 *db, const char *name, int n_pages)
 {
@@ -304,7 +309,8 @@ static void recover(struct writer *w)
 	if (r == -ENOSPC && !had && w->reserve_held) {
 		/* Taking the reserve back took the last room: leave it. */
 		w->reserve_held = false;
-		(void)truncate(w->reserve_path, 0);
+		if (truncate(w->reserve_path, 0) < 0)
+			log_warning("store: cannot give the reserve back: %s", strerror(errno));
 	}
 	publish(w, r, clock_now() - began);
 	poke(w);
@@ -317,25 +323,30 @@ static int prune_one(struct writer *w, const char *sql)
 	return r < 0 ? r : sqlite3_changes(w->db);
 }
 
-#define LIMIT_ROWS   " LIMIT 500"
-#define OLDER(keep)  "CAST(unixepoch('now') AS INTEGER) * 1000000 - " keep
+#define LIMIT_ROWS  " LIMIT 500"
+#define OLDER(keep) "CAST(unixepoch('now') AS INTEGER) * 1000000 - " keep
 
 /* The oldest of what is over, a bounded number of rows; children before parents. */
 static const char *const prunes[] = {
-	"DELETE FROM delivery WHERE (notice, receiver) IN (SELECT d.notice, d.receiver FROM notice n"
-	" JOIN delivery d ON d.notice = n.id WHERE n.at < " OLDER(KEEP_SETTLED_NOTICE)
-	" AND d.state <> 'waiting'" LIMIT_ROWS ")",
-	"DELETE FROM notice WHERE id IN (SELECT id FROM notice n WHERE n.at < " OLDER(KEEP_SETTLED_NOTICE)
-	" AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.notice = n.id)" LIMIT_ROWS ")",
-	"DELETE FROM timeline WHERE incident IN (SELECT id FROM incident WHERE closed < "
-	OLDER(KEEP_ENDED) " LIMIT 50)",
-	"DELETE FROM incident WHERE id IN (SELECT id FROM incident i WHERE closed < " OLDER(KEEP_ENDED)
-	" AND NOT EXISTS (SELECT 1 FROM timeline t WHERE t.incident = i.id)" LIMIT_ROWS ")",
-	"DELETE FROM step WHERE run IN (SELECT id FROM run WHERE ended < " OLDER(KEEP_ENDED) " LIMIT 50)",
-	"DELETE FROM run WHERE id IN (SELECT id FROM run r WHERE ended < " OLDER(KEEP_ENDED)
-	" AND NOT EXISTS (SELECT 1 FROM step s WHERE s.run = r.id)" LIMIT_ROWS ")",
+	"DELETE FROM delivery WHERE (notice, receiver) IN (SELECT d.notice, d.receiver FROM notice "
+	"n"
+	" JOIN delivery d ON d.notice = n.id WHERE n.at < " OLDER(
+		KEEP_SETTLED_NOTICE) " AND d.state <> 'waiting'" LIMIT_ROWS ")",
+	"DELETE FROM notice WHERE id IN (SELECT id FROM notice n WHERE n.at < " OLDER(
+		KEEP_SETTLED_NOTICE) " AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.notice = "
+				     "n.id)" LIMIT_ROWS ")",
+	"DELETE FROM timeline WHERE incident IN (SELECT id FROM incident WHERE closed < " OLDER(
+		KEEP_ENDED) " LIMIT 50)",
+	"DELETE FROM incident WHERE id IN (SELECT id FROM incident i WHERE closed < " OLDER(
+		KEEP_ENDED) " AND NOT EXISTS (SELECT 1 FROM timeline t WHERE t.incident = "
+			    "i.id)" LIMIT_ROWS ")",
+	"DELETE FROM step WHERE run IN (SELECT id FROM run WHERE ended < " OLDER(
+		KEEP_ENDED) " LIMIT 50)",
+	"DELETE FROM run WHERE id IN (SELECT id FROM run r WHERE ended < " OLDER(
+		KEEP_ENDED) " AND NOT EXISTS (SELECT 1 FROM step s WHERE s.run = r.id)" LIMIT_ROWS
+			    ")",
 	"DELETE FROM action WHERE rowid IN (SELECT rowid FROM action WHERE at < " OLDER(KEEP_ENDED)
-	LIMIT_ROWS ")",
+		LIMIT_ROWS ")",
 };
 
 static void prune(struct writer *w)
@@ -376,7 +387,8 @@ static usec_t idle_work(struct writer *w)
 	return w->next_prune;
 }
 
-/* ---- the thread ------------------------------------------------------------------------------- */
+/* ---- the thread -------------------------------------------------------------------------------
+ */
 
 static void take_group(struct writer *w, struct batch_list *group)
 {
@@ -387,8 +399,8 @@ static void take_group(struct writer *w, struct batch_list *group)
 /* Waits for work until `until`; false when it is time to end. */
 static bool wait_for_work(struct writer *w, usec_t until, struct batch_list *group)
 {
-	struct timespec ts = { .tv_sec = (time_t)(until / USEC_PER_SEC),
-		.tv_nsec = (long)(until % USEC_PER_SEC * 1000) };
+	struct timespec ts = {.tv_sec = (time_t)(until / USEC_PER_SEC),
+		.tv_nsec = (long)(until % USEC_PER_SEC * 1000)};
 	bool go_on;
 
 	pthread_mutex_lock(&w->lock);
@@ -405,14 +417,14 @@ static void *writer_thread(void *data)
 {
 	struct writer *w = data;
 	usec_t next = clock_now() + PRUNE_IDLE;
-	struct batch_list group = { 0 };
+	struct batch_list group = {0};
 
 	while (wait_for_work(w, next, &group)) {
 		if (group.head) {
 			commit_and_report(w, &group);
 			next = is_ok(w) && w->wal_pages < CHECKPOINT_PAGES
-				? MAX(w->next_prune, clock_now() + PRUNE_IDLE)
-				: clock_now() + RECOVER_INTERVAL;
+				       ? MAX(w->next_prune, clock_now() + PRUNE_IDLE)
+				       : clock_now() + RECOVER_INTERVAL;
 			if (w->wal_pages >= CHECKPOINT_BUSY_PAGES)
 				checkpoint(w);
 		} else {
@@ -445,11 +457,12 @@ bool store_thread_join(pthread_t thread, usec_t patience)
 	return pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &ts) == 0;
 }
 
-/* ---- called from the loop --------------------------------------------------------------------- */
+/* ---- called from the loop ---------------------------------------------------------------------
+ */
 
 static void writer_dispose(struct writer *w)
 {
-	struct batch_list *lists[] = { &w->queue, &w->done };
+	struct batch_list *lists[] = {&w->queue, &w->done};
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
 		while (lists[i]->head)
@@ -525,7 +538,7 @@ int writer_submit(struct writer *w, struct store_batch *batch)
 	if (w->stopping)
 		r = -ESHUTDOWN;
 	else if (w->queue.len >= STORE_MAX_QUEUED ||
-		w->queue.bytes + batch->bytes > STORE_MAX_QUEUED_BYTES)
+		 w->queue.bytes + batch->bytes > STORE_MAX_QUEUED_BYTES)
 		r = -ENOBUFS;
 	else
 		list_push(&w->queue, batch);
@@ -540,7 +553,7 @@ struct store_batch *writer_take_done(struct writer *w)
 
 	pthread_mutex_lock(&w->lock);
 	batches = w->done.head;
-	w->done = (struct batch_list){ 0 };
+	w->done = (struct batch_list){0};
 	pthread_mutex_unlock(&w->lock);
 	return batches;
 }

@@ -28,7 +28,9 @@ static unsigned check_nearness(const struct check *check)
 
 static bool is_down_now(const struct check *check)
 {
-	return check->state.now == TEND_STATE_CRITICAL && !check->unreachable;
+	return !check->unreachable &&
+		(check->state.now == TEND_STATE_CRITICAL ||
+			check->state.hard == TEND_STATE_CRITICAL);
 }
 
 bool depend_is_down(const struct component *component)

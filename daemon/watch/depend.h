@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * watch/depend.h: which component is to blame. Pure reads of struct component and struct check; nothing
- * is changed, nothing blocks. A component is down when one of its checks says critical just now: one
- * failing answer of a parent is enough to locate a fault that a child has confirmed.
+ * is changed, nothing blocks. A component is down when one of its checks says critical just now (one
+ * failing answer of a parent is enough to locate a fault that a child has confirmed), and until its
+ * recovery is confirmed.
  */
 #ifndef WATCH_DEPEND_H
 #define WATCH_DEPEND_H

@@ -167,6 +167,9 @@ static void attempt_end(struct tend_attempt *a, enum tend_reason reason)
 	a->ended = true;
 	a->reason = reason;
 	a->finished = clock_now();
+	/* A failure that was noticed so late speaks of Tend, whoever noticed it. */
+	if (reason != TEND_REASON_OK && a->finished > a->started + a->spec.timeout + LATE_DEADLINE_USEC)
+		a->reason = TEND_REASON_CANCELLED;
 	while (a->held)
 		held_cancel(a->held);
 	heap_remove(&host->deadlines, &a->deadline);
@@ -226,10 +229,6 @@ static void on_deadline(void *data)
 		struct tend_attempt *a = container_of(top, struct tend_attempt, deadline);
 		char span[CLOCK_TEXT_BYTES], text[128];
 
-		if (now - top->at > LATE_DEADLINE_USEC) {
-			attempt_stop(a, TEND_REASON_CANCELLED, "Tend itself was held up");
-			continue;
-		}
 		(void)snprintf(text, sizeof(text), "no answer within %s",
 			clock_format_span(a->spec.timeout, span));
 		attempt_stop(a, TEND_REASON_TOO_SLOW, text);

@@ -48,10 +48,10 @@ static void log_state(const struct check *check)
 static void save_state(struct watch *w, const struct check *check)
 {
 	struct store_batch *batch;
-	auto_json json_t *state = json_pack("{s:s, s:s, s:I, s:b, s:s}", "hard",
+	auto_json json_t *state = json_pack("{s:s, s:s, s:I, s:s?, s:s}", "hard",
 		tend_state_name(check->state.hard), "reason", tend_reason_name(check->last.reason),
-		"hard_since", (json_int_t)check->state.hard_since_wall, "unreachable",
-		check->unreachable, "text", check->last.text);
+		"hard_since", (json_int_t)check->state.hard_since_wall, "unreachable_because",
+		check->unreachable ? check->unreachable_why : NULL, "text", check->last.text);
 
 	if (!state || !w->store || store_batch_new(&batch) < 0)
 		return;
@@ -83,11 +83,12 @@ static void promote(struct watch *w, struct check *check)
 	if (check->located && !events)
 		return;
 	check->located = true;
+	watch_update_component(w, check->component);
 	tell(w, check, events | STATE_EVENT_HARD);
 }
 
 /* The parents have answered, or had their time: the fault is where the deepest failing one is. */
-static void conclude(struct watch *w, struct check *check)
+static void conclude(struct watch *w, struct check *check, bool confirmed)
 {
 	struct component *culprit =
 		depend_culprit(check->component, lookup_component, w);
@@ -96,11 +97,14 @@ static void conclude(struct watch *w, struct check *check)
 	check->locate = watch_locate_free(check->locate);
 	if (!state_failed(check->state.hard))
 		return; /* it has recovered meanwhile */
+	check->unconfirmed = !confirmed && !culprit;
 	check->unreachable = culprit != NULL;
 	(void)snprintf(check->unreachable_why, sizeof(check->unreachable_why), "%s",
 		culprit ? culprit->conf->name : "");
-	if (root && root != check)
+	if (root && root != check) {
+		root->unconfirmed = check->unconfirmed;
 		promote(w, root);
+	}
 	check->located = true;
 	watch_update_component(w, check->component);
 	tell(w, check, STATE_EVENT_HARD);
@@ -111,7 +115,7 @@ static void on_parent_answered(int r, struct check *parent, void *data)
 	struct locate *l = data;
 
 	if (--l->n_pending == 0 && !l->starting)
-		conclude(l->watch, l->check);
+		conclude(l->watch, l->check, true);
 }
 
 static void on_locate_timeout(void *data)
@@ -120,7 +124,7 @@ static void on_locate_timeout(void *data)
 
 	log_info("check '%s': its parents did not answer in time, the cause is not confirmed",
 		l->check->conf->name);
-	conclude(l->watch, l->check);
+	conclude(l->watch, l->check, false);
 }
 
 struct locate *watch_locate_free(struct locate *l)
@@ -151,7 +155,7 @@ static usec_t ask_parents(struct watch *w, struct locate *l)
 	return MIN(longest + 100 * USEC_PER_MSEC, LOCATE_MAX_USEC);
 }
 
-static void locate(struct watch *w, struct check *check)
+void watch_locate(struct watch *w, struct check *check)
 {
 	struct locate *l;
 	usec_t wait;
@@ -161,7 +165,7 @@ static void locate(struct watch *w, struct check *check)
 	l = calloc(1, sizeof(*l));
 	if (!l || loop_timer_new(w->loop, on_locate_timeout, l, &l->timer) < 0) {
 		free(l);
-		conclude(w, check);
+		conclude(w, check, false);
 		return;
 	}
 	l->watch = w;
@@ -171,7 +175,7 @@ static void locate(struct watch *w, struct check *check)
 	wait = ask_parents(w, l);
 	l->starting = false;
 	if (l->n_pending == 0)
-		conclude(w, check);
+		conclude(w, check, true);
 	else
 		loop_timer_set(l->timer, clock_now() + wait);
 }
@@ -230,7 +234,7 @@ void watch_update_component(struct watch *w, struct component *component)
 
 /* ---- a result ---------------------------------------------------------------------------------------- */
 
-static const char *threshold_of(char *const *map, const char *metric)
+const char *watch_threshold(char *const *map, const char *metric)
 {
 	size_t n = strlen(metric);
 
@@ -242,8 +246,8 @@ static const char *threshold_of(char *const *map, const char *metric)
 
 static void judge_metric(const struct conf_check *conf, struct metric *m)
 {
-	const char *warning = threshold_of(conf->thresholds_warning, m->name);
-	const char *critical = threshold_of(conf->thresholds_critical, m->name);
+	const char *warning = watch_threshold(conf->thresholds_warning, m->name);
+	const char *critical = watch_threshold(conf->thresholds_critical, m->name);
 
 	m->has_warning = warning && range_parse(warning, &m->warning) == 0;
 	m->has_critical = critical && range_parse(critical, &m->critical) == 0;
@@ -265,7 +269,7 @@ static void judge_metrics(const struct conf_check *conf, struct result *result)
 			(result->verdict != TEND_STATE_OK && m->verdict == TEND_STATE_WARNING))
 			continue;
 		if (result->reason == TEND_REASON_OK || result->reason == TEND_REASON_THRESHOLD) {
-			const char *range = threshold_of(m->verdict == TEND_STATE_CRITICAL
+			const char *range = watch_threshold(m->verdict == TEND_STATE_CRITICAL
 					? conf->thresholds_critical
 					: conf->thresholds_warning,
 				m->name);
@@ -304,6 +308,21 @@ static void keep_result(struct check *check, struct attempt_end *end)
 	last->verdict = apply_severity(check->conf, last->verdict);
 }
 
+/* Failures confirm each other only at a distance: a unit on its way down makes several results within
+ * milliseconds (stopping, failed), and they are one observation. */
+static unsigned take_verdict(struct check *check, const struct state_conf *conf)
+{
+	enum tend_state verdict = check->last.verdict;
+	const struct conf_check *cc = check->conf;
+	usec_t apart = MIN(cc->interval, cc->retry_interval ? cc->retry_interval : cc->interval) / 2;
+
+	if (state_failed(verdict) && state_failed(check->state.now) &&
+		check->last.started < check->counted + apart)
+		return state_glimpse(&check->state, verdict, clock_wall());
+	check->counted = check->last.started;
+	return state_step(&check->state, conf, verdict, clock_wall());
+}
+
 void watch_take_result(struct watch *w, struct check *check, struct attempt_end *end)
 {
 	struct state_conf conf = state_conf_of(check->conf);
@@ -313,10 +332,11 @@ void watch_take_result(struct watch *w, struct check *check, struct attempt_end 
 	keep_result(check, end);
 	if (state_failed(check->last.verdict))
 		check->n_failed++;
-	events = state_step(&check->state, &conf, check->last.verdict, clock_wall());
+	events = take_verdict(check, &conf);
 	if (!state_failed(check->state.hard)) {
 		check->locate = watch_locate_free(check->locate);
 		check->unreachable = false;
+		check->unconfirmed = false;
 		check->located = false;
 	}
 	/* A new hard failure, or one that outlives its parent's recovery. */
@@ -327,41 +347,43 @@ void watch_take_result(struct watch *w, struct check *check, struct attempt_end 
 	watch_update_component(w, check->component);
 	tell(w, check, to_locate ? events & ~(unsigned)STATE_EVENT_HARD : events);
 	if (to_locate)
-		locate(w, check);
+		watch_locate(w, check);
 }
 
 /* ---- over restarts ----------------------------------------------------------------------------------- */
 
 void watch_load_states(struct watch *w)
 {
-	if (!w->store || store_read_now(w->store, STORE_QUERY_CHECK_STATES, &w->restored, "") < 0)
-		w->restored = NULL;
+	auto_json json_t *rows = NULL;
+	size_t i;
+	json_t *row;
+
+	if (!w->store || store_read_now(w->store, STORE_QUERY_CHECK_STATES, &rows, "") < 0)
+		return;
+	w->restored = json_object();
+	json_array_foreach(rows, i, row)
+		(void)json_object_set(w->restored,
+			json_string_value(json_object_get(row, "name")),
+			json_object_get(row, "state_json"));
 }
 
 void watch_restore_state(struct watch *w, const char *name, struct check *check)
 {
-	size_t i;
-	json_t *row;
+	const json_t *doc = json_object_get(w->restored, name);
+	const char *hard = json_string_value(json_object_get(doc, "hard"));
+	const char *why = json_string_value(json_object_get(doc, "unreachable_because"));
+	int state = hard ? tend_state_from_name(hard) : -ENOENT;
 
-	json_array_foreach(w->restored, i, row) {
-		const char *key = json_string_value(json_object_get(row, "name"));
-		json_t *doc = json_object_get(row, "state_json");
-		const char *hard = json_string_value(json_object_get(doc, "hard"));
-		int state;
-
-		if (!key || !hard || strcmp(key, name) != 0)
-			continue;
-		state = tend_state_from_name(hard);
-		if (state < 0)
-			return;
-		check->state.hard = (enum tend_state)state;
-		check->state.hard_since_wall =
-			(usec_t)json_integer_value(json_object_get(doc, "hard_since"));
-		/* Whether it is to blame is found out again by the first failing result. */
-		check->unreachable = json_is_true(json_object_get(doc, "unreachable"));
-		check->located = state_failed(check->state.hard);
+	if (state < 0)
 		return;
-	}
+	check->state.hard = (enum tend_state)state;
+	check->state.hard_since_wall =
+		(usec_t)json_integer_value(json_object_get(doc, "hard_since"));
+	check->unreachable = why != NULL;
+	if (why)
+		(void)snprintf(check->unreachable_why, sizeof(check->unreachable_why), "%s", why);
+	/* Not located: the first failing result finds out again who is to blame and tells it. Where the
+	 * incident is there already, nothing comes of it; where Tend died in between, it opens. */
 }
 
 void watch_forget_state(struct watch *w, const char *name)

@@ -24,12 +24,15 @@ struct watch {
 	watch_result_fn on_result;
 	void *on_result_data;
 	struct watch_stats stats;
-	usec_t last_round;
 	uint32_t next_check_index, next_component_index;
-	json_t *restored; /* states of before the start, by check; until the first apply */
+	uint64_t n_waiters;         /* ever; the next one's number */
+	json_t *restored;           /* states of before the start, by check; until the first apply */
+	struct plugin_call *calls;  /* running */
+	bool stopped;
 };
 
 struct run_waiter {
+	uint64_t number;
 	usec_t not_before;
 	watch_run_fn fn;
 	void *data;
@@ -40,8 +43,10 @@ struct run_waiter {
 void watch_take_result(struct watch *w, struct check *check, struct attempt_end *end);
 void watch_update_component(struct watch *w, struct component *component);
 struct locate *watch_locate_free(struct locate *locate);
+void watch_locate(struct watch *w, struct check *check); /* asks the parents, then tells */
 void watch_load_states(struct watch *w);
 void watch_restore_state(struct watch *w, const char *name, struct check *check);
 void watch_forget_state(struct watch *w, const char *name);
+const char *watch_threshold(char *const *map, const char *metric); /* of "metric=range"; NULL */
 
 #endif

@@ -112,6 +112,16 @@ unsigned state_step(
 	return events;
 }
 
+unsigned state_glimpse(struct state *s, enum tend_state verdict, usec_t wall)
+{
+	if (verdict == s->now)
+		return 0;
+	s->now = verdict;
+	s->since_wall = wall;
+	s->n_same = 1;
+	return STATE_EVENT_SOFT;
+}
+
 unsigned state_force_hard(struct state *s, usec_t wall)
 {
 	if (!state_failed(s->now) || s->now == s->hard)

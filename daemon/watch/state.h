@@ -39,6 +39,8 @@ void state_init(struct state *s, usec_t wall);
 /* verdict: ok, warning, critical or unknown. Returns state_event bits. */
 unsigned state_step(
 	struct state *s, const struct state_conf *conf, enum tend_state verdict, usec_t wall);
+/* A failing verdict that follows another too closely to confirm it: seen, not counted. */
+unsigned state_glimpse(struct state *s, enum tend_state verdict, usec_t wall);
 /* N of the last M verdicts failed. */
 bool state_confirmed(const struct state *s, const struct state_conf *conf);
 /* A failure must be confirmed anew from here on; `now` and `hard` stay. */

@@ -14,12 +14,14 @@
 #define READ_USEC (2 * USEC_PER_SEC)
 enum { MAX_OUTPUT_BYTES = 256 << 10, MAX_ARGS = 20 };
 
-/* From systemd's sd-messages.h and catalog: what PID 1 writes when a unit's processes have ended. */
+/* From systemd's sd-messages.h and catalog: what PID 1 writes when a unit's processes have ended.
+ */
 #define ID_UNIT_SUCCESS	  "7ad2d189f7e94e70a38c781354912448"
 #define ID_UNIT_FAILURE	  "d9b373ed55a64feb8242e02dbe79a49c"
 #define ID_PROCESS_EXITED "98e322203f7a4ed290d09fe03c09fe15"
 
-/* ---- judging ------------------------------------------------------------------------------------ */
+/* ---- judging ------------------------------------------------------------------------------------
+ */
 
 struct findings {
 	char invocation[33];
@@ -61,7 +63,7 @@ static void judge_entry(struct findings *f, const json_t *entry)
 
 enum unit_evidence unit_journal_judge(const char *text, size_t len, const char *invocation)
 {
-	struct findings f = { 0 };
+	struct findings f = {0};
 	size_t n;
 
 	(void)snprintf(f.invocation, sizeof(f.invocation), "%s", invocation);
@@ -80,7 +82,8 @@ enum unit_evidence unit_journal_judge(const char *text, size_t len, const char *
 	return f.ended ? UNIT_EVIDENCE_ENDED : UNIT_EVIDENCE_UNKNOWN;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------ */
+/* ---- reading ------------------------------------------------------------------------------------
+ */
 
 struct unit_journal {
 	struct loop *loop;
@@ -145,7 +148,8 @@ static void on_timeout(void *data)
 
 	if (j->pid > 0)
 		(void)kill(j->pid, SIGKILL);
-	/* One in uninterruptible sleep does not even die: go on without it, by the same callback. */
+	/* One in uninterruptible sleep does not even die: go on without it, by the same callback.
+	 */
 	j->exited = true;
 	j->well = false;
 	end_output(j);
@@ -157,12 +161,12 @@ struct argv {
 	size_t n;
 };
 
-static void fill_argv(struct argv *a, const char *folder, const char *unit_match,
-	const char *invocation_match)
+static void fill_argv(
+	struct argv *a, const char *folder, const char *unit_match, const char *invocation_match)
 {
-	static const char *const fixed[] = { "/usr/bin/journalctl", "--quiet", "--no-pager",
+	static const char *const fixed[] = {"/usr/bin/journalctl", "--quiet", "--no-pager",
 		"--boot", "--reverse", "--lines=200", "--output=json",
-		"--output-fields=MESSAGE_ID,JOB_TYPE,JOB_RESULT,INVOCATION_ID", "_PID=1" };
+		"--output-fields=MESSAGE_ID,JOB_TYPE,JOB_RESULT,INVOCATION_ID", "_PID=1"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
 		a->items[a->n++] = fixed[i];
@@ -177,7 +181,7 @@ static void fill_argv(struct argv *a, const char *folder, const char *unit_match
 
 static int spawn(const struct argv *a, int out, pid_t *ret_pid)
 {
-	static const char *const env[] = { "PATH=/usr/bin:/bin", "LC_ALL=C", NULL };
+	static const char *const env[] = {"PATH=/usr/bin:/bin", "LC_ALL=C", NULL};
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
 	sigset_t none, defaults;
@@ -235,13 +239,13 @@ static int start(struct unit_journal *j, struct loop *loop, const struct argv *a
 	return 0;
 }
 
-int unit_journal_new(struct loop *loop, const char *folder, const char *unit, const char *invocation,
-	unit_journal_fn fn, void *data, struct unit_journal **ret_journal)
+int unit_journal_new(struct loop *loop, const char *folder, const char *unit,
+	const char *invocation, unit_journal_fn fn, void *data, struct unit_journal **ret_journal)
 {
 	auto(unit_journal_free) struct unit_journal *j = calloc(1, sizeof(*j));
 	auto_free char *unit_match = str_printf("UNIT=%s", unit);
 	auto_free char *invocation_match = str_printf("INVOCATION_ID=%s", invocation);
-	struct argv argv = { 0 };
+	struct argv argv = {0};
 
 	if (!j)
 		return -ENOMEM;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watch/unit_props.h: the properties of a unit in a message of systemd, as facts. Owns nothing, never
- * blocks. What is missing in the message stays as it was in `props`.
+ * watch/unit_props.h: the properties of a unit in a message of systemd, as facts. Owns nothing,
+ * never blocks. What is missing in the message stays as it was in `props`.
  */
 #ifndef WATCH_UNIT_PROPS_H
 #define WATCH_UNIT_PROPS_H

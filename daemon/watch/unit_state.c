@@ -65,11 +65,12 @@ const struct unit_job *unit_state_job(const struct unit_state *s, uint32_t id)
 	return NULL;
 }
 
-/* A quick stop can be over before its type could be asked for. Of the jobs that stand when a running
- * unit goes down, one of unknown type counts as a stop: hands off is the safe side. */
-static void guess_stop(struct unit_state *s, const char *was)
+/* A quick stop can be over before its type could be asked for. Of the jobs that stand when a
+ * running unit goes down, or one that waits for its restart, one of unknown type counts as a stop:
+ * hands off is the safe side. */
+static void guess_stop(struct unit_state *s, const struct unit_facts *was)
 {
-	if (!is(was, "active"))
+	if (!is(was->active_state, "active") && !auto_restart(was))
 		return;
 	for (size_t i = 0; i < UNIT_MAX_JOBS; i++) {
 		const struct unit_job *job = &s->jobs[i];
@@ -96,9 +97,11 @@ void unit_state_step(struct unit_state *s, const struct unit_facts *facts)
 	}
 	if (was_up && !up) {
 		s->end_seen_live = true;
-		guess_stop(s, was.active_state);
+		guess_stop(s, &was);
 		return;
 	}
+	if (live && auto_restart(&was) && is_down(facts))
+		guess_stop(s, &was);
 	/* A start that was not seen: what is known of an earlier end says nothing of this one. */
 	if (!up && facts->invocation_id[0] && was.invocation_id[0] &&
 		!is(was.invocation_id, facts->invocation_id)) {
@@ -128,9 +131,10 @@ void unit_state_job_new(struct unit_state *s, uint32_t id, bool ours)
 			break;
 		}
 		if (s->jobs[i].id < free_place->id)
-			free_place = &s->jobs[i]; /* systemd keeps one a unit: the oldest has gone */
+			free_place =
+				&s->jobs[i]; /* systemd keeps one a unit: the oldest has gone */
 	}
-	*free_place = (struct unit_job){ .id = id, .ours = ours };
+	*free_place = (struct unit_job){.id = id, .ours = ours};
 }
 
 void unit_state_job_type(struct unit_state *s, uint32_t id, const char *type)
@@ -155,7 +159,9 @@ void unit_state_job_removed(struct unit_state *s, uint32_t id)
 	struct unit_job *job = job_find(s, id);
 
 	if (job)
-		*job = (struct unit_job){ 0 };
+		*job = (struct unit_job){0};
+	if (s->facts.job_id == id)
+		s->facts.job_id = 0; /* the signal that says so comes later */
 }
 
 static bool has_job(const struct unit_state *s)
@@ -170,8 +176,8 @@ static bool has_job(const struct unit_state *s)
 
 bool unit_state_wants_evidence(const struct unit_state *s)
 {
-	return s->known && is_down(&s->facts) && is(s->facts.load_state, "loaded") &&
-	       !has_job(s) && !s->stopped_by_job && !s->end_seen_live;
+	return s->known && is_down(&s->facts) && is(s->facts.load_state, "loaded") && !has_job(s) &&
+	       !s->stopped_by_job && !s->end_seen_live;
 }
 
 static enum units_intent intent_of_evidence(enum unit_evidence evidence, const char **ret_why)
@@ -223,8 +229,8 @@ enum units_intent unit_state_intent(const struct unit_state *s, const char **ret
 	if (!is_up(&s->facts))
 		return intent_when_down(s, ret_why);
 	if (is(s->facts.active_state, "activating")) {
-		*ret_why = s->stopped_by_job ? "it is being stopped by a job that is not Tend's" :
-					       "it is starting";
+		*ret_why = s->stopped_by_job ? "it is being stopped by a job that is not Tend's"
+					     : "it is starting";
 		return s->stopped_by_job ? UNITS_INTENT_STOPPED_BY_OPERATOR : UNITS_INTENT_CHANGING;
 	}
 	*ret_why = "it is running";

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watch/unit_state.h: what the bus said of one unit, folded into what its end means. Pure: no bus, no
- * clock, no allocation; units.c feeds it. The rule: a stop job that is not Tend's means an operator,
- * until the unit comes up again; an end without one means it may be healed, if the end was seen as it
- * happened or the journal tells of it.
+ * watch/unit_state.h: what the bus said of one unit, folded into what its end means. Pure: no bus,
+ * no clock, no allocation; units.c feeds it. The rule: a stop job that is not Tend's means an
+ * operator, until the unit comes up again; an end without one means it may be healed, if the end
+ * was seen as it happened or the journal tells of it.
  */
 #ifndef WATCH_UNIT_STATE_H
 #define WATCH_UNIT_STATE_H
@@ -21,7 +21,7 @@ struct unit_facts {
 	int32_t exit_code, exit_status;
 };
 
-enum unit_evidence { /* of the journal, for an end that was not seen */
+enum unit_evidence {	    /* of the journal, for an end that was not seen */
 	UNIT_EVIDENCE_NONE, /* not read */
 	UNIT_EVIDENCE_ENDED,
 	UNIT_EVIDENCE_STOPPED,

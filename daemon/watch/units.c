@@ -2,91 +2,29 @@
 #include "watch/units.h"
 #include <errno.h>
 #include <string.h>
-#include <sys/queue.h>
-#include <systemd/sd-bus.h>
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/map.h"
 #include "base/str.h"
-#include "watch/unit_journal.h"
 #include "watch/unit_props.h"
-#include "watch/unit_state.h"
+#include "watch/units_private.h"
 
-#define SYSTEMD		 "org.freedesktop.systemd1"
+#define SYSTEMD		 UNITS_SYSTEMD
 #define SYSTEMD_PATH	 "/org/freedesktop/systemd1"
 #define MANAGER		 SYSTEMD ".Manager"
-#define PROPERTIES	 "org.freedesktop.DBus.Properties"
+#define PROPERTIES	 UNITS_PROPERTIES
 #define CALL_USEC	 (5 * USEC_PER_SEC)
 #define BACKOFF_MIN_USEC (250 * USEC_PER_MSEC)
 #define BACKOFF_MAX_USEC (15 * USEC_PER_SEC)
-#define JOURNAL_WAIT_USEC  (300 * USEC_PER_MSEC) /* how long units_get() waits for it */
-#define JOURNAL_AGAIN_USEC (5 * USEC_PER_SEC)	 /* the end may not have been written yet */
-enum { MAX_JOURNALS = 2 };
-
-struct unit;
-struct units_watch {
-	struct unit *unit; /* NULL: the units are gone */
-	units_change_fn fn;
-	void *data;
-	LIST_ENTRY(units_watch) link;
-};
-LIST_HEAD(watch_list, units_watch);
-
-struct unit {
-	struct tend_units *units;
-	char *name; /* as asked for */
-	char *path;
-	char id[256]; /* the unit's own name: `name` may be an alias */
-	char *id_path; /* whose signals are watched */
-	struct unit_state state;
-	unsigned n_expect; /* units_expect_job(true) that stand */
-	sd_bus_slot *match;
-	sd_bus_slot *read; /* GetAll that runs on our own account */
-	struct unit_journal *journal;
-	bool journal_due; /* waits for its turn */
-	usec_t journal_at;
-	bool changed;
-	struct watch_list watches;
-};
-
-enum ask_phase { ASK_BUS, ASK_CALL, ASK_JOURNAL, ASK_ENDING };
-struct units_ask {
-	struct unit *unit;
-	enum ask_phase phase;
-	units_info_fn info_fn;
-	units_intent_fn intent_fn;
-	void *data;
-	usec_t deadline;
-	struct loop_source *timer;
-	sd_bus_slot *call;
-	TAILQ_ENTRY(units_ask) link;
-};
-TAILQ_HEAD(ask_list, units_ask);
-
-enum bus_phase { BUS_OFF, BUS_CONNECTING, BUS_READY };
-struct tend_units {
-	struct loop *loop;
-	char *address, *journal_folder;
-	sd_bus *bus;
-	enum bus_phase phase;
-	bool lost; /* to be closed from the loop */
-	usec_t backoff;
-	struct loop_source *retry, *tell;
-	struct map units; /* struct unit * by name */
-	struct ask_list asks;
-	size_t n_asks, n_journals;
-};
-
-static void journal_start_due(struct tend_units *units);
 
 bool units_connected(const struct tend_units *units)
 {
 	return units->phase == BUS_READY;
 }
 
-/* ---- telling of changes ------------------------------------------------------------------------- */
+/* ---- telling of changes -------------------------------------------------------------------------
+ */
 
-static void unit_changed(struct unit *unit)
+void unit_changed(struct unit *unit)
 {
 	unit->changed = true;
 	loop_defer_set(unit->units->tell, true);
@@ -94,7 +32,7 @@ static void unit_changed(struct unit *unit)
 
 static struct unit *next_changed(struct tend_units *units)
 {
-	MAP_FOREACH(&units->units, struct unit *, unit)
+	MAP_FOREACH (&units->units, struct unit *, unit)
 		if (unit->changed)
 			return unit;
 	return NULL;
@@ -129,7 +67,8 @@ static void on_tell(void *data)
 	}
 }
 
-/* ---- jobs ---------------------------------------------------------------------------------------- */
+/* ---- jobs
+ * ---------------------------------------------------------------------------------------- */
 
 struct job_question {
 	struct unit *unit;
@@ -147,8 +86,7 @@ static int on_job_type(sd_bus_message *m, void *data, sd_bus_error *error)
 	const char *type = NULL;
 
 	/* An error: the job is over already; what was guessed stands. */
-	if (sd_bus_message_is_method_error(m, NULL) ||
-		sd_bus_message_read(m, "v", "s", &type) < 0)
+	if (sd_bus_message_is_method_error(m, NULL) || sd_bus_message_read(m, "v", "s", &type) < 0)
 		return 0;
 	unit_state_job_type(&q->unit->state, q->id, type);
 	unit_changed(q->unit);
@@ -165,7 +103,7 @@ static void job_seen(struct unit *unit, uint32_t id, const char *path)
 	auto_free struct job_question *q = calloc(1, sizeof(*q));
 	if (!q)
 		return;
-	*q = (struct job_question){ unit, id };
+	*q = (struct job_question){unit, id};
 	if (sd_bus_call_method_async(unit->units->bus, &slot, SYSTEMD, path, PROPERTIES, "Get",
 		    on_job_type, q, "ss", SYSTEMD ".Job", "JobType") < 0)
 		return;
@@ -178,7 +116,7 @@ static void job_seen(struct unit *unit, uint32_t id, const char *path)
 
 static struct unit *unit_by_id(struct tend_units *units, const char *id)
 {
-	MAP_FOREACH(&units->units, struct unit *, unit)
+	MAP_FOREACH (&units->units, struct unit *, unit)
 		if (str_eq(unit->id, id) || str_eq(unit->name, id))
 			return unit;
 	return NULL;
@@ -214,7 +152,8 @@ static int on_job_removed(sd_bus_message *m, void *data, sd_bus_error *error)
 	return 0;
 }
 
-/* ---- state ---------------------------------------------------------------------------------------- */
+/* ---- state
+ * ---------------------------------------------------------------------------------------- */
 
 static int on_properties_changed(sd_bus_message *m, void *data, sd_bus_error *error);
 
@@ -255,8 +194,9 @@ static void unit_take(struct unit *unit, const struct unit_props *props)
 	struct unit_facts was = unit->state.facts;
 
 	follow_id(unit, props->id);
-	/* The job first: a stop that is seen together with its effect must be known by then. */
-	if (props->facts.job_id != 0)
+	/* The job first: a stop that is seen together with its effect must be known by then. Only
+	 * one that this message names: else it may be over. */
+	if (props->facts.job_id != 0 && props->job_path[0])
 		job_seen(unit, props->facts.job_id, props->job_path);
 	unit_state_step(&unit->state, &props->facts);
 	if (!known || memcmp(&was, &props->facts, sizeof(was)) != 0)
@@ -266,7 +206,7 @@ static void unit_take(struct unit *unit, const struct unit_props *props)
 static int on_properties_changed(sd_bus_message *m, void *data, sd_bus_error *error)
 {
 	struct unit *unit = data;
-	struct unit_props props = { .facts = unit->state.facts };
+	struct unit_props props = {.facts = unit->state.facts};
 
 	if (!unit->state.known || sd_bus_message_skip(m, "s") < 0 || unit_props_read(m, &props) < 0)
 		return 0;
@@ -274,9 +214,9 @@ static int on_properties_changed(sd_bus_message *m, void *data, sd_bus_error *er
 	return 0;
 }
 
-static int unit_take_reply(struct unit *unit, sd_bus_message *m)
+int unit_take_reply(struct unit *unit, sd_bus_message *m)
 {
-	struct unit_props props = { 0 };
+	struct unit_props props = {0};
 
 	if (sd_bus_message_is_method_error(m, NULL)) {
 		int e = sd_bus_message_get_errno(m);
@@ -289,7 +229,8 @@ static int unit_take_reply(struct unit *unit, sd_bus_message *m)
 	return 0;
 }
 
-static int call_get_all(struct unit *unit, sd_bus_slot **slot, sd_bus_message_handler_t fn, void *data)
+int unit_call_get_all(
+	struct unit *unit, sd_bus_slot **slot, sd_bus_message_handler_t fn, void *data)
 {
 	sd_bus_message *m = NULL;
 	int r = sd_bus_message_new_method_call(
@@ -301,6 +242,13 @@ static int call_get_all(struct unit *unit, sd_bus_slot **slot, sd_bus_message_ha
 		r = sd_bus_call_async(unit->units->bus, slot, m, fn, data, CALL_USEC);
 	sd_bus_message_unref(m);
 	return r;
+}
+
+int unit_call_get_active(
+	struct unit *unit, sd_bus_slot **slot, sd_bus_message_handler_t fn, void *data)
+{
+	return sd_bus_call_method_async(unit->units->bus, slot, SYSTEMD, unit->path, PROPERTIES,
+		"Get", fn, data, "ss", SYSTEMD ".Unit", "ActiveState");
 }
 
 static int on_read(sd_bus_message *m, void *data, sd_bus_error *error)
@@ -315,7 +263,7 @@ static int on_read(sd_bus_message *m, void *data, sd_bus_error *error)
 static void unit_read(struct unit *unit)
 {
 	if (unit->units->phase == BUS_READY && !unit->read)
-		(void)call_get_all(unit, &unit->read, on_read, unit);
+		(void)unit_call_get_all(unit, &unit->read, on_read, unit);
 }
 
 static void unit_track(struct unit *unit)
@@ -351,7 +299,7 @@ static void unit_free(struct unit *unit)
 }
 DEFINE_AUTO(struct unit *, unit_free)
 
-static int unit_get(struct tend_units *units, const char *name, struct unit **ret_unit)
+int unit_get(struct tend_units *units, const char *name, struct unit **ret_unit)
 {
 	struct unit *found = map_get(&units->units, name);
 
@@ -379,284 +327,8 @@ static int unit_get(struct tend_units *units, const char *name, struct unit **re
 	return 0;
 }
 
-/* ---- asks ------------------------------------------------------------------------------------------ */
-
-static void ask_free(struct units_ask *ask)
-{
-	struct tend_units *units = ask->unit->units;
-
-	TAILQ_REMOVE(&units->asks, ask, link);
-	units->n_asks--;
-	sd_bus_slot_unref(ask->call);
-	loop_source_free(ask->timer);
-	free(ask);
-}
-
-static void fill_info(const struct unit *unit, const char *intent, struct tend_unit_info *info)
-{
-	const struct unit_facts *f = &unit->state.facts;
-	const struct unit_job *job = unit_state_job(&unit->state, f->job_id);
-
-	*info = (struct tend_unit_info){ .name = unit->name,
-		.load_state = f->load_state,
-		.active_state = f->active_state,
-		.sub_state = f->sub_state,
-		.result = f->result,
-		.job_id = f->job_id,
-		.job_type = job ? job->type : "",
-		.stopped_by_job = unit->state.stopped_by_job ||
-				  unit->state.evidence == UNIT_EVIDENCE_STOPPED,
-		.end_seen_live = unit->state.end_seen_live,
-		.main_pid = f->main_pid,
-		.n_restarts = f->n_restarts,
-		.exit_code = f->exit_code,
-		.exit_status = f->exit_status,
-		.intent = intent };
-	memcpy(info->invocation_id, f->invocation_id, sizeof(info->invocation_id));
-}
-
-/* Ends the ask: what it calls may do anything but touch it. */
-static void ask_end(struct units_ask *ask, int r)
-{
-	struct unit *unit = ask->unit;
-	units_info_fn info_fn = ask->info_fn;
-	units_intent_fn intent_fn = ask->intent_fn;
-	void *data = ask->data;
-	const char *why = "the bus cannot be asked";
-	enum units_intent intent = UNITS_INTENT_UNKNOWN;
-	/* The facts may change under the callback; what it was told must not. */
-	struct unit copy;
-	struct tend_unit_info info;
-
-	ask_free(ask);
-	if (r == 0)
-		intent = unit_state_intent(&unit->state, &why);
-	copy = *unit;
-	fill_info(&copy, units_intent_name(intent), &info);
-	if (info_fn)
-		info_fn(r, r == 0 ? &info : NULL, data);
-	else
-		intent_fn(r, intent, why, r == 0 ? &info : NULL, data);
-}
-
-static void ask_await_journal(struct units_ask *ask)
-{
-	struct unit *unit = ask->unit;
-	usec_t now = clock_now(), until = ask->deadline;
-	bool fresh = unit->state.evidence == UNIT_EVIDENCE_ENDED ||
-		     unit->state.evidence == UNIT_EVIDENCE_STOPPED ||
-		     (unit->journal_at && now < unit->journal_at + JOURNAL_AGAIN_USEC &&
-			     unit->state.evidence == UNIT_EVIDENCE_UNKNOWN);
-
-	if (!unit_state_wants_evidence(&unit->state) || fresh) {
-		ask_end(ask, 0);
-		return;
-	}
-	ask->phase = ASK_JOURNAL;
-	if (ask->info_fn)
-		until = MIN(until, now + JOURNAL_WAIT_USEC);
-	loop_timer_set(ask->timer, until);
-	unit->journal_due = !unit->journal;
-	journal_start_due(unit->units);
-}
-
-static int on_ask_get_all(sd_bus_message *m, void *data, sd_bus_error *error)
-{
-	struct units_ask *ask = data;
-	int r = unit_take_reply(ask->unit, m);
-
-	ask->call = sd_bus_slot_unref(ask->call);
-	if (r < 0)
-		ask_end(ask, r);
-	else
-		ask_await_journal(ask);
-	return 0;
-}
-
-static void ask_get_all(struct units_ask *ask)
-{
-	int r = call_get_all(ask->unit, &ask->call, on_ask_get_all, ask);
-
-	if (r < 0)
-		ask_end(ask, r);
-}
-
-/* The answer comes after all signals that were sent before it: if it says what is known, then all that
- * is known is fresh. */
-static int on_ask_get(sd_bus_message *m, void *data, sd_bus_error *error)
-{
-	struct units_ask *ask = data;
-	const struct unit_state *s = &ask->unit->state;
-	const char *active = "";
-
-	ask->call = sd_bus_slot_unref(ask->call);
-	if (!sd_bus_message_is_method_error(m, NULL) &&
-		sd_bus_message_read(m, "v", "s", &active) >= 0 && s->known &&
-		str_eq(active, s->facts.active_state))
-		ask_end(ask, 0);
-	else
-		ask_get_all(ask);
-	return 0;
-}
-
-/* Most asks are for units that run: there one small property is enough. */
-static int ask_send(struct units_ask *ask)
-{
-	struct unit *unit = ask->unit;
-	const struct unit_state *s = &unit->state;
-
-	ask->phase = ASK_CALL;
-	if (!ask->info_fn || !s->known || !str_eq(s->facts.active_state, "active"))
-		return call_get_all(unit, &ask->call, on_ask_get_all, ask);
-	return sd_bus_call_method_async(unit->units->bus, &ask->call, SYSTEMD, unit->path,
-		PROPERTIES, "Get", on_ask_get, ask, "ss", SYSTEMD ".Unit", "ActiveState");
-}
-
-static void on_ask_timer(void *data)
-{
-	struct units_ask *ask = data;
-	static const int results[] = {
-		[ASK_BUS] = -ENOTCONN,
-		[ASK_CALL] = -ETIMEDOUT,
-		[ASK_JOURNAL] = 0, /* with what is known */
-		[ASK_ENDING] = -ENOTCONN,
-	};
-
-	ask_end(ask, results[ask->phase]);
-}
-
-static int ask_new(struct tend_units *units, const char *name, usec_t timeout,
-	const struct units_ask *what, struct units_ask **ret_ask)
-{
-	struct unit *unit = NULL;
-	usec_t now = clock_now();
-	int r;
-
-	if (units->n_asks >= UNITS_MAX_ASKS)
-		return -EBUSY;
-	r = unit_get(units, name, &unit);
-	if (r < 0)
-		return r;
-	auto_free struct units_ask *ask = calloc(1, sizeof(*ask));
-	if (!ask)
-		return -ENOMEM;
-	*ask = *what;
-	ask->unit = unit;
-	/* A little less, so that the answer that there is none comes before the caller's own end. */
-	ask->deadline = now + timeout - timeout / 10;
-	r = loop_timer_new(units->loop, on_ask_timer, ask, &ask->timer);
-	if (r < 0)
-		return r;
-	loop_source_name(ask->timer, "unit ask");
-	/* Without a bus: not before this returns. While it is being connected, wait for it. */
-	loop_timer_set(ask->timer, units->phase == BUS_OFF ? now : ask->deadline);
-	if (units->phase == BUS_READY)
-		r = ask_send(ask);
-	if (r < 0) {
-		loop_source_free(ask->timer);
-		return r;
-	}
-	TAILQ_INSERT_TAIL(&units->asks, ask, link);
-	units->n_asks++;
-	*ret_ask = TAKE(ask);
-	return 0;
-}
-
-int units_get(struct tend_units *units, const char *name, usec_t timeout, units_info_fn fn, void *data,
-	struct units_ask **ret_ask)
-{
-	struct units_ask what = { .info_fn = fn, .data = data };
-
-	return ask_new(units, name, timeout, &what, ret_ask);
-}
-
-int units_ask_intent(struct tend_units *units, const char *name, usec_t timeout, units_intent_fn fn,
-	void *data, struct units_ask **ret_ask)
-{
-	struct units_ask what = { .intent_fn = fn, .data = data };
-
-	return ask_new(units, name, timeout, &what, ret_ask);
-}
-
-void units_ask_cancel(struct units_ask *ask)
-{
-	if (ask)
-		ask_free(ask);
-}
-
-static struct units_ask *next_ask(struct tend_units *units, const struct unit *unit, enum ask_phase phase)
-{
-	struct units_ask *ask;
-
-	TAILQ_FOREACH(ask, &units->asks, link)
-		if ((!unit || ask->unit == unit) && ask->phase == phase)
-			return ask;
-	return NULL;
-}
-
-/* Marked first: callbacks may add asks, which are not meant. */
-static void end_all_asks(struct tend_units *units, int r)
-{
-	struct units_ask *ask;
-
-	TAILQ_FOREACH(ask, &units->asks, link)
-		ask->phase = ASK_ENDING;
-	while ((ask = next_ask(units, NULL, ASK_ENDING)))
-		ask_end(ask, r);
-}
-
-/* ---- journal --------------------------------------------------------------------------------------- */
-
-static void journal_take(struct unit *unit, enum unit_evidence evidence)
-{
-	unit->journal_at = clock_now();
-	if (unit_state_wants_evidence(&unit->state)) {
-		if (unit->state.evidence != evidence && evidence != UNIT_EVIDENCE_UNKNOWN)
-			unit_changed(unit);
-		unit->state.evidence = evidence;
-	}
-}
-
-static void on_journal(enum unit_evidence evidence, void *data)
-{
-	struct unit *unit = data;
-	struct tend_units *units = unit->units;
-	struct units_ask *ask;
-
-	unit->journal = unit_journal_free(unit->journal);
-	units->n_journals--;
-	journal_take(unit, evidence);
-	journal_start_due(units);
-	while ((ask = next_ask(units, unit, ASK_JOURNAL)))
-		ask_end(ask, 0);
-}
-
-static void journal_start(struct unit *unit)
-{
-	struct tend_units *units = unit->units;
-
-	unit->journal_due = false;
-	int r = unit_journal_new(units->loop, units->journal_folder, unit->id[0] ? unit->id : unit->name,
-		unit->state.facts.invocation_id, on_journal, unit, &unit->journal);
-	if (r < 0) {
-		log_warning("units: cannot read the journal of %s: %s", unit->name, strerror(-r));
-		journal_take(unit, UNIT_EVIDENCE_UNKNOWN); /* who waits for it gets that in time */
-		return;
-	}
-	units->n_journals++;
-}
-
-static void journal_start_due(struct tend_units *units)
-{
-	MAP_FOREACH(&units->units, struct unit *, unit) {
-		if (units->n_journals >= MAX_JOURNALS)
-			return;
-		if (unit->journal_due)
-			journal_start(unit);
-	}
-}
-
-/* ---- watches and expectations ----------------------------------------------------------------------- */
+/* ---- watches and expectations
+ * ----------------------------------------------------------------------- */
 
 int units_watch_new(struct tend_units *units, const char *name, units_change_fn fn, void *data,
 	struct units_watch **ret_watch)
@@ -669,7 +341,7 @@ int units_watch_new(struct tend_units *units, const char *name, units_change_fn 
 	struct units_watch *watch = calloc(1, sizeof(*watch));
 	if (!watch)
 		return -ENOMEM;
-	*watch = (struct units_watch){ .unit = unit, .fn = fn, .data = data };
+	*watch = (struct units_watch){.unit = unit, .fn = fn, .data = data};
 	LIST_INSERT_HEAD(&unit->watches, watch, link);
 	*ret_watch = watch;
 	return 0;
@@ -710,9 +382,7 @@ void units_expect_job(struct tend_units *units, const char *name, bool expect)
 		return;
 	}
 	/* The answer comes after the signals of the job; the slot ends with it, or with the bus. */
-	if (units->phase != BUS_READY ||
-		sd_bus_call_method_async(units->bus, &slot, SYSTEMD, unit->path, PROPERTIES, "Get",
-			on_unexpect, unit, "ss", SYSTEMD ".Unit", "ActiveState") < 0) {
+	if (units->phase != BUS_READY || unit_call_get_active(unit, &slot, on_unexpect, unit) < 0) {
 		unexpect(unit);
 		return;
 	}
@@ -721,7 +391,8 @@ void units_expect_job(struct tend_units *units, const char *name, bool expect)
 	sd_bus_slot_unref(slot);
 }
 
-/* ---- the bus ---------------------------------------------------------------------------------------- */
+/* ---- the bus
+ * ---------------------------------------------------------------------------------------- */
 
 static void retry_later(struct tend_units *units, const char *why)
 {
@@ -731,8 +402,8 @@ static void retry_later(struct tend_units *units, const char *why)
 	units->backoff = MIN(units->backoff * 2, BACKOFF_MAX_USEC);
 }
 
-/* May be within a callback of the bus: it is closed later. One that was never ready backs off, lest a
- * bus that drops us at once is asked without pause. */
+/* May be within a callback of the bus: it is closed later. One that was never ready backs off, lest
+ * a bus that drops us at once is asked without pause. */
 static void bus_lost(struct tend_units *units, const char *why)
 {
 	if (units->lost)
@@ -764,7 +435,7 @@ static int on_reloading(sd_bus_message *m, void *data, sd_bus_error *error)
 	struct tend_units *units = data;
 
 	/* Masking is no job, and LoadState changes without a signal. */
-	MAP_FOREACH(&units->units, struct unit *, unit)
+	MAP_FOREACH (&units->units, struct unit *, unit)
 		unit_read(unit);
 	return 0;
 }
@@ -772,7 +443,6 @@ static int on_reloading(sd_bus_message *m, void *data, sd_bus_error *error)
 static int on_subscribed(sd_bus_message *m, void *data, sd_bus_error *error)
 {
 	struct tend_units *units = data;
-	struct units_ask *ask;
 
 	if (sd_bus_message_is_method_error(m, NULL)) {
 		bus_lost(units, "systemd does not answer");
@@ -781,13 +451,9 @@ static int on_subscribed(sd_bus_message *m, void *data, sd_bus_error *error)
 	units->phase = BUS_READY;
 	units->backoff = BACKOFF_MIN_USEC;
 	log_debug("units: connected to the system bus");
-	MAP_FOREACH(&units->units, struct unit *, unit)
+	MAP_FOREACH (&units->units, struct unit *, unit)
 		unit_track(unit);
-	while ((ask = next_ask(units, NULL, ASK_BUS))) {
-		int r = ask_send(ask);
-		if (r < 0)
-			ask_end(ask, r);
-	}
+	asks_send_waiting(units);
 	return 0;
 }
 
@@ -797,12 +463,12 @@ static int bus_match(struct tend_units *units)
 		const char *sender, *path, *interface, *member;
 		sd_bus_message_handler_t fn;
 	} signals[] = {
-		{ "org.freedesktop.DBus.Local", NULL, "org.freedesktop.DBus.Local", "Disconnected",
-			on_disconnected },
-		{ SYSTEMD, SYSTEMD_PATH, MANAGER, "JobNew", on_job_new },
-		{ SYSTEMD, SYSTEMD_PATH, MANAGER, "JobRemoved", on_job_removed },
-		{ SYSTEMD, SYSTEMD_PATH, MANAGER, "Reloading", on_reloading },
-		{ SYSTEMD, SYSTEMD_PATH, MANAGER, "UnitFilesChanged", on_reloading },
+		{"org.freedesktop.DBus.Local", NULL, "org.freedesktop.DBus.Local", "Disconnected",
+			on_disconnected},
+		{SYSTEMD, SYSTEMD_PATH, MANAGER, "JobNew", on_job_new},
+		{SYSTEMD, SYSTEMD_PATH, MANAGER, "JobRemoved", on_job_removed},
+		{SYSTEMD, SYSTEMD_PATH, MANAGER, "Reloading", on_reloading},
+		{SYSTEMD, SYSTEMD_PATH, MANAGER, "UnitFilesChanged", on_reloading},
 	};
 	int r = 0;
 
@@ -863,7 +529,7 @@ static void bus_close(struct tend_units *units)
 {
 	if (!units->bus)
 		return;
-	MAP_FOREACH(&units->units, struct unit *, unit)
+	MAP_FOREACH (&units->units, struct unit *, unit)
 		unit_untrack(unit);
 	loop_detach_bus(units->bus);
 	/* Never flushed: that would wait. */
@@ -878,7 +544,7 @@ static void on_retry(void *data)
 
 	units->phase = BUS_OFF;
 	units->lost = false;
-	end_all_asks(units, -ENOTCONN);
+	asks_end_all(units, -ENOTCONN);
 	bus_close(units);
 	int r = bus_open(units);
 	if (r >= 0) {
@@ -889,7 +555,8 @@ static void on_retry(void *data)
 	retry_later(units, strerror(-r));
 }
 
-/* ---- the whole --------------------------------------------------------------------------------------- */
+/* ---- the whole
+ * --------------------------------------------------------------------------------------- */
 
 int units_new(struct loop *loop, const char *address, struct tend_units **ret_units)
 {
@@ -931,9 +598,9 @@ struct tend_units *units_free(struct tend_units *units)
 {
 	if (!units)
 		return NULL;
-	end_all_asks(units, -ESHUTDOWN);
+	asks_end_all(units, -ESHUTDOWN);
 	bus_close(units);
-	MAP_FOREACH(&units->units, struct unit *, unit)
+	MAP_FOREACH (&units->units, struct unit *, unit)
 		unit_free(unit);
 	map_clear(&units->units);
 	loop_source_free(units->retry);

@@ -3,28 +3,11 @@
 #include "base/clock.h"
 #include "watch/private.h"
 
-static json_t *json_wall(usec_t wall)
-{
-	char buf[CLOCK_TEXT_BYTES];
-
-	return wall ? json_string(clock_format(wall, buf)) : json_null();
-}
-
 static json_t *json_span(usec_t usec)
 {
 	char buf[CLOCK_TEXT_BYTES];
 
 	return json_string(clock_format_span(usec, buf));
-}
-
-static const char *threshold_text(char *const *map, const char *metric)
-{
-	size_t n = strlen(metric);
-
-	for (; map && *map; map++)
-		if (strncmp(*map, metric, n) == 0 && (*map)[n] == '=')
-			return *map + n + 1;
-	return NULL;
 }
 
 static json_t *metrics_to_json(const struct check *check)
@@ -35,8 +18,8 @@ static json_t *metrics_to_json(const struct check *check)
 		const struct metric *m = &check->last.metrics[i];
 		json_t *row = json_pack("{s:s, s:f, s:s, s:s, s:s?, s:s?}", "name", m->name, "value",
 			m->value, "unit", m->unit, "state", tend_state_name(m->verdict), "warning",
-			threshold_text(check->conf->thresholds_warning, m->name), "critical",
-			threshold_text(check->conf->thresholds_critical, m->name));
+			watch_threshold(check->conf->thresholds_warning, m->name), "critical",
+			watch_threshold(check->conf->thresholds_critical, m->name));
 
 		(void)json_array_append_new(list, row);
 	}
@@ -53,10 +36,10 @@ json_t *watch_check_to_json(const struct check *check, bool full)
 		conf->component->name, "probe", conf->probe->name, "state",
 		tend_state_name(watch_check_shown_state(check)), "now",
 		tend_state_name(check->state.now), "soft", state_is_soft(&check->state), "since",
-		json_wall(check->state.hard_since_wall), "reason",
+		clock_to_json(check->state.hard_since_wall), "reason",
 		last->number ? tend_reason_name(last->reason) : NULL, "text",
 		last->number ? last->text : "no result yet", "last_result",
-		json_wall(last->finished_wall), "unreachable_because",
+		clock_to_json(last->finished_wall), "unreachable_because",
 		check->unreachable ? check->unreachable_why : NULL);
 
 	if (!doc || !full)
@@ -87,7 +70,7 @@ json_t *watch_component_to_json(const struct component *component, bool full)
 			full ? watch_check_to_json(check, false) : json_string(check->conf->name));
 	doc = json_pack("{s:s, s:s, s:s, s:s, s:o, s:s?, s:s?, s:o, s:o}", "name", conf->name,
 		"system", conf->system->name, "kind", conf_component_kinds[conf->kind], "state",
-		tend_state_name(component->state), "since", json_wall(component->since_wall), "unit",
+		tend_state_name(component->state), "since", clock_to_json(component->since_wall), "unit",
 		conf->unit, "doc", conf->doc, "depends", depends, "checks", checks);
 	return doc;
 }

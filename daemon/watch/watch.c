@@ -12,6 +12,11 @@
 #define SLOT_USEC (10 * USEC_PER_MSEC)
 /* First starts are spread over this at most, so that a start is not a thundering herd. */
 #define SPREAD_MAX_USEC (10 * USEC_PER_SEC)
+/* Later than this, it was Tend that stood still: nothing is judged by it. */
+#define LATE_USEC       USEC_PER_SEC
+/* What a systemd unit does makes its checks run at once, but no faster than this: a restart of a moment
+ * must not count as a failure confirmed twice. */
+#define SOON_USEC       USEC_PER_SEC
 
 static usec_t slot_after(usec_t at)
 {
@@ -64,6 +69,8 @@ static int start_attempt(struct watch *w, struct check *check)
 	};
 	int r;
 
+	if (w->stopped)
+		return -ESHUTDOWN;
 	check->n_attempts++;
 	w->stats.n_attempts++;
 	w->stats.last_start = clock_now();
@@ -96,42 +103,39 @@ static void on_due(void *data)
 
 	while ((top = heap_top(&w->due)) && top->at <= now) {
 		struct check *check = container_of(top, struct check, due);
+		bool late = now - top->at > LATE_USEC;
 
 		w->stats.max_late_usec = MAX(w->stats.max_late_usec, now - top->at);
 		schedule_next(w, check, now);
-		if (check->attempt)
-			note_overrun(w, check);
-		else
+		if (!check->attempt)
 			(void)start_attempt(w, check);
+		else if (!late)
+			note_overrun(w, check);
 	}
-	w->last_round = now;
 	arm_timer(w);
 }
 
 /* ---- asking for a result ------------------------------------------------------------------------- */
 
-static void serve_waiters(struct check *check, usec_t started)
+/* One at a time, each found anew: a callback may make waiters, and may forget any of those left. Those
+ * made meanwhile want a later result. */
+static void serve_waiters(struct watch *w, struct check *check, usec_t started)
 {
-	struct run_waiter **p = &check->waiters, *ready = NULL, **tail = &ready;
+	struct run_waiter **p = &check->waiters;
+	uint64_t end = w->n_waiters;
 
 	while (*p) {
 		struct run_waiter *waiter = *p;
 
-		if (waiter->not_before > started) {
+		if (waiter->number >= end || waiter->not_before > started) {
 			p = &waiter->next;
 			continue;
 		}
 		*p = waiter->next;
-		waiter->next = NULL;
-		*tail = waiter;
-		tail = &waiter->next;
-	}
-	while (ready) {
-		struct run_waiter *waiter = ready;
-		ready = waiter->next;
 		if (waiter->fn)
 			waiter->fn(0, check, waiter->data);
 		free(waiter);
+		p = &check->waiters;
 	}
 }
 
@@ -158,7 +162,9 @@ int watch_run_now(struct watch *watch, const char *check_name, usec_t not_before
 	waiter = calloc(1, sizeof(*waiter));
 	if (!waiter)
 		return -ENOMEM;
-	*waiter = (struct run_waiter){ .fn = fn, .data = data, .not_before = not_before };
+	*waiter = (struct run_waiter){
+		.number = watch->n_waiters++, .fn = fn, .data = data, .not_before = not_before
+	};
 	waiter->next = check->waiters;
 	check->waiters = waiter;
 	/* One that began too early: when it ends, the next starts at once. */
@@ -186,6 +192,18 @@ void watch_run_forget(struct watch *watch, void *data)
 		}
 }
 
+static void run_soon(struct watch *w, struct check *check)
+{
+	usec_t now = clock_now(), at = now;
+
+	if (check->last.number)
+		at = MAX(now, check->last.started + MIN(check->conf->interval / 2, SOON_USEC));
+	if (check->due.index != HEAP_NOWHERE && check->due.at <= at)
+		return;
+	schedule(w, check, at);
+	arm_timer(w);
+}
+
 static void on_attempt_done(struct attempt_end *end, void *data)
 {
 	struct check *check = data;
@@ -193,6 +211,8 @@ static void on_attempt_done(struct attempt_end *end, void *data)
 	bool again;
 
 	check->attempt = NULL;
+	if (w->stopped)
+		return;
 	if (end->reason == TEND_REASON_CANCELLED) {
 		/* Tend was held up: what it would say is about Tend. A fresh round instead. */
 		schedule(w, check, clock_now());
@@ -200,11 +220,13 @@ static void on_attempt_done(struct attempt_end *end, void *data)
 		return;
 	}
 	watch_take_result(w, check, end);
-	serve_waiters(check, end->started);
-	again = check->run_again || check->waiters;
+	serve_waiters(w, check, end->started);
+	again = check->run_again;
 	check->run_again = false;
-	if (again && !check->attempt)
+	if (check->waiters && !check->attempt)
 		(void)start_attempt(w, check);
+	else if (again)
+		run_soon(w, check);
 }
 
 /* A systemd unit that the check asked for has changed: what is known of it is old. */
@@ -218,7 +240,7 @@ static void on_unit_changed(const char *name, void *data)
 	if (check->attempt)
 		check->run_again = true;
 	else
-		(void)start_attempt(w, check);
+		run_soon(w, check);
 }
 
 /* ---- verbs served by plugins ---------------------------------------------------------------------- */
@@ -226,14 +248,23 @@ static void on_unit_changed(const char *name, void *data)
 struct plugin_call {
 	watch_call_fn fn;
 	void *data;
+	struct plugin_call *next, **prev;
 };
+
+static void call_free(struct plugin_call *call)
+{
+	*call->prev = call->next;
+	if (call->next)
+		call->next->prev = call->prev;
+	free(call);
+}
 
 static void on_call_done(struct attempt_end *end, void *data)
 {
 	struct plugin_call *call = data;
 
 	call->fn(end->reason, end->text, end->outcome, call->data);
-	free(call);
+	call_free(call);
 }
 
 int watch_call(struct watch *watch, struct conf *owner, const struct tend_probe *probe,
@@ -257,24 +288,24 @@ int watch_call(struct watch *watch, struct conf *owner, const struct tend_probe 
 
 	if (!call)
 		return -ENOMEM;
-	*call = (struct plugin_call){ fn, data };
+	*call = (struct plugin_call){ fn, data, watch->calls, &watch->calls };
+	if (call->next)
+		call->next->prev = &call->next;
+	watch->calls = call;
 	r = attempt_start(watch->host, &spec, &attempt);
 	if (r < 0)
-		free(call);
+		call_free(call);
 	return r;
 }
 
 /* ---- the tables ----------------------------------------------------------------------------------- */
 
+/* Nobody waits for it any more and it waits for nobody. */
 static void check_free(struct check *check)
 {
-	if (!check)
-		return;
 	if (check->attempt)
 		attempt_abandon(check->attempt);
-	watch_locate_free(check->locate);
 	heap_remove(&check->watch->due, &check->due);
-	fail_waiters(check, -ESHUTDOWN);
 	free(check->last.metrics);
 	conf_unref(check->conf_owner);
 	free(check);
@@ -359,11 +390,12 @@ static int build_tables(
 			if (!check)
 				return -ENOMEM;
 			check->component = component;
-			if (map_put(checks, check_conf->name, check) < 0) {
+			r = map_put(checks, check_conf->name, check);
+			/* An old one is freed with all that was not taken over. */
+			if (r < 0 && map_get(&w->checks, check_conf->name) != check)
 				check_free(check);
-				return -ENOMEM;
-			}
-			r = vec_push(&component->checks, check);
+			if (r == 0)
+				r = vec_push(&component->checks, check);
 			if (r < 0)
 				return r;
 		}
@@ -371,33 +403,87 @@ static int build_tables(
 	return 0;
 }
 
+/* Locating walks both tables: it stops while they change. Returns those to begin again. */
+static struct vec stop_locating(struct watch *w)
+{
+	struct vec stopped = { 0 };
+
+	MAP_FOREACH(&w->checks, struct check *, check) {
+		if (!check->locate)
+			continue;
+		check->locate = watch_locate_free(check->locate);
+		(void)vec_push(&stopped, check);
+	}
+	return stopped;
+}
+
+/* What was not taken over is gone from the configuration. Who waits for it is told when the new tables
+ * stand, as it may ask them. */
+static void free_gone(struct watch *w, const struct map *old)
+{
+	struct vec gone = { 0 };
+
+	MAP_FOREACH(old, struct check *, check)
+		if (watch_find_check(w, check->conf->name) != check)
+			(void)vec_push(&gone, check);
+	VEC_FOREACH(&gone, struct check *, check) {
+		watch_forget_state(w, check->conf->name);
+		fail_waiters(check, -ESHUTDOWN);
+		check_free(check);
+	}
+	vec_clear(&gone);
+}
+
+static void free_components(struct map *components)
+{
+	MAP_FOREACH(components, struct component *, component)
+		component_free(component);
+	map_clear(components);
+}
+
 int watch_apply(struct watch *watch, struct conf *conf)
 {
 	struct map components = { 0 }, checks = { 0 };
+	struct vec locating = stop_locating(watch);
 	int r = build_tables(watch, conf, &components, &checks);
+	struct map old_checks = watch->checks, old_components = watch->components;
+	struct conf *old_conf = watch->conf;
 
-	/* What was not taken over is gone from the configuration. */
-	MAP_FOREACH(&watch->checks, struct check *, check) {
-		if (map_get(&checks, check->conf->name) == check)
-			continue;
-		watch_forget_state(watch, check->conf->name);
-		check_free(check);
-	}
-	MAP_FOREACH(&watch->components, struct component *, component)
-		component_free(component);
-	map_clear(&watch->checks);
-	map_clear(&watch->components);
 	watch->checks = checks;
 	watch->components = components;
-	conf_ref(conf);
-	conf_unref(watch->conf);
-	watch->conf = conf;
+	watch->conf = conf_ref(conf);
+	for (size_t i = locating.len; i-- > 0;) {
+		struct check *check = locating.items[i];
+
+		if (watch_find_check(watch, check->conf->name) != check)
+			vec_remove(&locating, i);
+	}
+	free_gone(watch, &old_checks);
+	map_clear(&old_checks);
+	free_components(&old_components);
+	conf_unref(old_conf);
 	json_decref(watch->restored);
 	watch->restored = NULL;
 	MAP_FOREACH(&watch->components, struct component *, component)
 		watch_update_component(watch, component);
+	VEC_FOREACH(&locating, struct check *, check)
+		if (!check->locate)
+			watch_locate(watch, check);
+	vec_clear(&locating);
 	arm_timer(watch);
 	return r;
+}
+
+void watch_stop(struct watch *watch)
+{
+	struct vec locating;
+
+	watch->stopped = true;
+	watch->on_result = NULL;
+	locating = stop_locating(watch);
+	vec_clear(&locating);
+	MAP_FOREACH(&watch->checks, struct check *, check)
+		fail_waiters(check, -ESHUTDOWN);
 }
 
 int watch_new(struct loop *loop, struct store *store, struct net *net, struct watch **ret_watch)
@@ -426,14 +512,14 @@ struct watch *watch_free(struct watch *watch)
 {
 	if (!watch)
 		return NULL;
-	watch->on_result = NULL;
+	watch_stop(watch);
 	MAP_FOREACH(&watch->checks, struct check *, check)
 		check_free(check);
-	MAP_FOREACH(&watch->components, struct component *, component)
-		component_free(component);
 	map_clear(&watch->checks);
-	map_clear(&watch->components);
+	free_components(&watch->components);
 	host_free(watch->host);
+	while (watch->calls)
+		call_free(watch->calls);
 	units_free(watch->units);
 	heap_clear(&watch->due);
 	loop_source_free(watch->timer);

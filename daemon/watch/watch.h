@@ -46,8 +46,10 @@ struct check {
 	const struct conf_check *conf;
 	struct component *component;
 	struct state state;
+	usec_t counted;            /* start of the last attempt that counted towards a confirmation */
 	bool unreachable;          /* a dependency is down: raises nothing */
 	char unreachable_why[256]; /* name of the component that is down */
+	bool unconfirmed;          /* told before its parents had answered */
 	struct result last;        /* number == 0: none yet */
 	struct watch *watch;
 	struct heap_node due;      /* .at: of clock_now() */
@@ -80,9 +82,13 @@ DEFINE_AUTO(struct watch *, watch_free)
 void watch_on_result(struct watch *watch, watch_result_fn fn, void *data);
 /* Takes the new configuration, keeps state of checks that did not change. */
 int watch_apply(struct watch *watch, struct conf *conf);
+/* The end is near: no attempt begins any more, who waits for a result is told -ESHUTDOWN. Whoever must
+ * not hear of it forgets first (watch_run_forget()). */
+void watch_stop(struct watch *watch);
 
-/* Starts the check now; fn is called once with the first result of an attempt that began at
- * `not_before` (clock_now()) or later: 0 joins one that is running. r < 0: -ESHUTDOWN, -ENOENT. */
+/* Starts the check now; fn is called once, from the loop, with the first result of an attempt that began
+ * at `not_before` (clock_now()) or later: 0 joins one that is running. fn may be NULL. r < 0: it is gone
+ * from the configuration or Tend ends (-ESHUTDOWN), there is no such check (-ENOENT). */
 typedef void (*watch_run_fn)(int r, struct check *check, void *data);
 int watch_run_now(struct watch *watch, const char *check_name, usec_t not_before, watch_run_fn fn,
 	void *data);

@@ -10,7 +10,7 @@
 -- else meanwhile is never hit.
 --
 -- Both roles of the [database] section need pg_read_all_stats (or pg_monitor), else states and
--- starts of other sessions are not seen; the one that ends sessions needs pg_signal_backend besides.
+-- starts of other sessions are not seen; the one that ends sessions needs pg_signal_backend, too.
 --
 -- Parameters ([policy end-blocker], param.NAME = ...):
 --   limit   how long others must have waited (30s)
@@ -20,6 +20,7 @@
 --   within  how long that may take afterwards (45s)
 
 local heal = require "tend.heal"
+local sql = require "tend.sql"
 
 -- One row for each root: waiters are those that wait for a lock not granted, however many of them
 -- stand between; waited_sec is the longest wait of them all.
@@ -46,6 +47,9 @@ group by a.pid, a.backend_start, a.state, a.usename, a.application_name
 order by a.pid
 ]]
 
+-- Seconds a session that was told to end may still be seen.
+local PATIENCE = 10
+
 local function is_idle(root)
 	return root.state == "idle in transaction" or root.state == "idle in transaction (aborted)"
 end
@@ -53,15 +57,11 @@ end
 -- The roots, each {pid, backend_start, state, waited_sec, ...}: idle ones first, then by the
 -- longest wait.
 local function find_roots(ctx)
-	local found, why, outcome = tend.sql.query { sql = ROOTS, component = ctx.component }
-	if not found then
+	local answer, why, outcome = tend.sql.query { sql = ROOTS, component = ctx.component }
+	if not answer then
 		return nil, "cannot see who blocks whom: " .. why, outcome
 	end
-	local roots = found.rows
-	for _, root in ipairs(roots) do
-		root.pid = math.tointeger(tonumber(root.pid))
-		root.waited_sec = tonumber(root.waited_sec)
-	end
+	local roots = sql.rows(answer)
 	table.sort(roots, function(a, b)
 		if is_idle(a) ~= is_idle(b) then
 			return is_idle(a)
@@ -106,6 +106,47 @@ local function terminate(ctx, root)
 	return true
 end
 
+-- Ends one root after the other until nobody blocks any more. Returns true; or nil, message,
+-- outcome.
+local function end_roots(ctx)
+	local n_ended, asked = 0, {}
+	while true do
+		local roots, why, outcome = find_roots(ctx)
+		if not roots then
+			return nil, why, outcome
+		end
+		if #roots == 0 then
+			return true
+		end
+		local root, wait, none = choose(roots, ctx.params)
+		if none then
+			return nil, none
+		end
+		local key = root and root.pid .. "@" .. root.backend_start
+		if not root then
+			tend.sleep(math.ceil(wait))
+		elseif asked[key] == PATIENCE then
+			return nil, ("session %s was told to end and is still there"):format(
+				root.pid)
+		elseif asked[key] then
+			-- It was told a moment ago: a server under load takes its time.
+			asked[key] = asked[key] + 1
+			tend.sleep(1)
+		elseif n_ended == ctx.params.most then
+			return nil, ("%d session(s) ended, and session %s blocks others still"):format(
+				n_ended, root.pid)
+		else
+			local done
+			done, why, outcome = terminate(ctx, root)
+			if not done then
+				return nil, why, outcome
+			end
+			n_ended = n_ended + 1
+			asked[key] = 0
+		end
+	end
+end
+
 policy "end-blocker" {
 	doc = "End the database session that blocks others longer than a limit.",
 	on = {
@@ -129,29 +170,9 @@ policy "end-blocker" {
 			doc = "how long that may take afterwards" },
 	},
 	run = function(ctx)
-		local n_ended = 0
-		while n_ended < ctx.params.most do
-			local roots, why, outcome = find_roots(ctx)
-			if not roots then
-				return nil, why, outcome
-			end
-			if #roots == 0 then
-				break
-			end
-			local root, wait, none = choose(roots, ctx.params)
-			if none then
-				return nil, none
-			end
-			if root then
-				local done
-				done, why, outcome = terminate(ctx, root)
-				if not done then
-					return nil, why, outcome
-				end
-				n_ended = n_ended + 1
-			else
-				tend.sleep(math.ceil(wait))
-			end
+		local done, why, outcome = end_roots(ctx)
+		if not done then
+			return nil, why, outcome
 		end
 		return heal.verify(ctx)
 	end,

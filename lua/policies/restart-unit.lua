@@ -17,6 +17,7 @@ policy "restart-unit" {
 	doc = "Restart the unit of a component that failed or hangs, then see that it is well again.",
 	on = {
 		incident = {
+			unit = "*",
 			kind = { "web", "app", "scheduler", "cache", "mail", "integration" },
 			reason = {
 				"connect-refused", "connect-timeout", "connect-failed", "too-slow",

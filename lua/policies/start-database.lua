@@ -16,6 +16,7 @@ policy "start-database" {
 	doc = "Start a database whose server has ended, then see that it is well again.",
 	on = {
 		incident = {
+			unit = "*",
 			kind = "database",
 			reason = { "connect-refused", "connect-failed", "unit-failed", "unit-inactive" },
 		},

@@ -18,7 +18,7 @@ end
 function heal.unit(ctx, verb)
 	local unit = ctx.component.unit
 	if not unit then
-		return nil, ("component %s has no unit to %s"):format(ctx.component.name, verb)
+		return nil, ("component %s has no unit to %s"):format(ctx.component.name, verb), "refused"
 	end
 	local done, why, outcome = tend.unit[verb](unit)
 	if not done then

@@ -17,6 +17,8 @@ const struct tend_option http_options[] = {
 	TEND_OPT(MAP, struct http_conf, headers, "header", NULL,
 		"header.NAME = VALUE adds a request header; an empty value takes one away."),
 	TEND_OPT(STRING, struct http_conf, body, "body", NULL, "Request body."),
+	TEND_OPT(SECRET, struct http_conf, body_secret, "body_secret", NULL,
+		"Request body that holds a secret, such as the password of a log-in; instead of body."),
 	TEND_OPT(ENUM, struct http_conf, auth, "auth", "none",
 		"How to log in: basic needs user and password, bearer needs token.",
 		.names = auths),
@@ -97,6 +99,8 @@ static int check_url(struct http_conf *c, struct tend_error *err)
 			"url '%s' is no http:// or https:// URL with a host; user and password are "
 			"options of their own",
 			c->url);
+	if (c->body && c->body_secret)
+		return tend_error_set(err, -EINVAL, "body and body_secret exclude each other");
 	if (c->unix_socket && strcmp(c->host, "localhost") != 0)
 		return tend_error_set(err, -EINVAL,
 			"with unix_socket the url's host is localhost, not '%s'; set header.Host to "

@@ -4,6 +4,7 @@
  * running attempt has an easy handle from a small pool; an idle check has none.
  */
 #include "http.h"
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,9 @@ struct run {
 	uint64_t n_read;
 	struct http_progress progress;
 	usec_t hop_started, dns_usec;
+	int fd; /* of the last connection that was begun; valid only while the transfer runs */
+	char address[INET6_ADDRSTRLEN]; /* the first the name has */
+	size_t n_addresses;
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -150,11 +154,21 @@ static void add_metrics(const struct run *run, long status)
 
 /* ---- the end ---------------------------------------------------------------------------------------- */
 
+/* libcurl tells the time of a connection only once TLS is up. While the transfer runs, the kernel
+ * knows. */
+static bool tcp_connected(const struct run *run)
+{
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
+
+	return run->fd >= 0 && getpeername(run->fd, (struct sockaddr *)&peer, &len) == 0;
+}
+
 static void read_progress(struct run *run)
 {
 	struct http_progress *p = &run->progress;
 
-	p->connected = info_seconds(run->easy, CURLINFO_CONNECT_TIME_T) > 0;
+	p->connected = p->connected || info_seconds(run->easy, CURLINFO_CONNECT_TIME_T) > 0;
 	p->tls = strncmp(run_url(run), "https:", 6) == 0;
 	p->tls_done = info_seconds(run->easy, CURLINFO_APPCONNECT_TIME_T) > 0;
 	p->sent = info_seconds(run->easy, CURLINFO_PRETRANSFER_TIME_T) > 0;
@@ -179,6 +193,28 @@ static void finish(struct run *run, enum tend_reason reason, const char *text)
 	tend_attempt_finish(a, reason, "%s", text);
 }
 
+static void connect_text(const struct run *run, const char *what, char *buf, size_t size)
+{
+	CURLU *u = curl_url();
+	char *host = NULL, *port = NULL;
+	char more[32] = "";
+
+	if (u && curl_url_set(u, CURLUPART_URL, run_url(run), 0) == CURLUE_OK) {
+		(void)curl_url_get(u, CURLUPART_HOST, &host, 0);
+		(void)curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
+	}
+	if (run->n_addresses > 1)
+		(void)snprintf(more, sizeof(more), " and %zu more", run->n_addresses - 1);
+	if (run->conf->unix_socket)
+		(void)snprintf(buf, size, "cannot connect to %s: %s", run->conf->unix_socket, what);
+	else
+		(void)snprintf(buf, size, "cannot connect to %s (%s%s) port %s: %s",
+			host ? host : "?", run->address, more, port ? port : "?", what);
+	curl_free(host);
+	curl_free(port);
+	curl_url_cleanup(u);
+}
+
 static void finish_failed(struct run *run, int code)
 {
 	enum tend_reason reason;
@@ -189,16 +225,11 @@ static void finish_failed(struct run *run, int code)
 	reason = http_reason(code, &run->progress);
 	if (code == CURLE_COULDNT_CONNECT && run->progress.os_errno)
 		what = strerror((int)run->progress.os_errno);
-	(void)snprintf(text, sizeof(text), "%s: %s, %s", run_url(run), what,
-		http_phase_text(&run->progress));
-	if (code == CURLE_COULDNT_CONNECT) {
-		char *ip = NULL;
-		long port = 0;
-		(void)curl_easy_getinfo(run->easy, CURLINFO_PRIMARY_IP, &ip);
-		(void)curl_easy_getinfo(run->easy, CURLINFO_PRIMARY_PORT, &port);
-		(void)snprintf(text, sizeof(text), "cannot connect to %s port %ld: %s",
-			ip && ip[0] ? ip : run->conf->host, port, what);
-	}
+	if (code == CURLE_COULDNT_CONNECT)
+		connect_text(run, what, text, sizeof(text));
+	else
+		(void)snprintf(text, sizeof(text), "%s: %s, %s", run_url(run), what,
+			http_phase_text(&run->progress));
 	finish(run, reason, text);
 }
 
@@ -224,6 +255,7 @@ static void on_late(struct tend_attempt *a, void *data)
 
 	if (!run)
 		return;
+	run->progress.connected = tcp_connected(run);
 	tend_transfer_abort(a, run->easy);
 	finish_timeout(run);
 }
@@ -297,15 +329,24 @@ static size_t on_body(char *data, size_t size, size_t n, void *user)
 	return n;
 }
 
+static int on_socket(void *user, curl_socket_t fd, curlsocktype purpose)
+{
+	struct run *run = user;
+
+	run->fd = fd;
+	return CURL_SOCKOPT_OK;
+}
+
 static void set_method(struct run *run)
 {
 	const struct http_conf *c = run->conf;
 	const char *method = run->get ? "GET" : http_methods[c->method];
-	bool with_body = !run->get && (c->body || strncmp(method, "P", 1) == 0);
+	const char *body = c->body_secret ? c->body_secret : c->body;
+	bool with_body = !run->get && (body || strncmp(method, "P", 1) == 0);
 
 	(void)curl_easy_setopt(run->easy, CURLOPT_NOBODY, strcmp(method, "HEAD") == 0 ? 1L : 0L);
 	if (with_body) {
-		const char *body = c->body ? c->body : "";
+		body = body ? body : "";
 		(void)curl_easy_setopt(run->easy, CURLOPT_POSTFIELDSIZE, (long)strlen(body));
 		(void)curl_easy_setopt(run->easy, CURLOPT_POSTFIELDS, body);
 	}
@@ -344,6 +385,8 @@ static void set_options(struct run *run)
 	(void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, run->error);
 	(void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	(void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, run);
+	(void)curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket);
+	(void)curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, run);
 	(void)curl_easy_setopt(easy, CURLOPT_CERTINFO, 1L);
 	(void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, c->verify_tls ? 1L : 0L);
 	(void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, c->verify_tls ? 2L : 0L);
@@ -444,6 +487,11 @@ static void on_resolved(struct tend_attempt *a, int r, const struct tend_address
 		return;
 	}
 	run->progress.resolved = true;
+	run->n_addresses = n;
+	(void)inet_ntop(addresses->sa.sa_family,
+		addresses->sa.sa_family == AF_INET6 ? (const void *)&addresses->in6.sin6_addr :
+						      (const void *)&addresses->in.sin_addr,
+		run->address, sizeof(run->address));
 	set_options(run);
 	/* Finds the name in the cache. */
 	r = tend_transfer_start(a, run->easy, run_url(run), on_transferred, run);
@@ -463,6 +511,7 @@ static int start_hop(struct run *run)
 		return r;
 	run->hop_started = tend_now();
 	run->progress = (struct http_progress){ 0 };
+	run->fd = -1;
 	r = tend_resolve(run->attempt, host, on_resolved, run);
 	free(host);
 	return r;

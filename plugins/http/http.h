@@ -13,7 +13,7 @@
 enum http_auth { HTTP_AUTH_NONE, HTTP_AUTH_BASIC, HTTP_AUTH_BEARER };
 
 struct http_conf {
-	char *url, *body, *user, *password, *token, *expect_body_text, *ca_file, *unix_socket;
+	char *url, *body, *body_secret, *user, *password, *token, *expect_body_text, *ca_file, *unix_socket;
 	int method, auth;
 	char **headers;          /* "Name=value" */
 	char **expect_status;    /* codes and ranges */

@@ -5,9 +5,9 @@
  * @DIR@ in a fixture is a fresh folder with the secrets below. A good one is also dumped, the dump
  * loaded and dumped again, which must give the same. N is how many fixtures there must be.
  *
- * conf_fixtures --example PLUGIN_DIR FILE...: what people copy from (a file of configuration, or the
- * example in a page) loads with the real plugins, and so does its dump. Lines "#key = value" show
- * defaults and are taken as if the '#' were not there.
+ * conf_fixtures --example PLUGIN_DIR FILE...: what people copy from (a file of configuration, or
+ * the example in a page) loads with the real plugins, and so does its dump. Lines "#key = value"
+ * show defaults and are taken as if the '#' were not there.
  */
 #include <dirent.h>
 #include <errno.h>

@@ -211,13 +211,15 @@ class EndBlocker(Case):
                                                 f"from ({args['sql']}) r; commit")
             if out.startswith("error"):
                 return {"ok": {"outcome": "failed", "message": out}}
-            return done({"rows": json.loads(out)})
+            rows = json.loads(out)
+            return done({"columns": list(rows[0]) if rows else [], "truncated": False,
+                         "rows": [list(row.values()) for row in rows]})
         if verb == "sql.terminate_backend":
             self.assertIsInstance(args["pid"], int)
-            out = self.server.psql("tend_admin", "select pg_terminate_backend(pid, 5000) "
+            out = self.server.psql("tend_admin", "select pg_terminate_backend(pid) "
                                    f"from pg_stat_activity where pid = {args['pid']} "
                                    f"and backend_start = '{args['backend_start']}'")
-            return done() if out == "t" else {"ok": {"outcome": "failed", "message": out or "not there"}}
+            return done({"terminated": out == "t"})
         if verb == "sleep":
             self.assertGreater(args["duration"], 0)
             time.sleep(args["duration"])
@@ -278,9 +280,22 @@ class EndBlocker(Case):
         idle = self.server.session("begin", "lock table session in share mode")
         self.server.session("insert into session values (1)")
         self.server.wait_blocked(1)
-        run, _ = self.end_blocker(limit="0s", most=1, active=True)
+        run, end = self.end_blocker(limit="0s", most=1, active=True)
+        self.assertEqual(end["message"], f"1 session(s) ended, and session {busy} blocks others still")
         self.assertFalse(self.server.alive(idle))
         self.assertTrue(self.server.alive(busy))
+        self.assertEqual(self.verbs_of(run).count("sql.terminate_backend"), 1)
+
+    def test_gives_up_on_a_session_that_does_not_end(self):
+        """Signals that reach nobody: the session is seen again and again, and told only once."""
+        root = self.server.session("begin", "lock table session in access exclusive mode")
+        self.server.session("select * from session")
+        self.server.wait_blocked(1)
+
+        def answer(path, verb, args):
+            return done() if verb in ("sql.terminate_backend", "sleep") else self.answer(path, verb, args)
+        run, end = self.run_policy("end-blocker", answer, DATABASE, {"limit": 0})
+        self.assertEqual(end["message"], f"session {root} was told to end and is still there")
         self.assertEqual(self.verbs_of(run).count("sql.terminate_backend"), 1)
 
     def test_nobody_blocks(self):

@@ -5,12 +5,13 @@ by user tend, that passes lines between the test and tend-exec's socket."""
 import json
 import os
 import select
+import signal
 import socket
 import time
 import uuid
 
 from tendbox import Box, wait_for
-from tendbox.tend import ROOT, build_dir
+from tendbox.tend import ROOT, build_dir, complaints
 
 SOCKET = "/run/tend-exec/exec.sock"
 STATE = "/var/lib/tend-exec"
@@ -171,17 +172,19 @@ class ExecBox:
         return self
 
     def __exit__(self, kind, value, trace):
-        self.box.close(clean=kind is None)
+        try:
+            if complaints(self.box) and not kind:
+                raise AssertionError(complaints(self.box))
+        finally:
+            self.box.close(clean=kind is None)
 
     def _install(self):
         box = self.box
         if box.run("id", "tend", check=False).returncode != 0:
             box.run("useradd", "--system", "--user-group", "--no-create-home", "tend")
         box.push(f"{build_dir()}/daemon/exec/tend-exec", EXEC, mode=0o755)
-        box.push(f"{ROOT}/etc/systemd/tend-exec.socket", "/etc/systemd/system/tend-exec.socket")
-        with open(f"{ROOT}/etc/systemd/tend-exec.service.in", encoding="utf-8") as unit:
-            box.write("/etc/systemd/system/tend-exec.service",
-                      unit.read().replace("@TEND_LIBEXECDIR@", os.path.dirname(EXEC)))
+        for unit in ("tend-exec.socket", "tend-exec.service"):
+            box.push(f"{ROOT}/etc/systemd/{unit}", f"/etc/systemd/system/{unit}")
         # A sanitizer needs what the sandbox forbids; the sandbox is tested on the other builds.
         if sanitized():
             box.write("/etc/systemd/system/tend-exec.service.d/asan.conf", "[Service]\n"
@@ -207,11 +210,23 @@ class ExecBox:
                 return None
         return wait_for(attempt, 20, "tend-exec to listen to the stand-in")
 
-    def kill(self):
+    def host_pid(self):
+        """tend-exec's process as a number of this host."""
+        space = os.readlink(f"/proc/{self.box.leader}/ns/pid")
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/comm", encoding="utf-8") as comm:
+                    if comm.read() == "tend-exec\n" and os.readlink(f"/proc/{pid}/ns/pid") == space:
+                        return int(pid)
+            except OSError:
+                continue
+        return None
+
+    def kill(self, pid=None):
         """kill -9 of tend-exec, and back when it is gone."""
-        pid = self.box.main_pid("tend-exec.service")
-        self.box.run("kill", "-KILL", str(pid))
-        wait_for(lambda: self.box.main_pid("tend-exec.service") != pid, 10, "tend-exec to die")
+        pid = pid or wait_for(self.host_pid, 10, "tend-exec to run")
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: not os.path.exists(f"/proc/{pid}"), 10, "tend-exec to die")
 
     def record(self, job):
         """The events of a job in the ledger."""

@@ -73,6 +73,9 @@ class Sink(http.server.ThreadingHTTPServer):
         self.lock = threading.Lock()
         super().__init__(("127.0.0.1", port), Handler)
 
+    def handle_error(self, request, client_address):
+        pass  # the client gave up, as it should
+
     def next_step(self):
         with self.lock:
             return self.steps.pop(0) if self.steps else "204"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A whole tendd (manager_run() in a child process) in a folder of its own, watching three targets: one
- * that is fine (its own /healthz), one where nobody listens, one that takes connections and never
- * answers; and a receiver nobody listens for. And an HTTP client for both of its sockets.
+ * A whole tendd (manager_run() in a child process) in a folder of its own, watching three targets:
+ * one that is fine (its own /healthz), one where nobody listens, one that takes connections and
+ * never answers; and a receiver nobody listens for. And an HTTP client for both of its sockets.
  */
 #ifndef API_FIXTURE_H
 #define API_FIXTURE_H
@@ -74,7 +74,7 @@ static inline int fixture_try(const struct fixture *f, bool tcp, const char *met
 	struct str text = STR_INIT(64 << 20);
 	struct curl_slist *list = NULL;
 	CURL *curl = curl_easy_init();
-	struct reply reply = { 0 };
+	struct reply reply = {0};
 	char *type = NULL;
 	char url[512];
 	CURLcode code;
@@ -120,7 +120,7 @@ static inline int fixture_try(const struct fixture *f, bool tcp, const char *met
 static inline struct reply fixture_call(
 	const struct fixture *f, const char *method, const char *path, const char *body)
 {
-	struct reply reply = { 0 };
+	struct reply reply = {0};
 	int r = fixture_try(f, false, method, path, body, NULL, &reply);
 
 	if (r < 0)
@@ -131,7 +131,7 @@ static inline struct reply fixture_call(
 static inline struct reply fixture_call_tcp(const struct fixture *f, const char *method,
 	const char *path, const char *body, const char *const *headers)
 {
-	struct reply reply = { 0 };
+	struct reply reply = {0};
 	int r = fixture_try(f, true, method, path, body, headers, &reply);
 
 	if (r < 0)
@@ -146,7 +146,7 @@ static inline struct reply fixture_wait(
 	usec_t until = clock_now() + FIXTURE_WAIT_USEC;
 
 	for (;;) {
-		struct reply reply = { 0 };
+		struct reply reply = {0};
 
 		if (fixture_try(f, false, "GET", path, NULL, NULL, &reply) == 0) {
 			if (done(&reply))
@@ -171,7 +171,7 @@ static inline const char *fixture_text(const json_t *json, const char *key)
 /* A loopback port: listening if ret_fd, else one where nobody does. */
 static inline int fixture_port(int *ret_fd)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(a);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -228,7 +228,7 @@ static inline void fixture_configure(const struct fixture *f, const char *more)
 /* tendd's whole life, in the child. */
 static inline void fixture_child(const struct fixture *f, const char *log)
 {
-	struct manager_options options = { .config_path = f->conf, .foreground = true };
+	struct manager_options options = {.config_path = f->conf, .foreground = true};
 	int fd = open(log, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
 
 	(void)dup2(fd, STDERR_FILENO);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Notices on their whole way: a real store, the real loop and libcurl, and an HTTP server in a process of
- * its own that checks the signatures and misbehaves as it is told.
+ * Notices on their whole way: a real store, the real loop and libcurl, and an HTTP server in a
+ * process of its own that checks the signatures and misbehaves as it is told.
  */
 #include "store_fixture.h"
 #include <signal.h>
@@ -26,24 +26,36 @@ struct world {
 	char ends[512]; /* "a:delivered b:failed ..." */
 };
 
-/* ---- sinks ------------------------------------------------------------------------------------ */
+/* ---- sinks ------------------------------------------------------------------------------------
+ */
 
-static int free_port(void)
+static int free_port_of(int type)
 {
-	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(in);
-	auto_close int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	auto_close int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
 
 	assert_int_equal(bind(fd, (struct sockaddr *)&in, len), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &len), 0);
 	return ntohs(in.sin_port);
 }
 
+static int free_port(void)
+{
+	return free_port_of(SOCK_STREAM);
+}
+
+static int free_udp_port(void)
+{
+	return free_port_of(SOCK_DGRAM);
+}
+
 /* port 0: any. Its log is DIR/sink.N. */
 static int sink_start(struct world *w, int port, const char *steps)
 {
-	auto_free char *command = str_printf("exec python3 '" ALERT_SINK "' '%s/sink.%d' '%s/secret' %d %s",
-		w->f->dir, w->n_sinks, w->f->dir, port, steps);
+	auto_free char *command =
+		str_printf("exec python3 '" ALERT_SINK "' '%s/sink.%d' '%s/secret' %d %s",
+			w->f->dir, w->n_sinks, w->f->dir, port, steps);
 	FILE *out = popen(command, "re");
 	long pid;
 
@@ -88,7 +100,8 @@ static json_t *entry_data(json_t *list, size_t i)
 	return json_object_get(json_object_get(json_array_get(list, i), "body"), "data");
 }
 
-/* ---- the world -------------------------------------------------------------------------------- */
+/* ---- the world --------------------------------------------------------------------------------
+ */
 
 static void on_undurable(bool undurable, void *data)
 {
@@ -119,7 +132,7 @@ static void write_file(struct world *w, const char *name, const char *text)
 static struct conf *load_conf(struct world *w, const char *receivers)
 {
 	auto_free char *path = str_printf("%s/tend.conf", w->f->dir);
-	struct conf_errors errors = { 0 };
+	struct conf_errors errors = {0};
 	struct conf *conf = NULL;
 
 	write_file(w, "tend.conf", receivers);
@@ -132,9 +145,14 @@ static struct conf *load_conf(struct world *w, const char *receivers)
 
 static void world_start(struct world *w)
 {
-	const struct alert_deps deps = { .loop = w->f->loop, .store = w->f->store, .net = w->net,
-		.libexec_dir = "/nonexistent", .state_dir = w->f->dir, .on_undurable = on_undurable,
-		.on_delivery = on_delivery, .data = w };
+	const struct alert_deps deps = {.loop = w->f->loop,
+		.store = w->f->store,
+		.net = w->net,
+		.libexec_dir = LIBEXEC_DIR,
+		.state_dir = w->f->dir,
+		.on_undurable = on_undurable,
+		.on_delivery = on_delivery,
+		.data = w};
 
 	assert_int_equal(alert_new(&deps, &w->alert), 0);
 	assert_int_equal(alert_apply(w->alert, w->conf), 0);
@@ -196,10 +214,16 @@ static int teardown(void **state)
 
 static void add(struct world *w, enum notice_kind kind, const char *incident, char *ret_id)
 {
-	struct notice n = { .kind = kind, .severity = SEVERITY_CRITICAL,
-		.fingerprint = "crm/web/login", .incident_id = incident, .system = "crm",
-		.component = "crm/web", .check = "crm/web/login", .state = "critical",
-		.reason = "connect-refused", .text = "no answer" };
+	struct notice n = {.kind = kind,
+		.severity = SEVERITY_CRITICAL,
+		.fingerprint = "crm/web/login",
+		.incident_id = incident,
+		.system = "crm",
+		.component = "crm/web",
+		.check = "crm/web/login",
+		.state = "critical",
+		.reason = "connect-refused",
+		.text = "no answer"};
 
 	assert_true(alert_add(w->alert, &n, NULL) >= 0);
 	if (ret_id)
@@ -220,22 +244,23 @@ static void on_ledger(int r, json_t *rows, void *data)
 	l->done = true;
 }
 
-/* "a 3 delivered 2": receiver, sequence, state, tries of a notice, from the ledger alone or from memory. */
+/* "a 3 delivered 2": receiver, sequence, state, tries of a notice, from the ledger alone or from
+ * memory. */
 static char *ledger_of(struct world *w, const char *id)
 {
-	struct ledger l = { 0 };
+	struct ledger l = {0};
 	char *text = strdup("(none)");
 	json_t *row;
 	size_t i;
 
 	assert_int_equal(alert_deliveries(w->alert, NULL, NULL, 1000, on_ledger, &l), 0);
 	WAIT_FOR(w->f->loop, l.done);
-	json_array_foreach(l.rows, i, row)
-	{
+	json_array_foreach (l.rows, i, row) {
 		if (strcmp(json_string_value(json_object_get(row, "notice")), id) != 0)
 			continue;
 		free(text);
-		text = str_printf("%s %d %s %d", json_string_value(json_object_get(row, "receiver")),
+		text = str_printf("%s %d %s %d",
+			json_string_value(json_object_get(row, "receiver")),
 			(int)json_integer_value(json_object_get(row, "sequence")),
 			json_string_value(json_object_get(row, "state")),
 			(int)json_integer_value(json_object_get(row, "tries")));
@@ -251,7 +276,8 @@ static void assert_ledger(struct world *w, const char *id, const char *want)
 	assert_string_equal(got, want);
 }
 
-/* ---- the tests -------------------------------------------------------------------------------- */
+/* ---- the tests --------------------------------------------------------------------------------
+ */
 
 static void test_delivered(void **state)
 {
@@ -271,7 +297,8 @@ static void test_delivered(void **state)
 	assert_string_equal(entry_text(log, 1, "id"), cleared);
 	assert_string_equal(entry_text(log, 0, "type"), "application/cloudevents+json");
 	json_t *event = json_object_get(json_array_get(log, 0), "body");
-	assert_string_equal(json_string_value(json_object_get(event, "epoch")), store_epoch(w->f->store));
+	assert_string_equal(
+		json_string_value(json_object_get(event, "epoch")), store_epoch(w->f->store));
 	assert_string_equal(json_string_value(json_object_get(event, "sequence")), "1");
 	assert_true(json_is_false(json_object_get(entry_data(log, 0), "undurable")));
 	assert_null(json_object_get(entry_data(log, 1), "superseded"));
@@ -294,13 +321,12 @@ static void test_answers(void **state)
 		const char *steps, *end, *ledger;
 		size_t n;
 	} rows[] = {
-		{ "500", "a:delivered ", "a 1 delivered 2", 2 },
-		{ "503 408 425", "a:delivered ", "a 1 delivered 4", 4 },
-		{ "hang", "a:delivered ", "a 1 delivered 2", 2 },
-		{ "huge", "a:delivered ", "a 1 delivered 1", 1 },
-		{ "302", "a:failed ", "a 1 failed 1", 1 },
-		{ "400", "a:failed ", "a 1 failed 1", 1 },
-		{ "500 500 500 500 500 500 500", "a:delivered ", "a 1 delivered 8", 8 }, /* breaker */
+		{"500", "a:delivered ", "a 1 delivered 2", 2},
+		{"503 408 425", "a:delivered ", "a 1 delivered 4", 4},
+		{"hang", "a:delivered ", "a 1 delivered 2", 2},
+		{"huge", "a:delivered ", "a 1 delivered 1", 1},
+		{"302", "a:failed ", "a 1 failed 1", 1}, {"400", "a:failed ", "a 1 failed 1", 1},
+		{"500 500 500 500 500 500 500", "a:delivered ", "a 1 delivered 8", 8}, /* breaker */
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -319,8 +345,8 @@ static void test_answers(void **state)
 		assert_int_equal(json_array_size(log), rows[i].n);
 		for (size_t j = 0; j < rows[i].n; j++) { /* same id, signed each time */
 			assert_string_equal(entry_text(log, j, "id"), id);
-			assert_true(json_is_true(
-				json_object_get(json_array_get(log, j), "verified")));
+			assert_true(
+				json_is_true(json_object_get(json_array_get(log, j), "verified")));
 		}
 		if (i + 1 < ARRAY_SIZE(rows))
 			assert_int_equal(teardown(state), 0);
@@ -377,7 +403,8 @@ static void test_refused_and_restart(void **state)
 	json_decref(receivers);
 }
 
-/* 410: no more notices to a until a reload; its fallback and the others go on, and people are told. */
+/* 410: no more notices to a until a reload; its fallback and the others go on, and people are told.
+ */
 static void test_gone(void **state)
 {
 	struct world *w = *state;
@@ -417,7 +444,8 @@ static void test_expired(void **state)
 	char id[UUID_TEXT_BYTES];
 
 	world_open(w,
-		RECEIVER("a", "ttl = 1s\nfallback = b") RECEIVER("b", "") "[route r]\nreceivers = a\n",
+		RECEIVER("a", "ttl = 1s\nfallback = b")
+			RECEIVER("b", "") "[route r]\nreceivers = a\n",
 		free_port(), w->f->dir, sink_start(w, 0, ""), w->f->dir);
 	add(w, NOTICE_INCIDENT_RAISED, "i1", id);
 	WAIT_FOR(w->f->loop, sink_n(w, 0) == 1);
@@ -437,7 +465,8 @@ static sqlite3 *lock_store(struct world *w)
 	return other;
 }
 
-/* The store hangs: told from memory within a second and a half, marked; written when it is well again. */
+/* The store hangs: told from memory within a second and a half, marked; written when it is well
+ * again. */
 static void test_undurable(void **state)
 {
 	struct world *w = *state;
@@ -468,10 +497,13 @@ static void test_undurable(void **state)
 static void test_batch_of_the_caller(void **state)
 {
 	struct world *w = *state;
-	struct notice n = { .kind = NOTICE_INCIDENT_RAISED, .severity = SEVERITY_WARNING,
-		.fingerprint = "f", .incident_id = "i1", .text = "t" };
+	struct notice n = {.kind = NOTICE_INCIDENT_RAISED,
+		.severity = SEVERITY_WARNING,
+		.fingerprint = "f",
+		.incident_id = "i1",
+		.text = "t"};
 	struct store_batch *batch;
-	struct outcome o = { 0 };
+	struct outcome o = {0};
 	uint64_t token;
 
 	world_open(w, RECEIVER("a", ""), sink_start(w, 0, ""), w->f->dir);
@@ -504,6 +536,131 @@ static void test_batch_of_the_caller(void **state)
 	assert_ledger(w, n.id, "a 2 delivered 1");
 }
 
+/* More wait than are kept: the least severe go, and the ledger says why. */
+static void test_shedding(void **state)
+{
+	enum { N = 2003 };
+	struct world *w = *state;
+	struct ledger l = {0};
+	struct alert_receiver_stats stats;
+	json_t *row;
+	size_t i, n_shed = 0;
+
+	world_open(w, RECEIVER("a", ""), free_port(), w->f->dir);
+	for (i = 0; i < N; i++) {
+		auto_free char *fingerprint = str_printf("crm/c%zu/x", i);
+		struct notice n = {.kind = NOTICE_INCIDENT_RAISED,
+			.fingerprint = fingerprint,
+			.severity = i == 1000 || i == 1001 ? SEVERITY_INFO : SEVERITY_CRITICAL,
+			.incident_id = fingerprint,
+			.text = "t"};
+
+		assert_int_equal(alert_add(w->alert, &n, NULL), 1);
+	}
+	assert_int_equal(alert_outbox_depth(w->alert), 2000);
+	assert_int_equal(alert_get_stats(w->alert, &stats, 1), 1);
+	assert_int_equal(stats.n_failed, 3);
+	assert_int_equal(alert_deliveries(w->alert, NULL, NULL, 10000, on_ledger, &l), 0);
+	WAIT_FOR(w->f->loop, l.done);
+	assert_int_equal(json_array_size(l.rows), N);
+	json_array_foreach (l.rows, i, row) {
+		const char *why = json_string_value(json_object_get(row, "last_error"));
+		json_int_t sequence = json_integer_value(json_object_get(row, "sequence"));
+
+		if (strcmp(json_string_value(json_object_get(row, "state")), "failed") != 0)
+			continue;
+		n_shed++;
+		assert_true(str_startswith(why, "shed: "));
+		assert_true(sequence == 1 || sequence == 1001 || sequence == 1002);
+	}
+	assert_int_equal(n_shed, 3);
+	json_decref(l.rows);
+}
+
+/* ---- SNMP ---------------------------------------------------------------------------------------
+ */
+
+#define TRAPD_AUTH "inform-auth-pass"
+#define TRAPD_PRIV "inform-priv-pass"
+
+/* A real snmptrapd, v3 authPriv; a line a trap in DIR/trapd.log. */
+static void trapd_start(struct world *w, int port)
+{
+	auto_free char *command = str_printf("cd '%s' && echo $$ && SNMP_PERSISTENT_DIR='%s' MIBS= "
+					     "exec snmptrapd -f -C -c trapd.conf "
+					     "-On -Lf trapd.log udp:127.0.0.1:%d 2>trapd.err",
+		w->f->dir, w->f->dir, port);
+	FILE *out;
+	long pid;
+
+	write_file(w, "trapd.conf",
+		"createUser tend SHA-256 \"" TRAPD_AUTH "\" AES \"" TRAPD_PRIV "\"\n"
+		"authUser log tend priv\nformat2 %v\\n\n");
+	out = popen(command, "re");
+	assert_non_null(out);
+	assert_int_equal(fscanf(out, "%ld", &pid), 1);
+	w->sinks[w->n_sinks] = out;
+	w->pids[w->n_sinks++] = (pid_t)pid;
+}
+
+static bool trapd_says(struct world *w, const char *what)
+{
+	auto_free char *path = str_printf("%s/trapd.log", w->f->dir);
+	auto_free char *text = NULL;
+
+	return fs_read_file(path, 1 << 20, &text, NULL) == 0 && strstr(text, what);
+}
+
+static pid_t helper_pid(void)
+{
+	auto_free char *text = NULL;
+	auto_free char *path = str_printf("/proc/self/task/%d/children", (int)getpid());
+	char *rest, *word;
+
+	assert_int_equal(fs_read_file(path, 4096, &text, NULL), 0);
+	for (word = strtok_r(text, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
+		auto_free char *comm = str_printf("/proc/%s/comm", word), *name = NULL;
+
+		if (fs_read_file(comm, 64, &name, NULL) == 0 && str_startswith(name, "tend-snmp"))
+			return atoi(word);
+	}
+	return 0;
+}
+
+/* With nobody there the inform waits; it is delivered when it is acknowledged, also by a helper
+ * that was killed and started again. */
+static void test_inform(void **state)
+{
+	struct world *w = *state;
+	struct alert_receiver_stats stats;
+	char raised[UUID_TEXT_BYTES], message[UUID_TEXT_BYTES];
+	int port = free_udp_port();
+
+	write_file(w, "auth", TRAPD_AUTH "\n");
+	write_file(w, "priv", TRAPD_PRIV "\n");
+	world_open(w,
+		"[receiver nms]\ntype = snmp\nhost = 127.0.0.1:%d\nuser = tend\ntimeout = 500ms\n"
+		"auth_password = file:%s/auth\npriv_password = file:%s/priv\nretry_min = 50ms\n"
+		"retry_max = 200ms\n",
+		port, w->f->dir, w->f->dir);
+	add(w, NOTICE_INCIDENT_RAISED, "i1", raised);
+	WAIT_FOR(w->f->loop, alert_get_stats(w->alert, &stats, 1) == 1 && stats.n_tries >= 1);
+	assert_int_equal(alert_outbox_depth(w->alert), 1);
+	trapd_start(w, port);
+	WAIT_FOR(w->f->loop, alert_outbox_depth(w->alert) == 0);
+	assert_string_equal(w->ends, "nms:delivered ");
+	WAIT_FOR(w->f->loop, trapd_says(w, raised));
+
+	pid_t pid = helper_pid();
+	assert_true(pid > 0);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	add(w, NOTICE_POLICY_MESSAGE, NULL, message);
+	WAIT_FOR(w->f->loop, alert_outbox_depth(w->alert) == 0);
+	assert_string_equal(w->ends, "nms:delivered nms:delivered ");
+	WAIT_FOR(w->f->loop, trapd_says(w, message));
+	assert_true(helper_pid() != pid);
+}
+
 int main(void)
 {
 #define ALERT_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -516,6 +673,8 @@ int main(void)
 		ALERT_TEST(test_expired),
 		ALERT_TEST(test_undurable),
 		ALERT_TEST(test_batch_of_the_caller),
+		ALERT_TEST(test_shedding),
+		ALERT_TEST(test_inform),
 	};
 
 	log_to_stderr();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The decisions of alert/ by tables: order, merging, shedding, pace, signatures, verdicts, events. */
+/* The decisions of alert/ by tables: order, merging, shedding, pace, signatures, verdicts, events.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,13 +11,18 @@
 #include "base/log.h"
 #include "base/str.h"
 
-/* ---- the outbox ------------------------------------------------------------------------------- */
+/* ---- the outbox -------------------------------------------------------------------------------
+ */
 
 static struct delivery *make(enum notice_kind kind, const char *fingerprint, const char *incident,
 	uint64_t sequence, enum conf_severity severity)
 {
-	struct notice n = { .kind = kind, .severity = severity, .fingerprint = fingerprint,
-		.incident_id = incident, .wall = 1000000, .text = "text" };
+	struct notice n = {.kind = kind,
+		.severity = severity,
+		.fingerprint = fingerprint,
+		.incident_id = incident,
+		.wall = 1000000,
+		.text = "text"};
 	auto(record_unref) struct record *record = NULL;
 	struct delivery *d;
 
@@ -28,37 +34,37 @@ static struct delivery *make(enum notice_kind kind, const char *fingerprint, con
 	return d;
 }
 
-/* A script: letters add notices (R C X = raised, changed, cleared of incident 1; r c x of incident 2, same
- * fingerprint; M a message of the fingerprint), '!' puts the first of the chain in flight, '.' ends it as
- * delivered. What waits at the end, and what each of it stands for as well. */
+/* A script: letters add notices (R C X = raised, changed, cleared of incident 1; r c x of incident
+ * 2, same fingerprint; M a message of the fingerprint), '!' puts the first of the chain in flight,
+ * '.' ends it as delivered. What waits at the end, and what each of it stands for as well. */
 static void test_outbox_merging(void **state)
 {
 	static const struct {
 		const char *script, *left, *superseded;
 	} rows[] = {
-		{ "R", "R", "" },
-		{ "RX", "X", "R" },          /* was raised and cleared */
-		{ "RC", "RC", "" },          /* no change to what was not told */
-		{ "RCC", "RC", "C" },
-		{ "RCCX", "X", "CRC" },
-		{ "CX", "X", "C" },
-		{ "CC", "C", "C" },
-		{ "R!X", "RX", "" },         /* in flight: it may have arrived */
-		{ "R!.X", "X", "" },
-		{ "R!CX", "RX", "C" },
-		{ "RXr", "Xr", "R" },        /* another incident of the same check */
-		{ "RXrx", "Xx", "Rr" },
-		{ "Rr", "Rr", "" },
-		{ "MM", "MM", "" },          /* messages are never merged */
-		{ "RMX", "MX", "R" },
+		{"R", "R", ""},
+		{"RX", "X", "R"}, /* was raised and cleared */
+		{"RC", "RC", ""}, /* no change to what was not told */
+		{"RCC", "RC", "C"},
+		{"RCCX", "X", "CRC"},
+		{"CX", "X", "C"},
+		{"CC", "C", "C"},
+		{"R!X", "RX", ""}, /* in flight: it may have arrived */
+		{"R!.X", "X", ""},
+		{"R!CX", "RX", "C"},
+		{"RXr", "Xr", "R"}, /* another incident of the same check */
+		{"RXrx", "Xx", "Rr"},
+		{"Rr", "Rr", ""},
+		{"MM", "MM", ""}, /* messages are never merged */
+		{"RMX", "MX", "R"},
 	};
 	static const char letters[] = "RCXrcxM";
-	static const enum notice_kind kinds[] = { NOTICE_INCIDENT_RAISED, NOTICE_INCIDENT_CHANGED,
+	static const enum notice_kind kinds[] = {NOTICE_INCIDENT_RAISED, NOTICE_INCIDENT_CHANGED,
 		NOTICE_INCIDENT_CLEARED, NOTICE_INCIDENT_RAISED, NOTICE_INCIDENT_CHANGED,
-		NOTICE_INCIDENT_CLEARED, NOTICE_POLICY_MESSAGE };
+		NOTICE_INCIDENT_CLEARED, NOTICE_POLICY_MESSAGE};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct outbox outbox = { 0 };
+		struct outbox outbox = {0};
 		char left[32] = "", superseded[32] = "", of[64] = "";
 		size_t n_left = 0, n_superseded = 0, merged = 0;
 		struct delivery *d;
@@ -80,7 +86,9 @@ static void test_outbox_merging(void **state)
 			}
 			of[p - rows[i].script] = *p;
 			d = make(kinds[letter - letters], "s/c/x",
-				*p == 'M' ? NULL : *p < 'a' ? "one" : "two",
+				*p == 'M'  ? NULL
+				: *p < 'a' ? "one"
+					   : "two",
 				(uint64_t)(p - rows[i].script), SEVERITY_WARNING);
 			assert_int_equal(outbox_add(&outbox, d, &old), 0);
 			while (old) {
@@ -115,13 +123,13 @@ static void test_outbox_merging(void **state)
 
 static void test_outbox_order(void **state)
 {
-	struct outbox outbox = { 0 };
+	struct outbox outbox = {0};
 	struct delivery *old, *a1 = make(NOTICE_POLICY_MESSAGE, "a", NULL, 1, SEVERITY_INFO);
 	struct delivery *a2 = make(NOTICE_POLICY_MESSAGE, "a", NULL, 2, SEVERITY_CRITICAL);
 	struct delivery *b3 = make(NOTICE_POLICY_MESSAGE, "b", NULL, 3, SEVERITY_WARNING);
 	struct delivery *c4 = make(NOTICE_POLICY_MESSAGE, "c", NULL, 4, SEVERITY_INFO);
 
-	struct delivery *all[] = { a1, a2, b3, c4 };
+	struct delivery *all[] = {a1, a2, b3, c4};
 	for (size_t i = 0; i < 4; i++)
 		assert_int_equal(outbox_add(&outbox, all[i], &old), 0);
 	assert_ptr_equal(outbox_pick(&outbox, 0), a1);
@@ -160,17 +168,23 @@ static void test_backoff(void **state)
 		double random;
 		usec_t want;
 	} rows[] = {
-		{ 1, 0.0, 500 }, { 1, 1.0, 1000 }, { 2, 0.0, 1000 }, { 2, 1.0, 2000 },
-		{ 4, 0.5, 6000 }, { 5, 1.0, 10000 }, { 4000000000u, 0.0, 5000 },
+		{1, 0.0, 500},
+		{1, 1.0, 1000},
+		{2, 0.0, 1000},
+		{2, 1.0, 2000},
+		{4, 0.5, 6000},
+		{5, 1.0, 10000},
+		{4000000000u, 0.0, 5000},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		assert_int_equal(backoff_delay(rows[i].n, 1000, 10000, rows[i].random), rows[i].want);
+		assert_int_equal(
+			backoff_delay(rows[i].n, 1000, 10000, rows[i].random), rows[i].want);
 }
 
 static void test_bucket(void **state)
 {
-	struct bucket bucket = { 0 }, unlimited = { 0 };
+	struct bucket bucket = {0}, unlimited = {0};
 	usec_t now = 5 * USEC_PER_SEC, wait;
 	int n = 0;
 
@@ -184,7 +198,8 @@ static void test_bucket(void **state)
 		assert_int_equal(bucket_take(&unlimited, 0, now), 0);
 }
 
-/* ---- signatures -------------------------------------------------------------------------------- */
+/* ---- signatures --------------------------------------------------------------------------------
+ */
 
 /* The example of the Standard Webhooks specification, and openssl's own hand:
  * printf '%s' 'msg_p5jXN8AQM9LWM0D4loKWxJek.1614265330.{"test": 2432232314}' |
@@ -192,8 +207,8 @@ static void test_bucket(void **state)
 static void test_signature(void **state)
 {
 	static const char secret[] = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-	static const char *const bad[] = { "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_", "whsec_a",
-		"whsec_!!!!", "" };
+	static const char *const bad[] = {
+		"MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_", "whsec_a", "whsec_!!!!", ""};
 	char text[SIGNATURE_MAX_BYTES];
 
 	assert_int_equal(signature_make(secret, NULL, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330,
@@ -212,7 +227,8 @@ static void test_signature(void **state)
 	assert_string_equal(text, "ba7816bf8f01cfea");
 }
 
-/* ---- verdicts ---------------------------------------------------------------------------------- */
+/* ---- verdicts ----------------------------------------------------------------------------------
+ */
 
 static void test_judge(void **state)
 {
@@ -223,26 +239,26 @@ static void test_judge(void **state)
 		enum verdict verdict;
 		usec_t wait;
 	} rows[] = {
-		{ 200, NULL, VERDICT_DELIVERED, 0 },
-		{ 204, "5", VERDICT_DELIVERED, 0 },
-		{ 301, NULL, VERDICT_FAILED, 0 },
-		{ 307, NULL, VERDICT_FAILED, 0 },
-		{ 400, "5", VERDICT_FAILED, 0 },
-		{ 401, NULL, VERDICT_FAILED, 0 },
-		{ 404, NULL, VERDICT_FAILED, 0 },
-		{ 408, NULL, VERDICT_RETRY, 0 },
-		{ 410, NULL, VERDICT_GONE, 0 },
-		{ 425, NULL, VERDICT_RETRY, 0 },
-		{ 429, "7", VERDICT_RETRY, 7 * USEC_PER_SEC },
-		{ 429, "Wed, 21 Oct 2015 07:29:00 GMT", VERDICT_RETRY, 60 * USEC_PER_SEC },
-		{ 429, "Wed, 21 Oct 2015 07:27:00 GMT", VERDICT_RETRY, 0 },
-		{ 429, "-7", VERDICT_RETRY, 0 },
-		{ 429, "soon", VERDICT_RETRY, 0 },
-		{ 429, "99999999999999999999999", VERDICT_RETRY, 86400 * USEC_PER_SEC },
-		{ 500, NULL, VERDICT_RETRY, 0 },
-		{ 503, "2", VERDICT_RETRY, 2 * USEC_PER_SEC },
-		{ 99, NULL, VERDICT_RETRY, 0 },
-		{ 600, NULL, VERDICT_RETRY, 0 },
+		{200, NULL, VERDICT_DELIVERED, 0},
+		{204, "5", VERDICT_DELIVERED, 0},
+		{301, NULL, VERDICT_FAILED, 0},
+		{307, NULL, VERDICT_FAILED, 0},
+		{400, "5", VERDICT_FAILED, 0},
+		{401, NULL, VERDICT_FAILED, 0},
+		{404, NULL, VERDICT_FAILED, 0},
+		{408, NULL, VERDICT_RETRY, 0},
+		{410, NULL, VERDICT_GONE, 0},
+		{425, NULL, VERDICT_RETRY, 0},
+		{429, "7", VERDICT_RETRY, 7 * USEC_PER_SEC},
+		{429, "Wed, 21 Oct 2015 07:29:00 GMT", VERDICT_RETRY, 60 * USEC_PER_SEC},
+		{429, "Wed, 21 Oct 2015 07:27:00 GMT", VERDICT_RETRY, 0},
+		{429, "-7", VERDICT_RETRY, 0},
+		{429, "soon", VERDICT_RETRY, 0},
+		{429, "99999999999999999999999", VERDICT_RETRY, 86400 * USEC_PER_SEC},
+		{500, NULL, VERDICT_RETRY, 0},
+		{503, "2", VERDICT_RETRY, 2 * USEC_PER_SEC},
+		{99, NULL, VERDICT_RETRY, 0},
+		{600, NULL, VERDICT_RETRY, 0},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -257,39 +273,41 @@ static void test_judge(void **state)
 	}
 }
 
-/* ---- routes ------------------------------------------------------------------------------------ */
+/* ---- routes ------------------------------------------------------------------------------------
+ */
 
 static void test_routes(void **state)
 {
-	char *all_crm[] = { (char *)(uintptr_t) "crm/*", NULL };
-	char *to_a[] = { (char *)(uintptr_t) "a", NULL };
-	char *to_ab[] = { (char *)(uintptr_t) "a", (char *)(uintptr_t) "b", NULL };
-	struct conf_receiver a = { .name = (char *)(uintptr_t) "a" };
-	struct conf_receiver b = { .name = (char *)(uintptr_t) "b", .min_severity = SEVERITY_WARNING };
-	struct conf_route crm = { .match_component = all_crm, .receivers = to_a };
-	struct conf_route critical = { .min_severity = SEVERITY_CRITICAL, .receivers = to_ab };
+	char *all_crm[] = {(char *)(uintptr_t) "crm/*", NULL};
+	char *to_a[] = {(char *)(uintptr_t) "a", NULL};
+	char *to_ab[] = {(char *)(uintptr_t) "a", (char *)(uintptr_t) "b", NULL};
+	struct conf_receiver a = {.name = (char *)(uintptr_t) "a"};
+	struct conf_receiver b = {
+		.name = (char *)(uintptr_t) "b", .min_severity = SEVERITY_WARNING};
+	struct conf_route crm = {.match_component = all_crm, .receivers = to_a};
+	struct conf_route critical = {.min_severity = SEVERITY_CRITICAL, .receivers = to_ab};
 	static const struct {
 		const char *routes; /* r = crm, R = crm and go on, c = critical */
 		const char *component;
 		enum conf_severity severity;
 		const char *want;
 	} rows[] = {
-		{ "", "crm/web", SEVERITY_INFO, "a" }, /* b wants warnings */
-		{ "", "crm/web", SEVERITY_WARNING, "ab" },
-		{ "r", "crm/web", SEVERITY_CRITICAL, "a" },
-		{ "r", "erp/web", SEVERITY_CRITICAL, "" },
-		{ "r", NULL, SEVERITY_CRITICAL, "ab" }, /* of the daemon itself: to all */
-		{ "rc", "crm/web", SEVERITY_CRITICAL, "a" },
-		{ "Rc", "crm/web", SEVERITY_CRITICAL, "ab" }, /* each once */
-		{ "Rc", "crm/web", SEVERITY_WARNING, "a" },
-		{ "rc", "erp/web", SEVERITY_CRITICAL, "ab" },
-		{ "c", NULL, SEVERITY_CRITICAL, "ab" },
+		{"", "crm/web", SEVERITY_INFO, "a"}, /* b wants warnings */
+		{"", "crm/web", SEVERITY_WARNING, "ab"},
+		{"r", "crm/web", SEVERITY_CRITICAL, "a"},
+		{"r", "erp/web", SEVERITY_CRITICAL, ""},
+		{"r", NULL, SEVERITY_CRITICAL, "ab"}, /* of the daemon itself: to all */
+		{"rc", "crm/web", SEVERITY_CRITICAL, "a"},
+		{"Rc", "crm/web", SEVERITY_CRITICAL, "ab"}, /* each once */
+		{"Rc", "crm/web", SEVERITY_WARNING, "a"},
+		{"rc", "erp/web", SEVERITY_CRITICAL, "ab"},
+		{"c", NULL, SEVERITY_CRITICAL, "ab"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct conf conf = { 0 };
-		struct notice n = { .component = rows[i].component, .severity = rows[i].severity };
-		struct vec found = { 0 };
+		struct conf conf = {0};
+		struct notice n = {.component = rows[i].component, .severity = rows[i].severity};
+		struct vec found = {0};
 		char got[8] = "";
 
 		assert_int_equal(map_put(&conf.receivers, "a", &a), 0);
@@ -310,7 +328,8 @@ static void test_routes(void **state)
 	}
 }
 
-/* ---- events ------------------------------------------------------------------------------------ */
+/* ---- events ------------------------------------------------------------------------------------
+ */
 
 static const char *text_at(json_t *event, const char *path)
 {
@@ -325,34 +344,42 @@ static const char *text_at(json_t *event, const char *path)
 
 static void test_event(void **state)
 {
-	auto_json json_t *details = json_pack("{s:i, s:s}", "n_members", 3, "state", "never replaces");
-	auto_json json_t *merged = json_pack("[{s:s, s:i, s:s}]", "id", "x", "sequence", 41, "kind",
-		"incident.raised");
-	struct notice n = { .id = "0193a000-0000-7000-8000-000000000001",
-		.kind = NOTICE_INCIDENT_CLEARED, .severity = SEVERITY_CRITICAL,
-		.fingerprint = "crm/web/login", .incident_id = "i1", .system = "crm",
-		.component = "crm/web", .check = "crm/web/login", .state = "ok",
-		.text = "a\xff bad \x01 byte", .wall = 1700000000123456, .since_wall = 1699999990000000,
-		.details = details };
-	struct event_context context = { .host = "h1", .epoch = "e1", .sequence = 42,
-		.merged = merged };
+	auto_json json_t *details =
+		json_pack("{s:i, s:s}", "n_members", 3, "state", "never replaces");
+	auto_json json_t *merged = json_pack(
+		"[{s:s, s:i, s:s}]", "id", "x", "sequence", 41, "kind", "incident.raised");
+	struct notice n = {.id = "0193a000-0000-7000-8000-000000000001",
+		.kind = NOTICE_INCIDENT_CLEARED,
+		.severity = SEVERITY_CRITICAL,
+		.fingerprint = "crm/web/login",
+		.incident_id = "i1",
+		.system = "crm",
+		.component = "crm/web",
+		.check = "crm/web/login",
+		.state = "ok",
+		.text = "a\xff bad \x01 byte",
+		.wall = 1700000000123456,
+		.since_wall = 1699999990000000,
+		.details = details};
+	struct event_context context = {
+		.host = "h1", .epoch = "e1", .sequence = 42, .merged = merged};
 	auto(record_unref) struct record *record = NULL, *again = NULL;
 	auto_free char *body = NULL;
 	static const char *const want[][2] = {
-		{ "specversion", "1.0" },
-		{ "id", "0193a000-0000-7000-8000-000000000001" },
-		{ "source", "/tend/h1" },
-		{ "type", "tend.incident.cleared" },
-		{ "subject", "crm/web/login" },
-		{ "time", "2023-11-14T22:13:20.123456Z" },
-		{ "datacontenttype", "application/json" },
-		{ "sequence", "42" },
-		{ "epoch", "e1" },
-		{ "data.incident", "i1" },
-		{ "data.severity", "critical" },
-		{ "data.component", "crm/web" },
-		{ "data.state", "ok" },
-		{ "data.since", "2023-11-14T22:13:10.000000Z" },
+		{"specversion", "1.0"},
+		{"id", "0193a000-0000-7000-8000-000000000001"},
+		{"source", "/tend/h1"},
+		{"type", "tend.incident.cleared"},
+		{"subject", "crm/web/login"},
+		{"time", "2023-11-14T22:13:20.123456Z"},
+		{"datacontenttype", "application/json"},
+		{"sequence", "42"},
+		{"epoch", "e1"},
+		{"data.incident", "i1"},
+		{"data.severity", "critical"},
+		{"data.component", "crm/web"},
+		{"data.state", "ok"},
+		{"data.since", "2023-11-14T22:13:10.000000Z"},
 	};
 
 	assert_int_equal(record_new(&n, &record), 0);
@@ -380,8 +407,8 @@ static void test_event_is_bounded(void **state)
 	enum { N = 300000 };
 	auto_free char *text = malloc(N + 1);
 	auto_json json_t *details = NULL;
-	struct event_context context = { .host = "h1", .epoch = "e1" };
-	struct notice n = { .id = "0193a000-0000-7000-8000-000000000001", .fingerprint = "f" };
+	struct event_context context = {.host = "h1", .epoch = "e1"};
+	struct notice n = {.id = "0193a000-0000-7000-8000-000000000001", .fingerprint = "f"};
 	auto(record_unref) struct record *record = NULL;
 	auto_free char *body = NULL;
 

@@ -15,8 +15,7 @@ static void test_status(void **state)
 	assert_int_equal(json_integer_value(json_object_get(reply.json, "checks")), 3);
 	assert_int_equal(json_array_size(json_object_get(reply.json, "systems")), 1);
 	assert_int_equal(json_array_size(json_object_get(reply.json, "receivers")), 1);
-	assert_true(json_is_true(
-		json_object_get(json_object_get(reply.json, "store"), "healthy")));
+	assert_true(json_is_true(json_object_get(json_object_get(reply.json, "store"), "healthy")));
 	assert_true(json_is_object(json_object_get(reply.json, "actions")));
 	assert_true(json_is_true(json_object_get(json_object_get(reply.json, "reload"), "ok")));
 }
@@ -29,25 +28,25 @@ static void test_lists(void **state)
 		bool object;
 		size_t n; /* of an array; SIZE_MAX: any */
 	} rows[] = {
-		{ "/v1/systems", false, 1 },
-		{ "/v1/components", false, 2 },
-		{ "/v1/components?system=crm", false, 2 },
-		{ "/v1/components?system=other", false, 0 },
-		{ "/v1/components/crm/web", true, 0 },
-		{ "/v1/checks", false, 3 },
-		{ "/v1/checks?component=crm/web", false, 2 },
-		{ "/v1/checks?component=crm%2Fweb", false, 2 },
-		{ "/v1/checks/crm/web/healthz", true, 0 },
-		{ "/v1/incidents", false, SIZE_MAX },
-		{ "/v1/incidents?state=recent", false, SIZE_MAX },
-		{ "/v1/policies", false, SIZE_MAX },
-		{ "/v1/runs", false, 0 },
-		{ "/v1/actions", true, 0 },
-		{ "/v1/receivers", false, 1 },
-		{ "/v1/deliveries", false, SIZE_MAX },
-		{ "/v1/deliveries?receiver=ops&limit=1", false, SIZE_MAX },
-		{ "/v1/config", true, 0 },
-		{ "/v1/explain/crm/web/healthz", true, 0 },
+		{"/v1/systems", false, 1},
+		{"/v1/components", false, 2},
+		{"/v1/components?system=crm", false, 2},
+		{"/v1/components?system=other", false, 0},
+		{"/v1/components/crm/web", true, 0},
+		{"/v1/checks", false, 3},
+		{"/v1/checks?component=crm/web", false, 2},
+		{"/v1/checks?component=crm%2Fweb", false, 2},
+		{"/v1/checks/crm/web/healthz", true, 0},
+		{"/v1/incidents", false, SIZE_MAX},
+		{"/v1/incidents?state=recent", false, SIZE_MAX},
+		{"/v1/policies", false, SIZE_MAX},
+		{"/v1/runs", false, 0},
+		{"/v1/actions", true, 0},
+		{"/v1/receivers", false, 1},
+		{"/v1/deliveries", false, SIZE_MAX},
+		{"/v1/deliveries?receiver=ops&limit=1", false, SIZE_MAX},
+		{"/v1/config", true, 0},
+		{"/v1/explain/crm/web/healthz", true, 0},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -73,33 +72,33 @@ static void test_refusals(void **state)
 		long status;
 		const char *code, *says;
 	} rows[] = {
-		{ "GET", "/", NULL, 404, "not-found", "there is no /" },
-		{ "GET", "/v1/nothing", NULL, 404, "not-found", "there is no /v1/nothing" },
-		{ "GET", "/v1/checks/crm/web/healtz", NULL, 404, "not-found",
-			"did you mean 'crm/web/healthz'?" },
-		{ "GET", "/v1/checks/a%00b", NULL, 404, "not-found", "there is no check" },
-		{ "GET", "/v1/checks/%1b%5b2J", NULL, 404, "not-found", "'?[2J'" },
-		{ "GET", "/v1/components/crm/x", NULL, 404, "not-found", "no component 'crm/x'" },
-		{ "GET", "/v1/incidents/ffffffff", NULL, 404, "not-found", "no incident" },
-		{ "GET", "/v1/incidents?state=odd", NULL, 400, "invalid", "open or recent" },
-		{ "GET", "/v1/runs?limit=0", NULL, 400, "invalid", "from 1 to 10000" },
-		{ "GET", "/v1/runs?limit=1x", NULL, 400, "invalid", "from 1 to 10000" },
-		{ "GET", "/v1/deliveries?receiver=x", NULL, 404, "not-found", "no receiver 'x'" },
-		{ "GET", "/v1/config?format=xml", NULL, 400, "invalid", "json or ini" },
-		{ "GET", "/v1/explain/nothing", NULL, 404, "not-found", "neither a check" },
-		{ "GET", "/v1/reload", NULL, 405, "method-not-allowed", "POST only" },
-		{ "DELETE", "/v1/status", NULL, 405, "method-not-allowed", "GET, HEAD only" },
-		{ "POST", "/v1/checks/crm/web/x/run", "{}", 404, "not-found", "no check" },
-		{ "POST", "/v1/policies/none/run", "{}", 404, "not-found", "none" },
-		{ "POST", "/v1/policies/none/run", "{\"target\":7}", 400, "invalid", "'target'" },
-		{ "POST", "/v1/policies/none/run", "{\"params\":[]}", 400, "invalid", "'params'" },
-		{ "POST", "/v1/actions/pause", "{}", 400, "invalid", "a comment is needed" },
-		{ "POST", "/v1/actions/pause", "{\"comment\":\" \"}", 400, "invalid", "comment" },
-		{ "POST", "/v1/actions/pause", "{\"comment\":7}", 400, "invalid", "comment" },
-		{ "POST", "/v1/actions/pause", "[]", 400, "invalid", "must be a JSON object" },
-		{ "POST", "/v1/actions/pause", "{", 400, "invalid", "the body is no JSON" },
-		{ "POST", "/v1/actions/pause", "{\"comment\":\"a\",\"comment\":\"b\"}", 400,
-			"invalid", "the body is no JSON" },
+		{"GET", "/", NULL, 404, "not-found", "there is no /"},
+		{"GET", "/v1/nothing", NULL, 404, "not-found", "there is no /v1/nothing"},
+		{"GET", "/v1/checks/crm/web/healtz", NULL, 404, "not-found",
+			"did you mean 'crm/web/healthz'?"},
+		{"GET", "/v1/checks/a%00b", NULL, 404, "not-found", "there is no check"},
+		{"GET", "/v1/checks/%1b%5b2J", NULL, 404, "not-found", "'?[2J'"},
+		{"GET", "/v1/components/crm/x", NULL, 404, "not-found", "no component 'crm/x'"},
+		{"GET", "/v1/incidents/ffffffff", NULL, 404, "not-found", "no incident"},
+		{"GET", "/v1/incidents?state=odd", NULL, 400, "invalid", "open or recent"},
+		{"GET", "/v1/runs?limit=0", NULL, 400, "invalid", "from 1 to 10000"},
+		{"GET", "/v1/runs?limit=1x", NULL, 400, "invalid", "from 1 to 10000"},
+		{"GET", "/v1/deliveries?receiver=x", NULL, 404, "not-found", "no receiver 'x'"},
+		{"GET", "/v1/config?format=xml", NULL, 400, "invalid", "json or ini"},
+		{"GET", "/v1/explain/nothing", NULL, 404, "not-found", "neither a check"},
+		{"GET", "/v1/reload", NULL, 405, "method-not-allowed", "POST only"},
+		{"DELETE", "/v1/status", NULL, 405, "method-not-allowed", "GET, HEAD only"},
+		{"POST", "/v1/checks/crm/web/x/run", "{}", 404, "not-found", "no check"},
+		{"POST", "/v1/policies/none/run", "{}", 404, "not-found", "none"},
+		{"POST", "/v1/policies/none/run", "{\"target\":7}", 400, "invalid", "'target'"},
+		{"POST", "/v1/policies/none/run", "{\"params\":[]}", 400, "invalid", "'params'"},
+		{"POST", "/v1/actions/pause", "{}", 400, "invalid", "a comment is needed"},
+		{"POST", "/v1/actions/pause", "{\"comment\":\" \"}", 400, "invalid", "comment"},
+		{"POST", "/v1/actions/pause", "{\"comment\":7}", 400, "invalid", "comment"},
+		{"POST", "/v1/actions/pause", "[]", 400, "invalid", "must be a JSON object"},
+		{"POST", "/v1/actions/pause", "{", 400, "invalid", "the body is no JSON"},
+		{"POST", "/v1/actions/pause", "{\"comment\":\"a\",\"comment\":\"b\"}", 400,
+			"invalid", "the body is no JSON"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -119,10 +118,10 @@ static void test_refusals(void **state)
 static void test_body_limit(void **state)
 {
 	struct fixture *f = *state;
-	static const char *const chunked[] = { "Transfer-Encoding: chunked", NULL };
+	static const char *const chunked[] = {"Transfer-Encoding: chunked", NULL};
 	size_t len = (1 << 20) + 100;
 	char *body = malloc(len + 1);
-	struct reply announced = { 0 }, streamed = { 0 }, alive;
+	struct reply announced = {0}, streamed = {0}, alive;
 
 	memset(body, ' ', len);
 	body[len] = '\0';
@@ -168,19 +167,19 @@ static bool is_tried(const struct reply *reply)
 static void test_incident(void **state)
 {
 	struct fixture *f = *state;
-	auto_reply struct reply list =
-		fixture_wait(f, "/v1/incidents?state=open", one_incident);
+	auto_reply struct reply list = fixture_wait(f, "/v1/incidents?state=open", one_incident);
 	const char *id = fixture_text(json_array_get(list.json, 0), "id");
 	auto_reply struct reply tried = fixture_wait(f, "/v1/deliveries?receiver=ops", is_tried);
-	auto_reply struct reply acknowledged = { 0 }, shown = { 0 }, explained = { 0 };
+	auto_reply struct reply acknowledged = {0}, shown = {0}, explained = {0};
 	auto_free char *acknowledge = str_printf("/v1/incidents/%s/acknowledge", id);
 	auto_free char *show = str_printf("/v1/incidents/%.18s", id);
 	auto_free char *because = NULL;
 
+	assert_string_equal(fixture_text(json_array_get(tried.json, 0), "kind"), "incident.raised");
 	assert_string_equal(
 		fixture_text(json_array_get(list.json, 0), "check"), "crm/database/down");
-	acknowledged = fixture_call(f, "POST", acknowledge,
-		"{\"comment\":\"on it\\u001b\",\"author\":\"mallory\"}");
+	acknowledged = fixture_call(
+		f, "POST", acknowledge, "{\"comment\":\"on it\\u001b\",\"author\":\"mallory\"}");
 	assert_int_equal(acknowledged.status, 200);
 	shown = fixture_call(f, "GET", show, NULL);
 	assert_string_equal(fixture_text(shown.json, "id"), id);
@@ -204,13 +203,10 @@ static void test_incident(void **state)
 static void check_metrics(char *text, const char *const *wanted)
 {
 	char family[128] = "", *line, *save = NULL;
-	unsigned found = 0;
 	size_t n;
 
 	for (n = 0; wanted[n]; n++)
-		if (strstr(text, wanted[n]))
-			found |= 1u << n;
-		else
+		if (!strstr(text, wanted[n]))
 			fail_msg("no '%s' in:\n%s", wanted[n], text);
 	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		char name[128];
@@ -232,7 +228,8 @@ static void test_metrics(void **state)
 		"tend_build_info{version=\"" TEND_VERSION "\"} 1\n",
 		"tend_healthy 1\n",
 		"tend_checks{state=\"pending\"}",
-		"tend_check_state{system=\"crm\",component=\"crm/web\",check=\"crm/web/healthz\"} 0\n",
+		"tend_check_state{system=\"crm\",component=\"crm/web\",check=\"crm/web/healthz\"} "
+		"0\n",
 		"tend_check_duration_seconds{system=\"crm\",",
 		"tend_check_metric{system=\"crm\",",
 		"tend_loop_lag_seconds ",
@@ -258,36 +255,36 @@ static void test_metrics(void **state)
 
 static void test_tcp(void **state)
 {
-	static const char *const evil_host[] = { "Host: evil.example", NULL };
-	static const char *const evil_origin[] = { "Origin: http://evil.example",
-		"Authorization: Bearer " FIXTURE_TOKEN, NULL };
-	static const char *const token[] = { "Authorization: Bearer " FIXTURE_TOKEN, NULL };
-	static const char *const wrong[] = { "Authorization: Bearer a-token-for-testz", NULL };
-	static const char *const shorter[] = { "Authorization: Bearer a-token", NULL };
-	static const char *const empty[] = { "Authorization: Bearer ", NULL };
-	static const char *const basic[] = { "Authorization: Basic YTpi", NULL };
+	static const char *const evil_host[] = {"Host: evil.example", NULL};
+	static const char *const evil_origin[] = {
+		"Origin: http://evil.example", "Authorization: Bearer " FIXTURE_TOKEN, NULL};
+	static const char *const token[] = {"Authorization: Bearer " FIXTURE_TOKEN, NULL};
+	static const char *const wrong[] = {"Authorization: Bearer a-token-for-testz", NULL};
+	static const char *const shorter[] = {"Authorization: Bearer a-token", NULL};
+	static const char *const empty[] = {"Authorization: Bearer ", NULL};
+	static const char *const basic[] = {"Authorization: Basic YTpi", NULL};
 	static const struct {
 		const char *method, *path, *body;
 		const char *const *headers;
 		long status;
 	} rows[] = {
-		{ "GET", "/healthz", NULL, NULL, 200 },
-		{ "GET", "/healthz", NULL, evil_host, 403 },
-		{ "GET", "/metrics", NULL, evil_host, 403 },
-		{ "GET", "/v1/status", NULL, NULL, 401 },
-		{ "GET", "/v1/nothing", NULL, NULL, 401 },
-		{ "GET", "/v1/status", NULL, wrong, 401 },
-		{ "GET", "/v1/status", NULL, shorter, 401 },
-		{ "GET", "/v1/status", NULL, empty, 401 },
-		{ "GET", "/v1/status", NULL, basic, 401 },
-		{ "GET", "/v1/status", NULL, token, 200 },
-		{ "GET", "/v1/status", NULL, evil_origin, 403 },
-		{ "POST", "/v1/checks/crm/web/healthz/run", "{}", NULL, 401 },
-		{ "POST", "/v1/checks/crm/web/healthz/run", "{}", token, 200 },
-		{ "POST", "/v1/checks/crm/web/healthz/run", "{}", evil_origin, 403 },
-		{ "POST", "/v1/reload", "{}", token, 403 }, /* for admins, by name only */
-		{ "POST", "/v1/actions/resume", "{}", token, 403 },
-		{ "POST", "/metrics", "{}", NULL, 401 },
+		{"GET", "/healthz", NULL, NULL, 200},
+		{"GET", "/healthz", NULL, evil_host, 403},
+		{"GET", "/metrics", NULL, evil_host, 403},
+		{"GET", "/v1/status", NULL, NULL, 401},
+		{"GET", "/v1/nothing", NULL, NULL, 401},
+		{"GET", "/v1/status", NULL, wrong, 401},
+		{"GET", "/v1/status", NULL, shorter, 401},
+		{"GET", "/v1/status", NULL, empty, 401},
+		{"GET", "/v1/status", NULL, basic, 401},
+		{"GET", "/v1/status", NULL, token, 200},
+		{"GET", "/v1/status", NULL, evil_origin, 403},
+		{"POST", "/v1/checks/crm/web/healthz/run", "{}", NULL, 401},
+		{"POST", "/v1/checks/crm/web/healthz/run", "{}", token, 200},
+		{"POST", "/v1/checks/crm/web/healthz/run", "{}", evil_origin, 403},
+		{"POST", "/v1/reload", "{}", token, 403}, /* for admins, by name only */
+		{"POST", "/v1/actions/resume", "{}", token, 403},
+		{"POST", "/metrics", "{}", NULL, 401},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -300,7 +297,8 @@ static void test_tcp(void **state)
 	}
 }
 
-/* What a user without a role may: in a child of its own, whose exit code is the HTTP status - 300. */
+/* What a user without a role may: in a child of its own, whose exit code is the HTTP status - 300.
+ */
 static int status_as(const struct fixture *f, uid_t uid, const char *method, const char *path)
 {
 	int status = 0;
@@ -308,7 +306,7 @@ static int status_as(const struct fixture *f, uid_t uid, const char *method, con
 
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		struct reply reply = { 0 };
+		struct reply reply = {0};
 
 		if (setgroups(0, NULL) < 0 || setgid(uid) < 0 || setuid(uid) < 0 ||
 			fixture_try(f, false, method, path, NULL, NULL, &reply) < 0)
@@ -325,16 +323,16 @@ static void test_roles(void **state)
 		const char *method, *path;
 		int none, viewer, operator;
 	} rows[] = {
-		{ "GET", "/healthz", 200, 200, 200 },
-		{ "GET", "/v1/status", 403, 200, 200 },
-		{ "GET", "/metrics", 403, 200, 200 },
-		{ "GET", "/v1/nothing", 404, 404, 404 },
-		{ "POST", "/v1/checks/crm/web/healthz/run", 403, 403, 200 },
-		{ "POST", "/v1/actions/pause", 403, 403, 400 },
-		{ "POST", "/v1/reload", 403, 403, 403 },
-		{ "POST", "/v1/actions/resume", 403, 403, 403 },
+		{"GET", "/healthz", 200, 200, 200},
+		{"GET", "/v1/status", 403, 200, 200},
+		{"GET", "/metrics", 403, 200, 200},
+		{"GET", "/v1/nothing", 404, 404, 404},
+		{"POST", "/v1/checks/crm/web/healthz/run", 403, 403, 200},
+		{"POST", "/v1/actions/pause", 403, 403, 400},
+		{"POST", "/v1/reload", 403, 403, 403},
+		{"POST", "/v1/actions/resume", 403, 403, 403},
 	};
-	static const char *const names[] = { "", "viewers = 65534\n", "operators = @65534\n" };
+	static const char *const names[] = {"", "viewers = 65534\n", "operators = @65534\n"};
 	struct fixture *f = *state;
 
 	if (geteuid() != 0)
@@ -345,9 +343,9 @@ static void test_roles(void **state)
 		/* One [daemon] section only: put the roles into it. */
 		fixture_configure(f, "");
 		if (*names[n]) {
-			auto_free char *command = str_printf(
-				"sed -i 's/^\\[daemon\\]$/[daemon]\\n%.*s/' %s",
-				(int)strcspn(names[n], "\n"), names[n], f->conf);
+			auto_free char *command =
+				str_printf("sed -i 's/^\\[daemon\\]$/[daemon]\\n%.*s/' %s",
+					(int)strcspn(names[n], "\n"), names[n], f->conf);
 
 			assert_int_equal(system(command), 0);
 		}
@@ -356,7 +354,9 @@ static void test_roles(void **state)
 			fail_msg("%s", reloaded.text);
 		reply_clear(&reloaded);
 		for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-			int want = n == 0 ? rows[i].none : n == 1 ? rows[i].viewer : rows[i].operator;
+			int want = n == 0   ? rows[i].none
+				   : n == 1 ? rows[i].viewer
+					    : rows[i].operator;
 			int got = status_as(f, OTHER_UID, rows[i].method, rows[i].path);
 
 			if (got != want)
@@ -370,19 +370,21 @@ static void test_roles(void **state)
 static void test_reload(void **state)
 {
 	struct fixture *f = *state;
-	auto_reply struct reply bad = { 0 }, status = { 0 }, good = { 0 }, after = { 0 };
+	auto_reply struct reply bad = {0}, status = {0}, good = {0}, after = {0};
 	const json_t *reload;
 
-	fixture_configure(f, "[check crm/web/more]\nprobe = http\nurll = http://127.0.0.1/\n");
+	fixture_configure(
+		f, "[check crm/web/more]\nprobe = http\nurl = http://127.0.0.1:1/\nurll = x\n");
 	bad = fixture_call(f, "POST", "/v1/reload", NULL);
 	assert_int_equal(bad.status, 422);
 	assert_non_null(strstr(bad.text, "tend.conf:"));
-	assert_non_null(strstr(bad.text, "urll"));
+	if (!strstr(bad.text, "urll"))
+		fail_msg("%s", bad.text);
 	status = fixture_call(f, "GET", "/v1/status", NULL);
 	reload = json_object_get(status.json, "reload");
 	assert_true(json_is_false(json_object_get(reload, "ok")));
 	assert_non_null(strstr(fixture_text(reload, "error"), "urll"));
-	assert_int_equal(json_array_size(json_object_get(status.json, "problems")), 1);
+	assert_non_null(strstr(status.text, "the last reload was refused"));
 	assert_int_equal(json_integer_value(json_object_get(status.json, "checks")), 3);
 	fixture_configure(f, "[check crm/web/more]\nprobe = http\nurl = http://127.0.0.1:1/\n");
 	good = fixture_call(f, "POST", "/v1/reload", NULL);
@@ -407,7 +409,7 @@ static void test_config(void **state)
 
 static int connect_local(const struct fixture *f)
 {
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	(void)snprintf(a.sun_path, sizeof(a.sun_path), "%s", f->socket);
@@ -416,13 +418,14 @@ static int connect_local(const struct fixture *f)
 	return fd;
 }
 
-/* Clients that leave while their check still runs, and then others: nothing waits, nothing leaks. */
+/* Clients that leave while their check still runs, and then others: nothing waits, nothing leaks.
+ */
 static void test_clients_that_leave(void **state)
 {
-	static const char request[] =
-		"POST /v1/checks/crm/web/silent/run HTTP/1.1\r\nHost: tend\r\nContent-Length: 0\r\n\r\n";
+	static const char request[] = "POST /v1/checks/crm/web/silent/run HTTP/1.1\r\nHost: "
+				      "tend\r\nContent-Length: 0\r\n\r\n";
 	struct fixture *f = *state;
-	auto_reply struct reply run = { 0 };
+	auto_reply struct reply run = {0};
 
 	for (int i = 0; i < 8; i++) {
 		int fd = connect_local(f);
@@ -438,8 +441,10 @@ static void test_clients_that_leave(void **state)
 /* More than the daemon takes: the others wait in the queue and are served when some leave. */
 static void test_many_connections(void **state)
 {
-	static const char request[] = "GET /healthz HTTP/1.1\r\nHost: tend\r\nConnection: close\r\n\r\n";
+	static const char request[] =
+		"GET /healthz HTTP/1.1\r\nHost: tend\r\nConnection: close\r\n\r\n";
 	struct fixture *f = *state;
+	usec_t begun = clock_now();
 	int fds[100];
 	char buf[4096];
 
@@ -453,13 +458,11 @@ static void test_many_connections(void **state)
 			total += n > 0 ? n : 0;
 		}
 		buf[total] = '\0';
-		/* Refused for their number or answered: never left hanging. */
-		if (total > 0)
-			assert_non_null(strstr(buf, "200 OK"));
-		else
-			assert_true(i >= 60);
+		assert_non_null(strstr(buf, "200 OK"));
 		close(fds[i]);
 	}
+	/* well before silent ones are cut */
+	assert_true(clock_now() - begun < 15 * USEC_PER_SEC);
 	auto_reply struct reply alive = fixture_call(f, "GET", "/healthz", NULL);
 
 	assert_int_equal(alive.status, 200);
@@ -473,7 +476,7 @@ static void test_garbage(void **state)
 		"GET\r\n\r\n",
 		"GET /healthz HTTP/9.9\r\n\r\n",
 		"GET /healthz HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
-		"POST /v1/reload HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n",
+		"POST /v1/reload HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n",
 		"POST /v1/reload HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
 		"\x16\x03\x01\x02\x00\x01\x00\x01",
 	};
@@ -506,8 +509,8 @@ static void test_second_daemon(void **state)
 
 	/* Its own state, the same socket. */
 	(void)snprintf(second.conf, sizeof(second.conf), "%s", other);
-	command = str_printf("mkdir %s/state2 && sed 's|/state$|/state2|' %s > %s", f->dir, f->conf,
-		other);
+	command = str_printf(
+		"mkdir %s/state2 && sed 's|/state$|/state2|' %s > %s", f->dir, f->conf, other);
 	assert_int_equal(system(command), 0);
 	pid = fixture_spawn(&second, log);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -527,7 +530,8 @@ static int ctl(const struct fixture *f, const char *arguments, char *out, size_t
 	FILE *pipe;
 	int status;
 
-	(void)snprintf(command, sizeof(command), TEST_TENDCTL " -s %s %s 2>&1", f->socket, arguments);
+	(void)snprintf(
+		command, sizeof(command), TEST_TENDCTL " -s %s %s 2>&1", f->socket, arguments);
 	pipe = popen(command, "re");
 	assert_non_null(pipe);
 	len = fread(out, 1, size - 1, pipe);
@@ -543,40 +547,40 @@ static void test_ctl(void **state)
 		int code;
 		const char *says;
 	} rows[] = {
-		{ "status", 2, "Open incidents" },
-		{ "status -o json", 2, "\"incidents_open\": 1" },
-		{ "system list", 0, "crm" },
-		{ "component show crm/web", 0, "crm/web/healthz" },
-		{ "check list", 0, "connect-refused" },
-		{ "check list -o names", 0, "crm/web/healthz\n" },
-		{ "check list --component crm/database", 0, "crm/database/down" },
-		{ "check show crm/web/healthz", 0, "Metrics" },
-		{ "check run crm/web/healthz", 0, "OK: " },
-		{ "check run crm/database/down", 2, "CRITICAL: " },
-		{ "check run crm/web/none", 1, "there is no check 'crm/web/none'" },
-		{ "incident list --open", 0, "crm/database/down" },
-		{ "incident show 0", 0, "Timeline" },
-		{ "incident acknowledge 0", 64, "a comment is needed" },
-		{ "incident acknowledge 0 -m 'by hand'", 0, "acknowledged 0" },
-		{ "explain crm/database/down", 0, "- check 'crm/database/down' is critical since" },
-		{ "policy list", 0, "POLICY" },
-		{ "policy run no-such-policy", 1, "no-such-policy" },
-		{ "run list", 0, "RUN" },
-		{ "run show 0190", 1, "tendctl: " },
-		{ "action pause", 64, "a comment is needed" },
-		{ "action pause -m 'maintenance'", 0, "Enabled:  no" },
-		{ "status", 2, "stopped" },
-		{ "action resume", 0, "Enabled:" },
-		{ "delivery list --receiver ops", 0, "incident.raised" },
-		{ "delivery list --receiver none", 1, "there is no receiver 'none'" },
-		{ "delivery list -n 0", 1, "'limit' must be a number from 1 to 10000" },
-		{ "receiver list", 0, "webhook" },
-		{ "reload", 0, "the new configuration is in force" },
-		{ "config dump", 0, "[check crm/web/healthz]" },
-		{ "config dump -o json", 0, "{" },
-		{ "version", 0, "tendctl " TEND_VERSION },
-		{ "help check", 0, "check run CHECK" },
-		{ "-s /tmp/no/such/socket status", 69, "is it running?" },
+		{"status", 2, "Open incidents"},
+		{"status -o json", 2, "\"incidents_open\": 1"},
+		{"system list", 0, "crm"},
+		{"component show crm/web", 0, "crm/web/healthz"},
+		{"check list", 0, "connect-refused"},
+		{"check list -o names", 0, "crm/web/healthz\n"},
+		{"check list --component crm/database", 0, "crm/database/down"},
+		{"check show crm/web/healthz", 0, "Metrics"},
+		{"check run crm/web/healthz", 0, "OK: "},
+		{"check run crm/database/down", 2, "CRITICAL: "},
+		{"check run crm/web/none", 1, "there is no check 'crm/web/none'"},
+		{"incident list --open", 0, "crm/database/down"},
+		{"incident show 0", 0, "Timeline"},
+		{"incident acknowledge 0", 64, "a comment is needed"},
+		{"incident acknowledge 0 -m 'by hand'", 0, "acknowledged 0"},
+		{"explain crm/database/down", 0, "- check 'crm/database/down' is critical since"},
+		{"policy list", 0, "POLICY"},
+		{"policy run no-such-policy", 1, "no-such-policy"},
+		{"run list", 0, "RUN"},
+		{"run show 0190", 1, "tendctl: "},
+		{"action pause", 64, "a comment is needed"},
+		{"action pause -m 'maintenance'", 0, "Enabled:   no"},
+		{"status", 2, "stopped"},
+		{"action resume", 0, "Enabled:"},
+		{"delivery list --receiver ops", 0, "incident.raised"},
+		{"delivery list --receiver none", 1, "there is no receiver 'none'"},
+		{"delivery list -n 0", 1, "'limit' must be a number from 1 to 10000"},
+		{"receiver list", 0, "webhook"},
+		{"reload", 0, "the new configuration is in force"},
+		{"config dump", 0, "[check crm/web/healthz]"},
+		{"config dump -o json", 0, "{"},
+		{"version", 0, "tendctl " TEND_VERSION},
+		{"help check", 0, "check run CHECK"},
+		{"-s /tmp/no/such/socket status", 69, "is it running?"},
 	};
 	char out[65536];
 
@@ -593,8 +597,8 @@ static void test_ctl(void **state)
 /* The end comes while an answer is still awaited. */
 static void test_stop_while_waiting(void **state)
 {
-	static const char request[] =
-		"POST /v1/checks/crm/web/silent/run HTTP/1.1\r\nHost: tend\r\nContent-Length: 0\r\n\r\n";
+	static const char request[] = "POST /v1/checks/crm/web/silent/run HTTP/1.1\r\nHost: "
+				      "tend\r\nContent-Length: 0\r\n\r\n";
 	struct fixture *f = *state;
 	int fd = connect_local(f);
 	char buf[512];

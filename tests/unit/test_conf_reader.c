@@ -139,13 +139,13 @@ static void test_long_values(void **state)
 
 static char *repeat(const char *head, char c, size_t n, const char *tail)
 {
-	size_t n_head = strlen(head), n_tail = strlen(tail);
-	char *text = malloc(n_head + n + n_tail + 1);
+	struct str text = STR_INIT(1 << 20);
 
-	memcpy(text, head, n_head);
-	memset(text + n_head, c, n);
-	memcpy(text + n_head + n, tail, n_tail + 1);
-	return text;
+	assert_int_equal(str_append(&text, head, strlen(head)), 0);
+	while (n-- > 0)
+		assert_int_equal(str_append(&text, &c, 1), 0);
+	assert_int_equal(str_append(&text, tail, strlen(tail)), 0);
+	return str_take(&text);
 }
 
 static void test_bounds(void **state)

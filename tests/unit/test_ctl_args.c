@@ -33,34 +33,34 @@ static void test_parse(void **state)
 		int option;
 		const char *value;
 	} rows[] = {
-		{ "status", "status", NULL, "", -1, NULL },
-		{ "status --watch", "status", NULL, "", CTL_OPT_WATCH, "" },
-		{ "status -w", "status", NULL, "", CTL_OPT_WATCH, "" },
-		{ "-o json check list", "check", "list", "", CTL_OPT_OUTPUT, "json" },
-		{ "-ojson check list", "check", "list", "", CTL_OPT_OUTPUT, "json" },
-		{ "check list --output=json", "check", "list", "", CTL_OPT_OUTPUT, "json" },
-		{ "check list --output json", "check", "list", "", CTL_OPT_OUTPUT, "json" },
-		{ "check list --output=", "check", "list", "", CTL_OPT_OUTPUT, "" },
-		{ "check", "check", "list", "", -1, NULL },
-		{ "check show a/b/c", "check", "show", "a/b/c", -1, NULL },
-		{ "check run -s /x a/b/c", "check", "run", "a/b/c", CTL_OPT_SOCKET, "/x" },
-		{ "check show -- -x", "check", "show", "-x", -1, NULL },
-		{ "check show -", "check", "show", "-", -1, NULL },
-		{ "incident acknowledge 01 -m why", "incident", "acknowledge", "01",
-			CTL_OPT_COMMENT, "why" },
-		{ "incident acknowledge 01 -m -x", "incident", "acknowledge", "01",
-			CTL_OPT_COMMENT, "-x" },
-		{ "policy run p t k=v x=1", "policy", "run", "p t k=v x=1", -1, NULL },
-		{ "action", "action", "show", "", -1, NULL },
-		{ "delivery list --incident 01 -n 5", "delivery", "list", "", CTL_OPT_LIMIT, "5" },
-		{ "explain a/b/c", "explain", NULL, "a/b/c", -1, NULL },
-		{ "check show -h", "check", "show", "", CTL_OPT_HELP, "" },
-		{ "help check", "help", NULL, "check", -1, NULL },
+		{"status", "status", NULL, "", -1, NULL},
+		{"status --watch", "status", NULL, "", CTL_OPT_WATCH, ""},
+		{"status -w", "status", NULL, "", CTL_OPT_WATCH, ""},
+		{"-o json check list", "check", "list", "", CTL_OPT_OUTPUT, "json"},
+		{"-ojson check list", "check", "list", "", CTL_OPT_OUTPUT, "json"},
+		{"check list --output=json", "check", "list", "", CTL_OPT_OUTPUT, "json"},
+		{"check list --output json", "check", "list", "", CTL_OPT_OUTPUT, "json"},
+		{"check list --output=", "check", "list", "", CTL_OPT_OUTPUT, ""},
+		{"check", "check", "list", "", -1, NULL},
+		{"check show a/b/c", "check", "show", "a/b/c", -1, NULL},
+		{"check run -s /x a/b/c", "check", "run", "a/b/c", CTL_OPT_SOCKET, "/x"},
+		{"check show -- -x", "check", "show", "-x", -1, NULL},
+		{"check show -", "check", "show", "-", -1, NULL},
+		{"incident acknowledge 01 -m why", "incident", "acknowledge", "01", CTL_OPT_COMMENT,
+			"why"},
+		{"incident acknowledge 01 -m -x", "incident", "acknowledge", "01", CTL_OPT_COMMENT,
+			"-x"},
+		{"policy run p t k=v x=1", "policy", "run", "p t k=v x=1", -1, NULL},
+		{"action", "action", "show", "", -1, NULL},
+		{"delivery list --incident 01 -n 5", "delivery", "list", "", CTL_OPT_LIMIT, "5"},
+		{"explain a/b/c", "explain", NULL, "a/b/c", -1, NULL},
+		{"check show -h", "check", "show", "", CTL_OPT_HELP, ""},
+		{"help check", "help", NULL, "check", -1, NULL},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		auto_str struct str joined = STR_INIT(1000);
-		struct tend_error err = { 0 };
+		struct tend_error err = {0};
 		struct ctl_args args;
 		char buf[256], *argv[MAX_WORDS];
 		int argc = split(rows[i].line, buf, sizeof(buf), argv);
@@ -70,7 +70,8 @@ static void test_parse(void **state)
 		assert_string_equal(args.command->name, rows[i].command);
 		assert_true(str_eq(args.verb->name, rows[i].verb));
 		for (int k = 0; k < args.n_args; k++)
-			assert_int_equal(str_appendf(&joined, "%s%s", k ? " " : "", args.args[k]), 0);
+			assert_int_equal(
+				str_appendf(&joined, "%s%s", k ? " " : "", args.args[k]), 0);
 		assert_string_equal(str_get(&joined), rows[i].args);
 		assert_null(args.args[args.n_args]);
 		if (rows[i].option >= 0)
@@ -83,25 +84,25 @@ static void test_parse_wrong(void **state)
 	static const struct {
 		const char *line, *says;
 	} rows[] = {
-		{ "chek list", "there is no command 'chek', did you mean 'check'?" },
-		{ "zzzzzzzz", "there is no command 'zzzzzzzz': see 'tendctl help'" },
-		{ "check lsit", "'check' cannot 'lsit', did you mean 'list'?" },
-		{ "check zzzzzzzz", "'check' cannot 'zzzzzzzz', only: list, show, run" },
-		{ "status --wacth", "there is no option '--wacth', did you mean '--watch'?" },
-		{ "status --wacth=1", "did you mean '--watch'?" },
-		{ "status -x", "there is no option '-x': see 'tendctl help'" },
-		{ "status --watch=1", "option '--watch' takes no value" },
-		{ "check list -o", "option '--output' needs a value: --output=FORMAT" },
-		{ "check show", "too few arguments: tendctl check show CHECK" },
-		{ "check show a b", "too many arguments: tendctl check show CHECK" },
-		{ "explain", "too few arguments: tendctl explain ID|CHECK" },
-		{ "check list --watch", "option '--watch' means nothing to 'check list'" },
-		{ "status -m x", "option '--comment' means nothing to 'status'" },
+		{"chekk list", "there is no command 'chekk', did you mean 'check'?"},
+		{"zzzzzzzz", "there is no command 'zzzzzzzz': see 'tendctl help'"},
+		{"check lisst", "'check' cannot 'lisst', did you mean 'list'?"},
+		{"check zzzzzzzz", "'check' cannot 'zzzzzzzz', only: list, show, run"},
+		{"status --wacth", "there is no option '--wacth', did you mean '--watch'?"},
+		{"status --wacth=1", "did you mean '--watch'?"},
+		{"status -x", "there is no option '-x': see 'tendctl help'"},
+		{"status --watch=1", "option '--watch' takes no value"},
+		{"check list -o", "option '--output' needs a value: --output=FORMAT"},
+		{"check show", "too few arguments: tendctl check show CHECK"},
+		{"check show a b", "too many arguments: tendctl check show CHECK"},
+		{"explain", "too few arguments: tendctl explain ID|CHECK"},
+		{"check list --watch", "option '--watch' means nothing to 'check list'"},
+		{"status -m x", "option '--comment' means nothing to 'status'"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct ctl_args args = { .n_args = 99 };
-		struct tend_error err = { 0 };
+		struct ctl_args args = {.n_args = 99};
+		struct tend_error err = {0};
 		char buf[256], *argv[MAX_WORDS];
 		int argc = split(rows[i].line, buf, sizeof(buf), argv);
 
@@ -115,7 +116,7 @@ static void test_parse_wrong(void **state)
 static void test_parse_bounds(void **state)
 {
 	char *argv[CTL_MAX_ARGS + 3], word[] = "x", policy[] = "policy", run[] = "run";
-	struct tend_error err = { 0 };
+	struct tend_error err = {0};
 	struct ctl_args args;
 
 	for (size_t i = 0; i < ARRAY_SIZE(argv); i++)
@@ -152,22 +153,23 @@ static void test_policy_request(void **state)
 	static const struct {
 		const char *line, *json, *error;
 	} rows[] = {
-		{ "", "{\"params\":{},\"target\":null}", NULL },
-		{ "crm/web", "{\"params\":{},\"target\":\"crm/web\"}", NULL },
-		{ "crm/web limit=30 x=a=b y=", "{\"params\":{\"limit\":\"30\",\"x\":\"a=b\",\"y\":\"\"},"
-					       "\"target\":\"crm/web\"}",
-			NULL },
-		{ "limit=30", "{\"params\":{\"limit\":\"30\"},\"target\":null}", NULL },
-		{ "a b", NULL, "'b' is a second target" },
-		{ "=x", NULL, "'=x' has no name before the '='" },
-		{ "x=1 x=2", NULL, "'x' is given twice" },
-		{ "x=\xff", NULL, "'x' is no valid UTF-8" },
-		{ "\xff", NULL, "the target is no valid UTF-8" },
+		{"", "{\"params\":{},\"target\":null}", NULL},
+		{"crm/web", "{\"params\":{},\"target\":\"crm/web\"}", NULL},
+		{"crm/web limit=30 x=a=b y=",
+			"{\"params\":{\"limit\":\"30\",\"x\":\"a=b\",\"y\":\"\"},"
+			"\"target\":\"crm/web\"}",
+			NULL},
+		{"limit=30", "{\"params\":{\"limit\":\"30\"},\"target\":null}", NULL},
+		{"a b", NULL, "'b' is a second target"},
+		{"=x", NULL, "'=x' has no name before the '='"},
+		{"x=1 x=2", NULL, "'x' is given twice"},
+		{"x=\xff", NULL, "'x' is no valid UTF-8"},
+		{"\xff", NULL, "the target is no valid UTF-8"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		auto_free char *text = NULL;
-		struct tend_error err = { 0 };
+		struct tend_error err = {0};
 		json_t *body = NULL;
 		char buf[256], *argv[MAX_WORDS];
 		int argc = split(rows[i].line, buf, sizeof(buf), argv);
@@ -191,10 +193,10 @@ static void test_paths(void **state)
 	static const struct {
 		const char *subject, *path;
 	} rows[] = {
-		{ "crm/web/login", "/v1/checks/crm/web/login/run" },
-		{ "a b?c=d&e#f%", "/v1/checks/a%20b%3Fc%3Dd%26e%23f%25/run" },
-		{ "\xc3\xa9", "/v1/checks/%C3%A9/run" },
-		{ "", "/v1/checks//run" },
+		{"crm/web/login", "/v1/checks/crm/web/login/run"},
+		{"a b?c=d&e#f%", "/v1/checks/a%20b%3Fc%3Dd%26e%23f%25/run"},
+		{"\xc3\xa9", "/v1/checks/%C3%A9/run"},
+		{"", "/v1/checks//run"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

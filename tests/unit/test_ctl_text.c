@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What tendctl prints: tables, values, Nagios lines; and that foreign text cannot drive a terminal. */
+/* What tendctl prints: tables, values, Nagios lines; and that foreign text cannot drive a terminal.
+ */
 #include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -50,39 +51,39 @@ static void test_values(void **state)
 		enum ctl_format format;
 		const char *text;
 	} rows[] = {
-		{ "\"plain\"", CTL_TEXT, "plain" },
-		{ "\"\"", CTL_TEXT, "-" },
-		{ "null", CTL_TEXT, "-" },
-		{ "7", CTL_TEXT, "7" },
-		{ "0.25", CTL_TEXT, "0.25" },
-		{ "true", CTL_YESNO, "yes" },
-		{ "false", CTL_YESNO, "no" },
-		{ "{\"a\":[1]}", CTL_JSON, "{\"a\":[1]}" },
-		{ "[\"a\",\"b\"]", CTL_JOIN, "a, b" },
-		{ "[]", CTL_JOIN, "-" },
-		{ "{\"crm\":\"auto\",\"hr\":\"auto\",\"x\":\"observe\"}", CTL_JOIN, "auto, observe" },
-		{ "{}", CTL_JOIN, "-" },
-		{ "[1,2,3]", CTL_COUNT, "3" },
-		{ "\"018bcfe5-6800-7abc-8def-0123456789ab\"", CTL_ID, "018bcfe5-6800-7abc" },
-		{ "125", CTL_SPAN, "2m5s" },
-		{ "-1", CTL_SPAN, "-1" },
-		{ "1e300", CTL_SPAN, "1e+300" },
-		{ "\"2023-11-14T22:13:20.000000Z\"", CTL_TIME, "2023-11-14 22:13:20 (1m40s ago)" },
-		{ "1700000000000000", CTL_TIME, "2023-11-14 22:13:20 (1m40s ago)" },
-		{ "1700000000000000", CTL_AGO, "1m40s ago" },
-		{ "1700000100999999", CTL_AGO, "now" },
-		{ "1700000160000000", CTL_AGO, "in 1m" },
-		{ "0", CTL_TIME, "-" },
-		{ "-5", CTL_TIME, "-" },
-		{ "\"yesterday\"", CTL_TIME, "-" },
+		{"\"plain\"", CTL_TEXT, "plain"},
+		{"\"\"", CTL_TEXT, "-"},
+		{"null", CTL_TEXT, "-"},
+		{"7", CTL_TEXT, "7"},
+		{"0.25", CTL_TEXT, "0.25"},
+		{"true", CTL_YESNO, "yes"},
+		{"false", CTL_YESNO, "no"},
+		{"{\"a\":[1]}", CTL_JSON, "{\"a\":[1]}"},
+		{"[\"a\",\"b\"]", CTL_JOIN, "a, b"},
+		{"[]", CTL_JOIN, "-"},
+		{"{\"crm\":\"auto\",\"hr\":\"auto\",\"x\":\"observe\"}", CTL_JOIN, "auto, observe"},
+		{"{}", CTL_JOIN, "-"},
+		{"[1,2,3]", CTL_COUNT, "3"},
+		{"\"018bcfe5-6800-7abc-8def-0123456789ab\"", CTL_ID, "018bcfe5-6800-7abc"},
+		{"125", CTL_SPAN, "2m5s"},
+		{"-1", CTL_SPAN, "-1"},
+		{"1e300", CTL_SPAN, "1e+300"},
+		{"\"2023-11-14T22:13:20.000000Z\"", CTL_TIME, "2023-11-14 22:13:20 (1m40s ago)"},
+		{"1700000000000000", CTL_TIME, "2023-11-14 22:13:20 (1m40s ago)"},
+		{"1700000000000000", CTL_AGO, "1m40s ago"},
+		{"1700000100999999", CTL_AGO, "now"},
+		{"1700000160000000", CTL_AGO, "in 1m"},
+		{"0", CTL_TIME, "-"},
+		{"-5", CTL_TIME, "-"},
+		{"\"yesterday\"", CTL_TIME, "-"},
 		/* what a terminal would obey, or people would be misled by */
-		{ "\"a\\u001b[2Jb\"", CTL_TEXT, "a?[2Jb" },
-		{ "\"a\\nb\\rc\"", CTL_TEXT, "a\\nb\\rc" },
-		{ "\"a\\u009bb\"", CTL_TEXT, "a?b" },
-		{ "\"a\\u202eb\\u2066c\"", CTL_TEXT, "a???b???c" },
-		{ "{\"k\":\"\\u001b\"}", CTL_JSON, "{\"k\":\"\\u001B\"}" },
+		{"\"a\\u001b[2Jb\"", CTL_TEXT, "a?[2Jb"},
+		{"\"a\\nb\\rc\"", CTL_TEXT, "a\\nb\\rc"},
+		{"\"a\\u009bb\"", CTL_TEXT, "a?b"},
+		{"\"a\\u202eb\\u2066c\"", CTL_TEXT, "a???b???c"},
+		{"{\"k\":\"\\u001b\"}", CTL_JSON, "{\"k\":\"\\u001B\"}"},
 	};
-	const struct ctl ctl = { .now = NOW };
+	const struct ctl ctl = {.now = NOW};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		auto_json json_t *value = json_loads(rows[i].json, JSON_DECODE_ANY, NULL);
@@ -110,10 +111,10 @@ static void test_lookup(void **state)
 }
 
 static const struct ctl_column columns[] = {
-	{ "NAME", "name", CTL_TEXT },
-	{ "STATE", "state", CTL_STATE },
-	{ "TEXT", "text", CTL_TEXT },
-	{ 0 },
+	{"NAME", "name", CTL_TEXT},
+	{"STATE", "state", CTL_STATE},
+	{"TEXT", "text", CTL_TEXT},
+	{0},
 };
 
 #define ROWS                                                                                       \
@@ -149,8 +150,9 @@ static void test_tables(void **state)
 
 static void test_objects(void **state)
 {
-	auto_free char *plain = written("text",
-		"{\"name\":\"a\\u001b[31m\",\"state\":null,\"text\":\"t\"}", columns, true, false, 0);
+	auto_free char *plain =
+		written("text", "{\"name\":\"a\\u001b[31m\",\"state\":null,\"text\":\"t\"}",
+			columns, true, false, 0);
 	auto_free char *json = written("json", "{\"b\":1,\"a\":\"x\"}", columns, true, true, 0);
 
 	assert_string_equal(plain, "NAME:  a?[31m\nTEXT:  t\n");
@@ -165,19 +167,19 @@ static void test_nagios(void **state)
 		const char *json, *line;
 		int code;
 	} rows[] = {
-		{ "{\"now\":\"ok\",\"text\":\"fine\"}", "OK: fine", 0 },
-		{ "{\"now\":\"warning\",\"text\":\"slow | 5s\\nmore\",\"metrics\":[]}",
-			"WARNING: slow / 5s\\nmore", 1 },
-		{ "{\"now\":\"critical\",\"text\":\"t\",\"metrics\":[{\"name\":\"total_seconds\","
-		  "\"value\":0.5,\"unit\":\"s\",\"warning\":\"0.25\",\"critical\":\"@10:20\"},"
-		  "{\"name\":\"it's=x\",\"value\":3,\"unit\":\"rows\"}]}",
-			"CRITICAL: t | 'total_seconds'=0.5s;0.25;@10:20 'it''s_x'=3", 2 },
-		{ "{\"now\":\"ok\",\"text\":\"t\",\"metrics\":[{\"name\":\"m\",\"value\":1e-7,"
-		  "\"unit\":\"%\",\"critical\":\"5\"}]}",
-			"OK: t | 'm'=1e-07%;;5", 0 },
-		{ "{\"now\":\"unknown\",\"text\":\"\"}", "UNKNOWN: -", 3 },
-		{ "{\"now\":\"pending\"}", "UNKNOWN: -", 3 },
-		{ "{}", "UNKNOWN: -", 3 },
+		{"{\"now\":\"ok\",\"text\":\"fine\"}", "OK: fine", 0},
+		{"{\"now\":\"warning\",\"text\":\"slow | 5s\\nmore\",\"metrics\":[]}",
+			"WARNING: slow / 5s\\nmore", 1},
+		{"{\"now\":\"critical\",\"text\":\"t\",\"metrics\":[{\"name\":\"total_seconds\","
+		 "\"value\":0.5,\"unit\":\"s\",\"warning\":\"0.25\",\"critical\":\"@10:20\"},"
+		 "{\"name\":\"it's=x\",\"value\":3,\"unit\":\"rows\"}]}",
+			"CRITICAL: t | 'total_seconds'=0.5s;0.25;@10:20 'it''s_x'=3", 2},
+		{"{\"now\":\"ok\",\"text\":\"t\",\"metrics\":[{\"name\":\"m\",\"value\":1e-7,"
+		 "\"unit\":\"%\",\"critical\":\"5\"}]}",
+			"OK: t | 'm'=1e-07%;;5", 0},
+		{"{\"now\":\"unknown\",\"text\":\"\"}", "UNKNOWN: -", 3},
+		{"{\"now\":\"pending\"}", "UNKNOWN: -", 3},
+		{"{}", "UNKNOWN: -", 3},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

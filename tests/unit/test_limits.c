@@ -34,7 +34,7 @@ static const struct {
 	{ "xxx", 16 * 60 * USEC_PER_SEC, BREAKER_HALF_OPEN },
 	{ "xxvxx", 0, BREAKER_CLOSED },
 	{ "xxxv", 0, BREAKER_CLOSED },
-	{ "xxxo", 16 * 60 * USEC_PER_SEC, BREAKER_HALF_OPEN },
+	{ "xxxo", 16 * 60 * USEC_PER_SEC, BREAKER_HALF_OPEN }, /* it was begun before it opened */
 	{ "xxxx", 16 * 60 * USEC_PER_SEC, BREAKER_OPEN }, /* doubled: 30 min */
 	{ "xxxx", 31 * 60 * USEC_PER_SEC, BREAKER_HALF_OPEN },
 	{ "xxxxxxxxxx", 241 * 60 * USEC_PER_SEC, BREAKER_HALF_OPEN }, /* never above 4 h */

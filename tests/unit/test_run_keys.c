@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -10,9 +11,18 @@
 #include "base/cleanup.h"
 #include "run/keys.h"
 
-#define I(n)     { .kind = KEY_INTEGER, .integer = (n) }
-#define F(n)     { .kind = KEY_FLOAT, .number = (n) }
-#define S(t)     { .kind = KEY_STRING, .text = (t), .len = sizeof(t) - 1 }
+#define I(n)                                                                                       \
+	{                                                                                          \
+		.kind = KEY_INTEGER, .integer = (n)                                                \
+	}
+#define F(n)                                                                                       \
+	{                                                                                          \
+		.kind = KEY_FLOAT, .number = (n)                                                   \
+	}
+#define S(t)                                                                                       \
+	{                                                                                          \
+		.kind = KEY_STRING, .text = (t), .len = sizeof(t) - 1                              \
+	}
 
 /* In order; every pair is compared both ways. */
 static const struct key in_order[] = {
@@ -92,10 +102,10 @@ static void test_count(void **state)
 		size_t n;
 		int refused;
 	} cases[] = {
-		{ "return {}", true, 0, 0 },
-		{ "return {1, 2, a = 3, [1.5] = 4}", true, 4, 0 },
-		{ "return {[true] = 1}", false, 0, LUA_TBOOLEAN },
-		{ "return {1, 2, [{}] = 1}", false, 0, LUA_TTABLE },
+		{"return {}", true, 0, 0},
+		{"return {1, 2, a = 3, [1.5] = 4}", true, 4, 0},
+		{"return {[true] = 1}", false, 0, LUA_TBOOLEAN},
+		{"return {1, 2, [{}] = 1}", false, 0, LUA_TTABLE},
 	};
 	lua_State *L = luaL_newstate();
 

@@ -21,8 +21,9 @@ struct feed {
 static ssize_t feed_fill(struct wire *wire, void *buf, size_t size)
 {
 	struct feed *feed = wire->data;
-	size_t n = MIN(MIN(feed->piece, feed->len), size);
+	size_t n = MIN(feed->piece, feed->len);
 
+	n = MIN(n, size);
 	if (n == 0)
 		return 0;
 	memcpy(buf, feed->data, n);
@@ -37,23 +38,23 @@ static void test_lines(void **state)
 		const char *text;
 		int n, end; /* messages, then this */
 	} cases[] = {
-		{ "", 0, 0 },
-		{ "{}\n", 1, 0 },
-		{ "{\"a\":1}\n{\"a\":2}\n{}\n", 3, 0 },
-		{ "{\"a\":1}\n{\"a\"", 1, -EBADMSG },
-		{ "{}", 0, -EBADMSG },
-		{ "\n", 0, -EBADMSG },
-		{ "[]\n", 0, -EBADMSG },
-		{ "1\n", 0, -EBADMSG },
-		{ "{\"a\":1,\"a\":2}\n", 0, -EBADMSG },
-		{ "{\"a\":\"\xff\"}\n", 0, -EBADMSG },
-		{ "{} {}\n", 0, -EBADMSG },
+		{"", 0, 0},
+		{"{}\n", 1, 0},
+		{"{\"a\":1}\n{\"a\":2}\n{}\n", 3, 0},
+		{"{\"a\":1}\n{\"a\"", 1, -EBADMSG},
+		{"{}", 0, -EBADMSG},
+		{"\n", 0, -EBADMSG},
+		{"[]\n", 0, -EBADMSG},
+		{"1\n", 0, -EBADMSG},
+		{"{\"a\":1,\"a\":2}\n", 0, -EBADMSG},
+		{"{\"a\":\"\xff\"}\n", 0, -EBADMSG},
+		{"{} {}\n", 0, -EBADMSG},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		for (size_t piece = 1; piece < 8; piece++) {
-			struct feed feed = { cases[i].text, strlen(cases[i].text), piece };
-			struct wire wire = { .fd = -1, .fill = feed_fill, .data = &feed };
+			struct feed feed = {cases[i].text, strlen(cases[i].text), piece};
+			struct wire wire = {.fd = -1, .fill = feed_fill, .data = &feed};
 			int r, n = 0;
 
 			do {
@@ -75,15 +76,15 @@ static void test_length(void **state)
 		size_t len;
 		int r;
 	} cases[] = {
-		{ WIRE_LINE_BYTES - 1, 1 },
-		{ WIRE_LINE_BYTES, 1 },
-		{ WIRE_LINE_BYTES + 1, -EBADMSG },
+		{WIRE_LINE_BYTES - 1, 1},
+		{WIRE_LINE_BYTES, 1},
+		{WIRE_LINE_BYTES + 1, -EBADMSG},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		auto_free char *text = malloc(cases[i].len + 1);
-		struct feed feed = { text, cases[i].len + 1, 50000 };
-		struct wire wire = { .fd = -1, .fill = feed_fill, .data = &feed };
+		struct feed feed = {text, cases[i].len + 1, 50000};
+		struct wire wire = {.fd = -1, .fill = feed_fill, .data = &feed};
 		auto_json json_t *message = NULL;
 
 		assert_non_null(text);
@@ -100,7 +101,7 @@ static void test_write(void **state)
 	int pair[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	struct wire ours = { .fd = pair[0] }, theirs = { .fd = pair[1] };
+	struct wire ours = {.fd = pair[0]}, theirs = {.fd = pair[1]};
 	auto_json json_t *message = NULL, *huge = NULL;
 	auto_free char *text = malloc(WIRE_LINE_BYTES + 1);
 

@@ -30,12 +30,30 @@ static int free_mib(void **state)
 	return 0;
 }
 
+/* Formats into a buffer of the caller's; a name that does not fit is a fault of the test. */
+#define FORMAT(buf, ...) assert_true(snprintf((buf), sizeof(buf), __VA_ARGS__) < (int)sizeof(buf))
+
+/* Where `part` stands in `text`, which must have it. */
+static const char *find(const char *text, const char *part)
+{
+	const char *found = text ? strstr(text, part) : NULL;
+
+	if (!found) {
+		print_error("'%s' is not in: %.300s\n", part, text ? text : "nothing");
+		fail();
+		abort(); /* which fail() does not come back to, but does not say */
+	}
+	return found;
+}
+
 /* The text of a definition: from its name at the begin of a line to its "::= { ... }". */
 static char *definition(const char *name, const char *macro)
 {
-	auto_free char *head = str_printf("\n%s %s", name, macro);
-	const char *start = strstr(mib, head), *end;
+	char head[128];
+	const char *start, *end;
 
+	FORMAT(head, "\n%s %s", name, macro);
+	start = strstr(mib, head);
 	if (!start)
 		return NULL;
 	end = strstr(start, "::= {");
@@ -74,15 +92,16 @@ static const char *syntax_of(enum mib_type type, const char *syntax)
 static void check_object(const struct mib_object *o, const char *parent, const char *access)
 {
 	auto_free char *text = definition(o->name, "OBJECT-TYPE");
-	auto_free char *number = str_printf("::= { %s %u }", parent, o->id);
-	auto_free char *max_access = str_printf("MAX-ACCESS   %s\n", access);
+	char number[128], max_access[64];
 	const char *syntax;
 
+	FORMAT(number, "::= { %s %u }", parent, o->id);
+	FORMAT(max_access, "MAX-ACCESS   %s\n", access);
 	if (!text)
-		fail_msg("%s is not in the MIB", o->name);
-	if (!strstr(text, number) || !strstr(text, max_access))
-		fail_msg("%s is not %s%s: %s", o->name, max_access, number, text);
-	syntax = strstr(text, "SYNTAX       ") + strlen("SYNTAX       ");
+		print_error("%s is not in the MIB\n", o->name);
+	find(text, number);
+	find(text, max_access);
+	syntax = find(text, "SYNTAX       ") + strlen("SYNTAX       ");
 	assert_true(str_startswith(syntax, syntax_of(o->type, syntax)));
 }
 
@@ -96,11 +115,11 @@ static void objects_are_the_tables_of_the_code(void **state)
 		check_object(&mib_notice[i], "tendNotice", "accessible-for-notify");
 	for (size_t t = 0; t < MIB_TABLE_MAX; t++) {
 		const struct mib_table *table = &mib_tables[t];
-		auto_free char *entry =
-			str_printf("%.*sEntry", (int)(strlen(table->name) - 5), table->name);
 		auto_free char *text = definition(table->name, "OBJECT-TYPE");
-		auto_free char *number = str_printf("::= { tendObjects %u }", table->id);
+		char entry[64], number[64];
 
+		FORMAT(entry, "%.*sEntry", (int)(strlen(table->name) - 5), table->name);
+		FORMAT(number, "::= { tendObjects %u }", table->id);
 		assert_non_null(text);
 		assert_non_null(strstr(text, number));
 		for (size_t i = 0; i < table->n_columns; i++, n++)
@@ -128,22 +147,20 @@ static void label_of(const char *name, char *label)
 
 static void check_enumeration(const char *convention, const char *(*name)(int), int n)
 {
-	auto_free char *head = str_printf("\n%s ::= TEXTUAL-CONVENTION", convention);
-	const char *start = strstr(mib, head), *list, *end;
-	auto_free char *expected = NULL;
+	char head[128], expected[128];
+	const char *start, *list, *end;
 
-	assert_non_null(start);
-	list = strstr(start, "INTEGER {");
-	end = strchr(list, '}');
+	FORMAT(head, "\n%s ::= TEXTUAL-CONVENTION", convention);
+	start = find(mib, head);
+	list = find(start, "INTEGER {");
+	end = find(list, "}");
 	for (int i = 0; i < n; i++) {
 		char label[64];
 
 		label_of(name(i), label);
-		free(expected);
-		expected = str_printf(" %s(%d)%s\n", label, i, i + 1 < n ? "," : "");
-		list = strstr(list, expected);
-		if (!list || list > end)
-			fail_msg("%s lacks%s", convention, expected);
+		FORMAT(expected, " %s(%d)%s\n", label, i, i + 1 < n ? "," : "");
+		list = find(list, expected);
+		assert_true(list < end);
 		list += strlen(expected) - 1;
 	}
 	while (list < end)
@@ -199,7 +216,7 @@ static void notifications_carry_their_objects(void **state)
 	for (enum notice_kind kind = 0; kind < NOTICE_KIND_MAX; kind++) {
 		struct notice notice = {.kind = kind};
 		auto_json json_t *list = NULL;
-		auto_free char *head = NULL;
+		char head[64];
 		const char *oid, *objects, *end, *start = NULL;
 		unsigned id;
 
@@ -208,13 +225,11 @@ static void notifications_carry_their_objects(void **state)
 		assert_int_equal(sscanf(oid, TEND_OID_ROOT ".0.%u", &id), 1);
 		assert_int_equal(seen & (1u << id), 0);
 		seen |= 1u << id;
-		head = str_printf("::= { tendNotifications %u }", id);
-		end = strstr(mib, head);
-		assert_non_null(end);
+		FORMAT(head, "::= { tendNotifications %u }", id);
+		end = find(mib, head);
 		for (const char *p = mib; (p = strstr(p, " NOTIFICATION-TYPE\n")) && p < end; p++)
 			start = p;
-		assert_non_null(start);
-		objects = strchr(start, '{');
+		objects = find(start, "{");
 		for (size_t i = 2; i < json_array_size(list); i++) {
 			json_t *varbind = json_array_get(list, i);
 			unsigned column, used = 0;

@@ -42,13 +42,14 @@ static void oids(void **state)
 		assert_int_equal(len, rows[i].len);
 	}
 	/* 128 parts go, 129 do not. */
-	memset(text, 0, sizeof(text));
-	for (size_t i = 0; i < MAX_OID_LEN; i++)
-		strcat(text, i ? ".1" : "1");
+	for (size_t i = 0; i <= MAX_OID_LEN; i++)
+		memcpy(text + 2 * i, "1.", 3);
+	text[2 * MAX_OID_LEN - 1] = '\0';
 	size_t len = 0;
 	assert_int_equal(library_parse_oid(text, parts, MAX_OID_LEN, &len), 0);
 	assert_int_equal(len, MAX_OID_LEN);
-	strcat(text, ".1");
+	text[2 * MAX_OID_LEN - 1] = '.';
+	text[2 * MAX_OID_LEN + 1] = '\0';
 	assert_int_equal(library_parse_oid(text, parts, MAX_OID_LEN, &len), -EINVAL);
 }
 

@@ -7,7 +7,7 @@
 static void test_commit_and_reopen(void **state)
 {
 	struct fixture *f = *state;
-	struct outcome o = { 0 };
+	struct outcome o = {0};
 	char epoch[UUID_TEXT_BYTES];
 
 	assert_int_equal(fixture_open(f), 0);
@@ -51,15 +51,15 @@ static void test_free_commits_what_is_queued(void **state)
 static void test_failing_batches_fail_alone(void **state)
 {
 	struct fixture *f = *state;
-	struct outcome good[40] = { { 0 } }, twice = { 0 }, orphan = { 0 }, half = { 0 };
+	struct outcome good[40] = {{0}}, twice = {0}, orphan = {0}, half = {0};
 	struct store_batch *batch;
 	int64_t at = 1;
 	char name[32];
 
 	assert_int_equal(fixture_open(f), 0);
 	assert_int_equal(store_batch_new(&batch), 0);
-	assert_int_equal(store_batch_add(batch, STORE_STEP_INTENT, "sssji", "r1", "1", "unit.restart",
-				 NULL, at),
+	assert_int_equal(store_batch_add(batch, STORE_STEP_INTENT, "sssji", "r1", "1",
+				 "unit.restart", NULL, at),
 		0);
 	assert_int_equal(store_commit(f->store, batch, NULL, NULL), 0);
 	for (int i = 0; i < 40; i++) {
@@ -68,22 +68,23 @@ static void test_failing_batches_fail_alone(void **state)
 			store_commit(f->store, batch_of_check(name, i), on_done, &good[i]), 0);
 		if (i == 10) { /* the intent exists: at most once */
 			batch = batch_of_check("must/not/stay", 1);
-			assert_int_equal(store_batch_add(batch, STORE_STEP_INTENT, "sssji", "r1", "1",
-						 "unit.restart", NULL, at),
+			assert_int_equal(store_batch_add(batch, STORE_STEP_INTENT, "sssji", "r1",
+						 "1", "unit.restart", NULL, at),
 				0);
 			assert_int_equal(store_commit(f->store, batch, on_done, &twice), 0);
 		}
 		if (i == 20) {
 			assert_int_equal(store_batch_new(&batch), 0);
-			assert_int_equal(store_batch_add(batch, STORE_STEP_OUTCOME, "sssij", "r1", "9",
-						 "done", at, NULL),
+			assert_int_equal(store_batch_add(batch, STORE_STEP_OUTCOME, "sssij", "r1",
+						 "9", "done", at, NULL),
 				0);
 			assert_int_equal(store_commit(f->store, batch, on_done, &orphan), 0);
 		}
 	}
 	assert_int_equal(store_batch_new(&batch), 0);
 	assert_int_equal(
-		store_batch_add(batch, STORE_STEP_OUTCOME, "sssij", "r1", "1", "done", at, NULL), 0);
+		store_batch_add(batch, STORE_STEP_OUTCOME, "sssij", "r1", "1", "done", at, NULL),
+		0);
 	assert_int_equal(store_commit(f->store, batch, on_done, &half), 0);
 	WAIT_FOR(f->loop, half.n == 1);
 	for (int i = 0; i < 40; i++)
@@ -112,7 +113,8 @@ static void test_group_commit(void **state)
 	assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
 	for (int i = 0; i < N; i++) {
 		snprintf(name, sizeof(name), "s/c/%d", i);
-		assert_int_equal(store_commit(f->store, batch_of_check(name, i), on_done, &o[i]), 0);
+		assert_int_equal(
+			store_commit(f->store, batch_of_check(name, i), on_done, &o[i]), 0);
 	}
 	assert_int_equal(sqlite3_exec(other, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
 	began = clock_now();
@@ -138,7 +140,7 @@ static void on_health(bool healthy, void *data)
 static void test_late(void **state)
 {
 	struct fixture *f = *state;
-	struct outcome o = { 0 }, second = { 0 }, health = { 0 };
+	struct outcome o = {0}, second = {0}, health = {0};
 	auto_free char *path = str_printf("%s/tend.db", f->dir);
 	sqlite3 *other;
 	usec_t began;
@@ -184,8 +186,8 @@ static void on_rows(int r, json_t *rows, void *data)
 static void test_read_on_the_loop(void **state)
 {
 	struct fixture *f = *state;
-	struct rows_got got = { 0 };
-	struct outcome o = { 0 };
+	struct rows_got got = {0};
+	struct outcome o = {0};
 	struct store_batch *batch;
 	int64_t n = 0, limit = 2;
 
@@ -207,15 +209,16 @@ static void test_read_on_the_loop(void **state)
 	assert_int_equal(store_commit(f->store, batch, on_done, &o), 0);
 	WAIT_FOR(f->loop, o.n == 1);
 	assert_int_equal(o.last, 0);
-	assert_int_equal(store_read(f->store, STORE_QUERY_INCIDENTS_RECENT, on_rows, &got, "i", limit),
-		0);
+	assert_int_equal(
+		store_read(f->store, STORE_QUERY_INCIDENTS_RECENT, on_rows, &got, "i", limit), 0);
 	WAIT_FOR(f->loop, got.n == 1);
 	assert_int_equal(got.r, 0);
 	assert_int_equal(json_array_size(got.rows), 2);
 	assert_string_equal(
 		json_string_value(json_object_get(json_array_get(got.rows, 0), "id")), "i3");
 	json_decref(got.rows);
-	assert_int_equal(store_read(f->store, STORE_QUERY_TIMELINE_OF, on_rows, &got, "s", "i1"), 0);
+	assert_int_equal(
+		store_read(f->store, STORE_QUERY_TIMELINE_OF, on_rows, &got, "s", "i1"), 0);
 	WAIT_FOR(f->loop, got.n == 2);
 	assert_int_equal(json_array_size(got.rows), 3);
 	assert_int_equal(
@@ -238,8 +241,8 @@ static void test_all_sql_prepares(void **state)
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
 	for (size_t i = 0; i < STORE_STATEMENT_MAX + STORE_QUERY_MAX; i++) {
 		const struct store_sql *sql = i < STORE_STATEMENT_MAX
-			? &store_statements[i]
-			: &store_queries[i - STORE_STATEMENT_MAX];
+						      ? &store_statements[i]
+						      : &store_queries[i - STORE_STATEMENT_MAX];
 
 		assert_non_null(sql->sql);
 		if (sqlite3_prepare_v2(db, sql->sql, -1, &stmt, NULL) != SQLITE_OK)
@@ -289,16 +292,17 @@ static void put_incident(struct store_batch *batch, const char *id, int64_t open
 		store_batch_add(batch, STORE_TIMELINE_ADD, "siss", id, opened, "note", "text"), 0);
 }
 
-static void put_delivery(struct store_batch *batch, const char *notice, int64_t at, const char *state)
+static void put_delivery(
+	struct store_batch *batch, const char *notice, int64_t at, const char *state)
 {
 	auto_json json_t *doc = json_object();
 	int64_t zero = 0;
 
-	assert_int_equal(store_batch_add(batch, STORE_NOTICE_PUT, "sssssij", notice, "policy.message",
-				 NULL, "f", "info", at, doc),
+	assert_int_equal(store_batch_add(batch, STORE_NOTICE_PUT, "sssssij", notice,
+				 "policy.message", NULL, "f", "info", at, doc),
 		0);
-	assert_int_equal(store_batch_add(batch, STORE_DELIVERY_PUT, "ssisiiissjis", notice, "r", zero,
-				 state, zero, zero, zero, NULL, NULL, NULL, at, NULL),
+	assert_int_equal(store_batch_add(batch, STORE_DELIVERY_PUT, "ssisiiissjis", notice, "r",
+				 zero, state, zero, zero, zero, NULL, NULL, NULL, at, NULL),
 		0);
 }
 
@@ -308,7 +312,7 @@ static void test_retention(void **state)
 	struct fixture *f = *state;
 	int64_t now = (int64_t)clock_wall(), old = now - 100 * 86400 * (int64_t)USEC_PER_SEC;
 	struct store_batch *batch;
-	struct outcome o = { 0 };
+	struct outcome o = {0};
 
 	assert_int_equal(fixture_open(f), 0);
 	assert_int_equal(store_batch_new(&batch), 0);
@@ -329,8 +333,8 @@ static void test_retention(void **state)
 	assert_int_equal(n_rows(f, STORE_QUERY_DELIVERIES_WAITING, "r"), 1);
 	json_t *rows = NULL;
 	int64_t limit = 10;
-	assert_int_equal(store_read_now(f->store, STORE_QUERY_DELIVERIES, &rows, "ssi", NULL, NULL,
-				 limit),
+	assert_int_equal(
+		store_read_now(f->store, STORE_QUERY_DELIVERIES, &rows, "ssi", NULL, NULL, limit),
 		0);
 	assert_int_equal(json_array_size(rows), 2);
 	json_decref(rows);

@@ -25,7 +25,7 @@ static int n_files(const char *dir, const char *pattern)
 
 static void store_one_and_close(struct fixture *f)
 {
-	struct outcome o = { 0 };
+	struct outcome o = {0};
 
 	assert_int_equal(fixture_open(f), 0);
 	assert_int_equal(store_commit(f->store, batch_of_check("a/b/c", 1), on_done, &o), 0);
@@ -70,8 +70,8 @@ static void damage_empty(const char *path)
 /* Set aside, begun afresh, a new epoch, and actions are off until somebody resumes, also later. */
 static void test_corrupt(void **state)
 {
-	static void (*const damages[])(
-		const char *) = { damage_overwrite, damage_middle, damage_halve, damage_empty };
+	static void (*const damages[])(const char *) = {
+		damage_overwrite, damage_middle, damage_halve, damage_empty};
 	struct fixture *f = *state;
 	auto_free char *path = str_printf("%s/tend.db", f->dir);
 
@@ -146,8 +146,8 @@ static void test_two_at_once(void **state)
 
 static void test_migration(void **state)
 {
-	static const char *const migrations[] = { "CREATE TABLE a(x)",
-		"ALTER TABLE a ADD COLUMN y; INSERT INTO a VALUES(1, 2)", "CREATE TABLE broken(" };
+	static const char *const migrations[] = {"CREATE TABLE a(x)",
+		"ALTER TABLE a ADD COLUMN y; INSERT INTO a VALUES(1, 2)", "CREATE TABLE broken("};
 	struct fixture *f = *state;
 	auto_free char *path = str_printf("%s/m.db", f->dir);
 	auto_free char *backup = str_printf("%s/m.db.v1-backup", f->dir);
@@ -173,8 +173,9 @@ static void test_migration(void **state)
 
 static bool mount_small(const char *dir)
 {
-	return unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-		mount("tmpfs", dir, "tmpfs", 0, "size=8m,mode=0700") == 0;
+	return unshare(CLONE_NEWNS) == 0 &&
+	       mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	       mount("tmpfs", dir, "tmpfs", 0, "size=8m,mode=0700") == 0;
 }
 
 static void fill(const char *path)
@@ -189,8 +190,8 @@ static void fill(const char *path)
 	close(fd);
 }
 
-/* A real full disk: first the reserve carries the commits (not healthy), then they fail with nothing
- * written, old rows stay; when there is room again all is well by itself. */
+/* A real full disk: first the reserve carries the commits (not healthy), then they fail with
+ * nothing written, old rows stay; when there is room again all is well by itself. */
 static void test_disk_full(void **state)
 {
 	struct fixture *f = *state;
@@ -208,7 +209,7 @@ static void test_disk_full(void **state)
 	int n_on_reserve = 0;
 	for (int i = 0; i < 200 && !failed; i++) {
 		auto_free char *big = calloc(1, 65536 + 1);
-		struct outcome o = { 0 };
+		struct outcome o = {0};
 		struct store_batch *batch;
 		char hash[16];
 
@@ -229,8 +230,8 @@ static void test_disk_full(void **state)
 	WAIT_FOR(f->loop, !store_healthy(f->store));
 	store_get_stats(f->store, &stats);
 	assert_true(stats.last_error[0]);
-	print_message("on the reserve: %d batches of 64 KiB; then: %s\n", n_on_reserve,
-		stats.last_error);
+	print_message(
+		"on the reserve: %d batches of 64 KiB; then: %s\n", n_on_reserve, stats.last_error);
 
 	assert_int_equal(unlink(ballast), 0);
 	began = clock_now();
@@ -238,7 +239,7 @@ static void test_disk_full(void **state)
 	print_message("healthy %llu ms after there was room\n",
 		(unsigned long long)((clock_now() - began) / USEC_PER_MSEC));
 	assert_true(clock_now() - began < 10 * USEC_PER_SEC);
-	struct outcome o = { 0 };
+	struct outcome o = {0};
 	assert_int_equal(store_commit(f->store, batch_of_check("after", 1), on_done, &o), 0);
 	WAIT_FOR(f->loop, o.n == 1);
 	assert_int_equal(o.last, 0);

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+#include "postgres.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool is_code(const char *p)
+{
+	for (int i = 0; i < 5; i++)
+		if (!((p[i] >= '0' && p[i] <= '9') || (p[i] >= 'A' && p[i] <= 'Z')))
+			return false;
+	return p[5] == ':' && p[6] == ' ';
+}
+
+/* "FATAL:  28P01: password authentication failed": the code stands after the first ":  ", however the
+ * severity is called in the server's language. */
+static const char *find_code(const char *message)
+{
+	for (const char *p = strstr(message, ":  "); p; p = strstr(p + 1, ":  "))
+		if (is_code(p + 3))
+			return p + 3;
+	return NULL;
+}
+
+bool postgres_message_sqlstate(const char *message, char ret_sqlstate[6])
+{
+	const char *code = find_code(message);
+
+	if (!code)
+		return false;
+	memcpy(ret_sqlstate, code, 5);
+	ret_sqlstate[5] = '\0';
+	return true;
+}
+
+const char *postgres_message_text(const char *message, char *buf, size_t size)
+{
+	const char *code = find_code(message), *start = code ? code + 7 : message;
+	size_t n = strcspn(start, "\n");
+
+	/* Without a code libpq's own words may go over several lines; the last says what it was. */
+	if (!code) {
+		(void)snprintf(buf, size, "%s", start);
+		for (char *p = buf; *p; p++)
+			if (*p == '\n')
+				*p = p[1] ? ' ' : '\0';
+		return buf;
+	}
+	if (n >= size)
+		n = size - 1;
+	memcpy(buf, start, n);
+	buf[n] = '\0';
+	return buf;
+}
+
+static bool starts(const char *sqlstate, const char *class)
+{
+	return strncmp(sqlstate, class, strlen(class)) == 0;
+}
+
+static enum tend_reason local_reason(const char *message)
+{
+	if (strstr(message, strerror(ECONNREFUSED)) || strstr(message, strerror(ENOENT)))
+		return TEND_REASON_CONNECT_REFUSED; /* no socket file: nobody listens either */
+	if (strstr(message, strerror(ETIMEDOUT)))
+		return TEND_REASON_CONNECT_TIMEOUT;
+	if (strstr(message, "expected authentication request") || strstr(message, "invalid response"))
+		return TEND_REASON_PROTOCOL;
+	if (strstr(message, "certificate has expired") || strstr(message, "not yet valid"))
+		return TEND_REASON_TLS_EXPIRED;
+	if (strstr(message, "certificate verify failed") || strstr(message, "does not match host name"))
+		return TEND_REASON_TLS_UNTRUSTED;
+	if (strstr(message, "SSL"))
+		return TEND_REASON_TLS_FAILED;
+	return TEND_REASON_CONNECT_FAILED;
+}
+
+enum tend_reason postgres_connect_reason(const char *message, bool needs_password)
+{
+	char sqlstate[6];
+
+	if (needs_password)
+		return TEND_REASON_AUTH_FAILED;
+	if (!postgres_message_sqlstate(message, sqlstate))
+		return local_reason(message);
+	if (starts(sqlstate, "28")) /* invalid authorization: password, pg_hba, NOLOGIN */
+		return TEND_REASON_AUTH_FAILED;
+	if (starts(sqlstate, "08P"))
+		return TEND_REASON_PROTOCOL;
+	return TEND_REASON_CONNECT_FAILED; /* too many clients, starting up, no such database, ... */
+}
+
+enum tend_reason postgres_query_reason(const char *sqlstate)
+{
+	if (strcmp(sqlstate, "57014") == 0) /* query_canceled: our statement_timeout */
+		return TEND_REASON_TOO_SLOW;
+	return TEND_REASON_QUERY_FAILED;
+}

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+tend_fuzz_target(alert SOURCES fuzz_alert.c LIBS tend_alert)

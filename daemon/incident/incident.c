@@ -364,19 +364,55 @@ static void close_incident(struct incidents *incidents, struct incident *inciden
 	trim_recent(incidents);
 }
 
+/* Well, by an attempt that began after the last failure had gone? If not, it is asked, once. */
+static bool proven_or_asked(
+	struct incidents *incidents, const struct incident *incident, struct check *check, bool ask)
+{
+	if (check->last.number && check->last.started >= incident->mended)
+		return !state_failed(check->last.verdict);
+	if (ask)
+		(void)watch_run_now(
+			incidents->watch, check->conf->name, incident->mended, NULL, NULL);
+	return false;
+}
+
+/* A result from before the repair proves nothing: a service that is still starting would be told as
+ * healed, and as a new fault right after. All that hung on it, and its component, are looked at anew. */
+static bool all_proven(struct incidents *incidents, struct incident *incident, bool first)
+{
+	struct component *component = watch_find_component(incidents->watch, incident->component);
+	bool proven = true;
+
+	VEC_FOREACH(&incident->members, const char *, name) {
+		struct check *check = watch_find_check(incidents->watch, name);
+
+		if (check && map_get(&incidents->by_check, name) == incident)
+			proven = proven_or_asked(incidents, incident, check, first) && proven;
+	}
+	if (component)
+		VEC_FOREACH(&component->checks, struct check *, check)
+			proven = proven_or_asked(incidents, incident, check, first) && proven;
+	return proven;
+}
+
 static void look_for_end(struct incidents *incidents, struct incident *incident)
 {
 	const struct check *root = watch_find_check(incidents->watch, incident->check);
 	const char *failing = still_failing(incidents, incident);
+	bool first = !failing && incident->mended == 0;
 
-	if (!failing) {
+	if (failing)
+		incident->mended = 0;
+	else if (first)
+		incident->mended = clock_now();
+	if (!failing && all_proven(incidents, incident, first)) {
 		close_incident(incidents, incident);
 		return;
 	}
 	if (root && !state_failed(root->state.hard) && incident->phase < INCIDENT_RECOVERING) {
 		incident->phase = INCIDENT_RECOVERING;
-		incident_note(incidents, incident, "recovering",
-			"%s is well again, waiting for %s", incident->check, failing);
+		incident_note(incidents, incident, "recovering", "%s is well again, waiting for %s",
+			incident->check, failing ? failing : "a fresh look at all that hung on it");
 	}
 }
 
@@ -392,6 +428,8 @@ void incidents_on_result(struct incidents *incidents, struct check *check, unsig
 			look_for_end(incidents, incident);
 		return;
 	}
+	if (!incident)
+		incident = find_by_component(incidents, check->conf->component->name);
 	if (incident)
 		look_for_end(incidents, incident);
 }

@@ -45,6 +45,7 @@ struct incident {
 	enum tend_reason reason;
 	char *text;            /* of the root's result */
 	usec_t opened_wall, located_wall, closed_wall;
+	usec_t mended; /* clock_now() since when no member fails; 0 = one does. It closes on younger results */
 	bool unconfirmed;      /* raised as `cause unconfirmed` */
 	bool told;             /* a raise went out (routes may drop it later) */
 	struct vec members;    /* char *: names of checks that hang on it, the root's first */

@@ -1,88 +1,254 @@
 # SPDX-License-Identifier: MIT
 """kill -9 of Tend's programs at random points of runs and deliveries, against real units.
 
-Each round breaks some workers and kills one program at a random moment. By the workers' own count
-nothing may be started twice for one break; by the sink's own ids and sequences no notice may be
-lost; at most 5 % of the runs may end unknown, and each of those is told.
+Each round breaks some workers, makes the sink slow or unwilling for a while, and kills one program
+at a random moment. Who says what happened:
+
+- the workers' own log: between two breaks a worker is started once, however often Tend died;
+- the sink's own log: every incident has its raise and its clear, each by an id of its own, or
+  stands in data.superseded of an event that came; the sequence has no gap from 1 to its end;
+- `tendctl run list`: at most 5 % of the runs end unknown, and for each of these a page came.
+
+A worker that Tend leaves alone after a page is started by the operator (this program), who takes
+down the InvocationID: those starts are not Tend's.
 """
 
-from common import Outcome, Yard, dice, gaps, watch_for
-from tendbox import WaitTimeout, tend, wait_for
+import collections
+import json
+import os
+import sys
+
+from common import STARTS, Outcome, Yard, dice, watch_for
+from tendbox import WaitTimeout, receivers, tend, wait_for
 
 DOC = "kill -9 of tendd, tend-run and tend-exec at random points of runs and deliveries"
 
 PROGRAMS = ("tendd", "tend-run", "tend-exec")
+ROUNDS_LONG, ROUNDS_SHORT = 50, 6
 # From before the check fails for the first time until after the clear.
-WINDOW_SECONDS = 5.0
+WINDOW_SECONDS = 7.0
+# A start takes this long, so that a kill can meet it in its midst.
+START_SECONDS = 0.4
+SETTLE_SECONDS = 60
+MAX_UNKNOWN_SHARE = 0.05
+
+_SLOW_START = f"[Service]\nExecStartPre=/bin/sleep {START_SECONDS}\n"
 
 
-class Round:
-    """Some workers broken, one program killed."""
+def say(text):
+    """With TEND_FAULTS_VERBOSE: what each round did, for whoever looks for the reason."""
+    if os.environ.get("TEND_FAULTS_VERBOSE"):
+        print(text, file=sys.stderr, flush=True)
 
-    def __init__(self, yard, random, program):
-        self.yard, self.program = yard, program
-        self.victims = random.sample(yard.workers, random.randint(1, len(yard.workers)))
-        self.moment = random.uniform(0, WINDOW_SECONDS)
-        self.twice = self.unknown = self.unpaged = self.lost = self.n_killed = 0
 
-    def run(self):
-        broken = {name: self.yard.break_worker(name) for name in self.victims}
-        watch_for(self.moment)
-        self.n_killed = kill(self.yard.box, self.program)
-        for name, (when, before) in broken.items():
-            self.judge(name, when, before)
+Break = collections.namedtuple("Break", "worker when before")
 
-    def judge(self, name, when, before):
-        """The worker runs again after one start; or Tend says that it does not know."""
-        component = f"yard/{name}"
-        unit = f"{name}.service"
 
-        def settled():
-            return self.yard.box.active(unit) or self.yard.heard("policy.failed", component, when)
+class Kills:
+    """All rounds over one yard, and what they add up to."""
+
+    def __init__(self, yard, random):
+        self.yard, self.random = yard, random
+        self.runs, self.by_operator = {}, set()
+        self.n_breaks = self.n_killed = 0
+        self.wrong = []
+
+    # ---- one round ----
+
+    def round(self, number):
+        program = PROGRAMS[number % len(PROGRAMS)]
+        victims = self.random.sample(self.yard.workers,
+                                     self.random.randint(1, len(self.yard.workers)))
+        moment = self.random.uniform(0, WINDOW_SECONDS)
+        self.spoil_the_sink()
+        breaks = [self.break_one(name) for name in victims]
+        watch_for(moment)
+        killed = self.kill(program)
+        say(f"round {number}: {' '.join(victims)} broken, {moment:.2f} s later {killed} x {program}")
+        wait_for(lambda: self.yard.box.active(tend.UNIT), 30, "tendd to be back")
+        receivers.misbehave(self.yard.box)
+        for one in breaks:
+            self.settle(one)
+        self.collect_runs()
+
+    def break_one(self, name):
+        when, before = self.yard.break_worker(name)
+        self.n_breaks += 1
+        return Break(name, when, before)
+
+    def spoil_the_sink(self):
+        """A delivery that waits or is under way is what a kill should meet."""
+        how = self.random.choice(({}, {"delay": 0.8}, {"status": 503}))
+        receivers.misbehave(self.yard.box, **how)
+
+    def kill(self, program):
+        """kill -9 of every process of that name, or of one of them: parent or clone of tend-run."""
+        box = self.yard.box
+
+        def pids():
+            return box.run("pgrep", "-x", program, check=False).stdout.split()
+
+        found = wait_for(pids, 15, f"{program} to run")
+        chosen = found if self.random.random() < 0.5 else [self.random.choice(found)]
+        box.run("kill", "-KILL", *chosen, check=False)
+        self.n_killed += len(chosen)
+        return len(chosen)
+
+    # ---- its end ----
+
+    def settle(self, one):
+        """Until the worker runs again and its raise and clear came; helps as an operator would."""
+        component, unit = f"yard/{one.worker}", f"{one.worker}.service"
+        yard = self.yard
+
+        def decided():
+            return yard.box.active(unit) or yard.heard("policy.failed", component, one.when)
 
         try:
-            wait_for(settled, 60, f"{name} to be healed, or a page", interval=0.1)
+            wait_for(decided, SETTLE_SECONDS, f"{one.worker} to be healed, or a page", interval=0.2)
         except WaitTimeout:
-            self.unpaged += 1
-        if not self.yard.box.active(unit):
-            self.unknown += 1
-            self.yard.box.run("systemctl", "start", unit)
-            before += 1
-        for what in ("incident.raised", "incident.cleared"):
-            try:
-                self.yard.told(what, component, when, 45)
-            except WaitTimeout:
-                # Broken and mended while nobody was looking is no incident; half of one is.
-                self.lost += 1
-        self.twice += max(0, len(self.yard.starts()[name]) - before - 1)
+            self.complain("silent", one)
+        if not yard.box.active(unit):
+            self.start_as_operator(unit)
+        try:
+            wait_for(lambda: told(yard, component, one.when), SETTLE_SECONDS, "raise and clear",
+                     interval=0.2)
+        except WaitTimeout:
+            self.complain("lost", one)
+        starts = [invocation for invocation in yard.starts()[one.worker][one.before:]
+                  if invocation not in self.by_operator]
+        if len(starts) > 1:
+            self.complain("twice", one)
+
+    def start_as_operator(self, unit):
+        box = self.yard.box
+        box.run("systemctl", "start", unit)
+        self.by_operator.add(box.show(unit, "InvocationID")["InvocationID"])
+        say(f"  {unit} started by hand")
+
+    def complain(self, what, one):
+        self.wrong.append(what)
+        say(f"  {what}: {one}")
+
+    def collect_runs(self):
+        """Each round, as the list shows only the latest."""
+        def ended():
+            answer = tend.ctl(self.yard.box, "run", "list", check=False)
+            runs = answer if isinstance(answer, list) else (answer or {}).get("runs", [])
+            self.runs.update((run["id"], run) for run in runs)
+            return answer is not None and all(run["state"] != "live" for run in runs)
+        wait_for(ended, SETTLE_SECONDS, "every run to end", interval=0.2)
+
+    # ---- the sum ----
+
+    def unpaged(self):
+        """Runs that ended unknown and of which no page came."""
+        pages = [event.get("data") or {} for _, event in self.yard.events()
+                 if event.get("type") == "tend.policy.failed"]
+        paged = {(page.get("incident"), page.get("reason")) for page in pages}
+        return [run for run in self.in_state("unknown") if (run["incident"], "unknown") not in paged]
+
+    def in_state(self, state):
+        return [run for run in self.runs.values() if run["state"] == state]
+
+    def outcome(self, n_rounds, seed):
+        missing = unaccounted(self.yard)
+        count = collections.Counter(self.wrong)
+        states = collections.Counter(run["state"] for run in self.runs.values())
+        unpaged = self.unpaged()
+        doubled = doubled_starts(self.yard)
+        held = (not self.wrong and not missing and not unpaged and not doubled and self.n_killed > 0
+                and len(self.runs) > 0
+                and states["unknown"] <= MAX_UNKNOWN_SHARE * len(self.runs))
+        by_state = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
+        return Outcome(held, (
+            f"{n_rounds} kills ({self.n_killed} processes), {self.n_breaks} breaks, "
+            f"{count['twice'] + doubled} done twice, {count['lost']} notices lost, "
+            f"{len(missing)} gaps in the sequence, {len(self.runs)} runs ({by_state}; "
+            f"{100 * states['unknown'] / max(1, len(self.runs)):.1f} % unknown, {len(unpaged)} of "
+            f"them not told), {len(self.by_operator)} left to the operator "
+            f"({count['silent']} not told), seed {seed}"))
 
 
-def kill(box, program):
-    """kill -9 every process of that name; how many there were."""
-    pids = box.run("pgrep", "-x", program, check=False).stdout.split()
-    if pids:
-        box.run("kill", "-KILL", *pids, check=False)
-    return len(pids)
+def told(yard, component, since):
+    """Whether the break since then has its raise and its clear, each by an id of its own."""
+    raised, cleared = {}, {}
+    for when, event in yard.events():
+        data = event.get("data") or {}
+        if when < since or data.get("component") != component:
+            continue
+        # One that stands for the raise as well names it by its own id.
+        for old in data.get("superseded", ()):
+            if old["kind"] == "incident.raised":
+                raised[data["incident"]] = old["id"]
+        if event["type"] == "tend.incident.raised":
+            raised[data["incident"]] = event["id"]
+        elif event["type"] == "tend.incident.cleared":
+            cleared[data["incident"]] = event["id"]
+    both = [ident for ident in cleared if ident in raised and raised[ident] != cleared[ident]]
+    return both and set(raised) == set(cleared)
+
+
+def unaccounted(yard):
+    """Sequence numbers, from 1 to the last one, that neither came nor were superseded."""
+    seen = collections.defaultdict(set)
+    for _, event in yard.events():
+        data = event.get("data") or {}
+        seen[event.get("epoch")].add(int(event["sequence"]))
+        seen[event.get("epoch")].update(int(old["sequence"]) for old in data.get("superseded", ()))
+    missing = [(epoch, number) for epoch, have in seen.items()
+               for number in range(1, max(have)) if number not in have]
+    # The database was never lost: a second epoch would hide what the first one had.
+    return missing + [(epoch, 0) for epoch in list(seen)[1:]]
+
+
+def doubled_starts(yard):
+    """InvocationIDs that stand twice in the workers' log."""
+    lines = yard.box.read(STARTS).splitlines()
+    return len(lines) - len(set(lines))
+
+
+def slow_start(yard):
+    for name in yard.workers:
+        yard.box.write(f"/etc/systemd/system/{name}.service.d/10-slow.conf", _SLOW_START)
+    yard.box.run("systemctl", "daemon-reload")
+
+
+def all_delivered(yard):
+    answer = tend.ctl(yard.box, "delivery", "list", check=False)
+    rows = answer if isinstance(answer, list) else (answer or {}).get("deliveries", [])
+    return rows and all(row["state"] != "waiting" for row in rows)
 
 
 def run(long):
-    random, seed = dice()
-    rounds = []
+    random, seed = dice(int(os.environ["TEND_FAULTS_SEED"])
+                        if os.environ.get("TEND_FAULTS_SEED") else None)
+    n_rounds = ROUNDS_LONG if long else ROUNDS_SHORT
     with Yard("kill") as yard:
-        for number in range(50 if long else 3):
-            one = Round(yard, random, PROGRAMS[number % len(PROGRAMS)])
-            one.run()
-            rounds.append(one)
+        slow_start(yard)
+        kills = Kills(yard, random)
+        for number in range(n_rounds):
+            kills.round(number)
             yard.wait_well()
-        missing = gaps(yard.events())
-        runs = tend.ctl(yard.box, "run", "list")
-    runs = runs if isinstance(runs, list) else runs.get("runs", [])
-    total = {field: sum(getattr(one, field) for one in rounds)
-             for field in ("twice", "unknown", "unpaged", "lost", "n_killed")}
-    breaks = sum(len(one.victims) for one in rounds)
-    held = (total["twice"] == 0 and total["lost"] == 0 and total["unpaged"] == 0 and not missing
-            and total["unknown"] <= 0.05 * breaks and total["n_killed"] > 0)
-    return Outcome(held, f"{len(rounds)} kills ({total['n_killed']} processes), {breaks} breaks, "
-                         f"{total['twice']} done twice, {total['lost']} notices lost, "
-                         f"{len(missing)} gaps in the sequence, {total['unknown']} unknown "
-                         f"({total['unpaged']} not told), seed {seed}")
+        wait_for(lambda: all_delivered(yard), SETTLE_SECONDS, "the outbox to be empty")
+        kills.collect_runs()
+        outcome = kills.outcome(n_rounds, seed)
+        keep_evidence(yard, kills)
+        return outcome
+
+
+def keep_evidence(yard, kills):
+    """The journal, the sink's log and the runs, where TEND_FAULTS_KEEP says."""
+    folder = os.environ.get("TEND_FAULTS_KEEP")
+    if not folder:
+        return
+    os.makedirs(folder, exist_ok=True)
+    with open(f"{folder}/journal", "w", encoding="utf-8") as out:
+        for entry in yard.box.journal():
+            out.write(f"{int(entry['__REALTIME_TIMESTAMP']) / 1e6:.6f} "
+                      f"{entry.get('SYSLOG_IDENTIFIER')}: {entry.get('MESSAGE')}\n")
+    with open(f"{folder}/runs.json", "w", encoding="utf-8") as out:
+        json.dump(list(kills.runs.values()), out, indent=1)
+    for name, path in (("sink.jsonl", receivers.SINK_LOG), ("starts", STARTS)):
+        with open(f"{folder}/{name}", "w", encoding="utf-8") as out:
+            out.write(yard.box.read(path))

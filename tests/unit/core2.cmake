@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: MIT
+# The core with the real store, on a real loop. Its input is a probe that answers what it is told.
+tend_unit_test(test_depend SOURCES test_depend.c LIBS tend_watch)
+if(TARGET tend_watch AND TARGET tend_policy)
+	add_library(probe_told MODULE probe_told.c)
+	target_include_directories(probe_told PRIVATE ${PROJECT_SOURCE_DIR}/plugins/include)
+	target_link_libraries(probe_told PRIVATE tend_flags)
+	set_target_properties(probe_told PROPERTIES PREFIX "" OUTPUT_NAME told
+		C_VISIBILITY_PRESET hidden
+		LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/told)
+	tend_unit_test(test_judge SOURCES test_judge.c LIBS tend_watch)
+	tend_unit_test(test_incident SOURCES test_incident.c LIBS tend_incident)
+	tend_unit_test(test_policy SOURCES test_policy.c LIBS tend_policy)
+	foreach(test test_judge test_incident test_policy)
+		if(NOT TARGET ${test})
+			continue()
+		endif()
+		# Plugins find tend_*() of the host in the program that loads them.
+		set_target_properties(${test} PROPERTIES ENABLE_EXPORTS ON)
+		target_compile_definitions(${test} PRIVATE
+			TOLD_PLUGINS="${CMAKE_CURRENT_BINARY_DIR}/told"
+			TEST_LIBEXEC="${PROJECT_BINARY_DIR}/daemon/run"
+			TEST_LUA="${PROJECT_SOURCE_DIR}/lua")
+		add_dependencies(${test} probe_told)
+	endforeach()
+	if(TARGET test_policy AND TARGET tend-run)
+		add_dependencies(test_policy tend-run)
+	endif()
+endif()

@@ -45,8 +45,8 @@ int base64_decode(const char *text, void **ret_data, size_t *ret_len)
 
 		for (size_t j = 0; j < 4; j++) {
 			const char *at = i + j < len - n_pad && text[i + j]
-				? strchr(alphabet, text[i + j])
-				: NULL;
+						 ? strchr(alphabet, text[i + j])
+						 : NULL;
 			if (!at && i + j < len - n_pad) {
 				free(out);
 				return -EINVAL;

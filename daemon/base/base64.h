@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-char *base64_encode(const void *data, size_t len); /* NULL: no memory */
+char *base64_encode(const void *data, size_t len);		       /* NULL: no memory */
 int base64_decode(const char *text, void **ret_data, size_t *ret_len); /* -EINVAL, -ENOMEM */
 
 #endif

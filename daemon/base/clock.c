@@ -24,7 +24,7 @@ static usec_t real_wall(void)
 	return clock_read(CLOCK_REALTIME);
 }
 
-static const struct clock_source real_source = { real_now, real_wall };
+static const struct clock_source real_source = {real_now, real_wall};
 static const struct clock_source *source = &real_source;
 
 void clock_set_source(const struct clock_source *s)
@@ -63,7 +63,7 @@ json_t *clock_to_json(usec_t wall)
 
 int clock_parse(const char *text, usec_t *ret_wall)
 {
-	struct tm tm = { 0 };
+	struct tm tm = {0};
 	unsigned usec = 0, digits = 0;
 	const char *p = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
 
@@ -92,12 +92,12 @@ const char *clock_format_span(usec_t span, char buf[CLOCK_TEXT_BYTES])
 		usec_t usec;
 		const char *name;
 	} units[] = {
-		{ 86400 * USEC_PER_SEC, "d" },
-		{ 3600 * USEC_PER_SEC, "h" },
-		{ 60 * USEC_PER_SEC, "m" },
-		{ USEC_PER_SEC, "s" },
-		{ USEC_PER_MSEC, "ms" },
-		{ 1, "us" },
+		{86400 * USEC_PER_SEC, "d"},
+		{3600 * USEC_PER_SEC, "h"},
+		{60 * USEC_PER_SEC, "m"},
+		{USEC_PER_SEC, "s"},
+		{USEC_PER_MSEC, "ms"},
+		{1, "us"},
 	};
 
 	if (span == USEC_INFINITY) {

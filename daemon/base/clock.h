@@ -22,7 +22,7 @@ void clock_set_source(const struct clock_source *source); /* NULL: the real one 
 /* "2026-11-22T02:31:39.123456Z" (RFC 3339) */
 enum { CLOCK_TEXT_BYTES = 32 };
 const char *clock_format(usec_t wall, char buf[CLOCK_TEXT_BYTES]);
-json_t *clock_to_json(usec_t wall); /* that text; 0 is null */
+json_t *clock_to_json(usec_t wall);		     /* that text; 0 is null */
 int clock_parse(const char *text, usec_t *ret_wall); /* what clock_format() writes; -EINVAL */
 
 /* "350ms", "2s", "1m30s", "2h5m", "3d4h": at most two units, for people and configuration. */

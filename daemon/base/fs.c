@@ -104,7 +104,8 @@ static int secret_path(const char *reference, char **ret_path, struct tend_error
 {
 	if (str_startswith(reference, "file:")) {
 		if (reference[5] != '/')
-			return tend_error_set(err, -EINVAL, "'%s' needs an absolute path", reference);
+			return tend_error_set(
+				err, -EINVAL, "'%s' needs an absolute path", reference);
 		*ret_path = strdup(reference + 5);
 	} else if (str_startswith(reference, "cred:")) {
 		const char *dir = getenv("CREDENTIALS_DIRECTORY");
@@ -115,7 +116,8 @@ static int secret_path(const char *reference, char **ret_path, struct tend_error
 				err, -EINVAL, "'%s' is not a name of a credential", reference);
 		if (!dir)
 			return tend_error_set(err, -ENOENT,
-				"'%s': no credentials were handed over, add LoadCredential=%s:PATH to the unit",
+				"'%s': no credentials were handed over, add LoadCredential=%s:PATH "
+				"to the unit",
 				reference, name);
 		*ret_path = str_printf("%s/%s", dir, name);
 	} else {
@@ -137,13 +139,14 @@ int fs_read_secret(const char *reference, char **ret_secret, struct tend_error *
 		return r;
 	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return tend_error_set(err, -errno, "cannot read '%s': %s", reference, strerror(errno));
+		return tend_error_set(
+			err, -errno, "cannot read '%s': %s", reference, strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		return tend_error_set(err, -EINVAL, "'%s' is not a regular file", reference);
 	if (str_startswith(reference, "file:") && (st.st_mode & 07))
 		return tend_error_set(err, -EPERM,
-			"'%s' can be read by others (mode %04o), chmod it to 0600 or 0640", reference,
-			(unsigned)(st.st_mode & 07777));
+			"'%s' can be read by others (mode %04o), chmod it to 0600 or 0640",
+			reference, (unsigned)(st.st_mode & 07777));
 	r = read_all(fd, 65536, &data, &len);
 	if (r < 0)
 		return tend_error_set(err, r, "cannot read '%s': %s", reference, strerror(-r));

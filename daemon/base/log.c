@@ -71,16 +71,16 @@ static void log_journal(int level, const char *const *fields, const char *text)
 	int n = 0, head_len = snprintf(head, sizeof(head),
 			   "PRIORITY=%d\nSYSLOG_IDENTIFIER=%s\nMESSAGE=", level, identifier);
 
-	iov[n++] = (struct iovec){ head, (size_t)head_len };
-	iov[n++] = (struct iovec){ (void *)(uintptr_t)text, strlen(text) };
-	iov[n++] = (struct iovec){ (void *)(uintptr_t)newline, 1 };
+	iov[n++] = (struct iovec){head, (size_t)head_len};
+	iov[n++] = (struct iovec){(void *)(uintptr_t)text, strlen(text)};
+	iov[n++] = (struct iovec){(void *)(uintptr_t)newline, 1};
 	for (int i = 0; fields && fields[i] && i < LOG_MAX_FIELDS; i++) {
 		if (strchr(fields[i], '\n'))
 			continue;
-		iov[n++] = (struct iovec){ (void *)(uintptr_t)fields[i], strlen(fields[i]) };
-		iov[n++] = (struct iovec){ (void *)(uintptr_t)newline, 1 };
+		iov[n++] = (struct iovec){(void *)(uintptr_t)fields[i], strlen(fields[i])};
+		iov[n++] = (struct iovec){(void *)(uintptr_t)newline, 1};
 	}
-	struct msghdr m = { .msg_iov = iov, .msg_iovlen = (size_t)n };
+	struct msghdr m = {.msg_iov = iov, .msg_iovlen = (size_t)n};
 	if (sendmsg(journal_fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
 		return;
 	if (errno == ECONNREFUSED || errno == ENOTCONN) {

@@ -66,7 +66,7 @@ int map_put(struct map *m, const char *key, void *value)
 	char *copy = strdup(key);
 	if (!copy)
 		return -ENOMEM;
-	m->slots[m->len] = (struct map_slot){ copy, value };
+	m->slots[m->len] = (struct map_slot){copy, value};
 	m->index[i] = (unsigned)++m->len;
 	return 0;
 }
@@ -100,5 +100,5 @@ void map_clear(struct map *m)
 		free(m->slots[i].key);
 	free(m->slots);
 	free(m->index);
-	*m = (struct map){ 0 };
+	*m = (struct map){0};
 }

@@ -14,13 +14,13 @@ struct map_slot {
 };
 struct map {
 	struct map_slot *slots; /* dense, in order */
-	unsigned *index;        /* hash table of slot number + 1 */
+	unsigned *index;	/* hash table of slot number + 1 */
 	size_t len, cap, index_cap;
 };
 
 int map_put(struct map *m, const char *key, void *value); /* replaces; -ENOMEM */
-void *map_get(const struct map *m, const char *key);      /* NULL */
-void *map_remove(struct map *m, const char *key);         /* the value, NULL if none */
+void *map_get(const struct map *m, const char *key);	  /* NULL */
+void *map_remove(struct map *m, const char *key);	  /* the value, NULL if none */
 void map_clear(struct map *m);
 
 /* MAP_FOREACH(&m, struct foo *, foo) { ... break works; do not add or remove ... } */

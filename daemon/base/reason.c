@@ -9,7 +9,7 @@ static const struct {
 	enum tend_state verdict;
 } reasons[TEND_REASON_MAX] = {
 #define X(code, value, n, v, t)                                                                    \
-	[TEND_REASON_##code] = { .name = (n), .text = (t), .verdict = TEND_STATE_##v },
+	[TEND_REASON_##code] = {.name = (n), .text = (t), .verdict = TEND_STATE_##v},
 	TEND_REASONS(X)
 #undef X
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * base/str.h: text. A growable string with a bound (append fails with -ENOBUFS beyond it, the content
- * stays as it was), cutting at UTF-8 boundaries, escaping of foreign text, the nearest of some names.
- * Never blocks; allocations that fail give -ENOMEM.
+ * base/str.h: text. A growable string with a bound (append fails with -ENOBUFS beyond it, the
+ * content stays as it was), cutting at UTF-8 boundaries, escaping of foreign text, the nearest of
+ * some names. Never blocks; allocations that fail give -ENOMEM.
  */
 #ifndef BASE_STR_H
 #define BASE_STR_H
@@ -24,10 +24,11 @@ void str_clear(struct str *s);
 int str_append(struct str *s, const void *data, size_t len);
 __attribute__((format(printf, 2, 3))) int str_appendf(struct str *s, const char *format, ...);
 const char *str_get(const struct str *s); /* "" if nothing yet */
-char *str_take(struct str *s);            /* the caller frees; NULL on an empty one */
+char *str_take(struct str *s);		  /* the caller frees; NULL on an empty one */
 #define auto_str __attribute__((cleanup(str_clear)))
 
-__attribute__((format(printf, 1, 2))) char *str_printf(const char *format, ...); /* NULL: no memory */
+__attribute__((format(printf, 1, 2))) char *str_printf(
+	const char *format, ...); /* NULL: no memory */
 
 /* Length of `text` cut to at most `max` bytes at a UTF-8 character boundary. */
 size_t str_cut_utf8(const char *text, size_t len, size_t max);

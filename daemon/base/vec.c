@@ -28,7 +28,7 @@ void vec_remove(struct vec *v, size_t index)
 void vec_clear(struct vec *v)
 {
 	free(v->items);
-	*v = (struct vec){ 0 };
+	*v = (struct vec){0};
 }
 
 static int vec_compare(const void *a, const void *b, void *compare)

@@ -12,7 +12,7 @@ struct vec {
 	size_t len, cap;
 };
 
-int vec_push(struct vec *v, void *item); /* -ENOMEM */
+int vec_push(struct vec *v, void *item);      /* -ENOMEM */
 void vec_remove(struct vec *v, size_t index); /* keeps the order */
 void vec_clear(struct vec *v);
 void vec_sort(struct vec *v, int (*compare)(const void *a, const void *b)); /* gets the items */

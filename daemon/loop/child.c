@@ -94,7 +94,7 @@ static void child_leave(struct child *child)
 static bool gone_by(pid_t pid, usec_t end)
 {
 	auto_close int fd = (int)syscall(SYS_pidfd_open, pid, 0u);
-	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct pollfd p = {.fd = fd, .events = POLLIN};
 	usec_t now = clock_now();
 
 	return fd >= 0 && poll(&p, 1, end > now ? (int)((end - now) / USEC_PER_MSEC) : 0) > 0;
@@ -138,8 +138,8 @@ static void on_exited(pid_t pid, int code, int status, void *data)
 
 	loop_source_free(child->exited);
 	child->exited = NULL;
-	(void)snprintf(why, sizeof(why), code == CLD_EXITED ? "exited with status %d" : "ended by signal %d",
-		status);
+	(void)snprintf(why, sizeof(why),
+		code == CLD_EXITED ? "exited with status %d" : "ended by signal %d", status);
 	child_down(child, why);
 }
 
@@ -173,9 +173,9 @@ static int child_spawn(char *const *argv, int sock, pid_t *ret_pid)
 	sigset_t none, defaults;
 	/* Emptied, but for where the journal is. */
 	auto_free char *stream = getenv("JOURNAL_STREAM")
-		? str_printf("JOURNAL_STREAM=%s", getenv("JOURNAL_STREAM"))
-		: NULL;
-	char *envp[] = { stream, NULL };
+					 ? str_printf("JOURNAL_STREAM=%s", getenv("JOURNAL_STREAM"))
+					 : NULL;
+	char *envp[] = {stream, NULL};
 	int r;
 
 	sigemptyset(&none);
@@ -224,7 +224,8 @@ static int child_try_start(struct child *child)
 		child->pid = 0;
 		return r;
 	}
-	return rpc_new(child->loop, TAKE_FD(ours), child->name, on_call, on_close, child, &child->rpc);
+	return rpc_new(
+		child->loop, TAKE_FD(ours), child->name, on_call, on_close, child, &child->rpc);
 }
 
 static void child_start(struct child *child)
@@ -233,7 +234,8 @@ static void child_start(struct child *child)
 
 	if (r < 0 && child->pid == 0) {
 		char why[512];
-		(void)snprintf(why, sizeof(why), "cannot start %s: %s", child->argv[0], strerror(-r));
+		(void)snprintf(
+			why, sizeof(why), "cannot start %s: %s", child->argv[0], strerror(-r));
 		child->started = clock_now();
 		child_down(child, why);
 	} else if (r < 0) {

@@ -203,8 +203,8 @@ int loop_timer_new(struct loop *loop, loop_fn fn, void *data, struct loop_source
 	if (!s)
 		return -ENOMEM;
 	s->fn.plain = fn;
-	r = sd_event_add_time(loop->event, &s->source, CLOCK_MONOTONIC, UINT64_MAX,
-		USEC_PER_MSEC, on_time, s);
+	r = sd_event_add_time(
+		loop->event, &s->source, CLOCK_MONOTONIC, UINT64_MAX, USEC_PER_MSEC, on_time, s);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(s->source, SD_EVENT_OFF);
 	return source_done(r, s, ret_s);
@@ -316,7 +316,8 @@ static void on_watchdog(void *data)
 	if (well)
 		(void)sd_notify(0, "WATCHDOG=1");
 	else if (!loop->sick)
-		log_error("loop: not healthy, the watchdog of the service manager is no longer fed");
+		log_error(
+			"loop: not healthy, the watchdog of the service manager is no longer fed");
 	loop->sick = !well;
 	loop_timer_set(loop->watchdog, clock_now() + loop->watchdog_usec / 4);
 }

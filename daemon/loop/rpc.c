@@ -58,7 +58,7 @@ static void fail_waiting(struct rpc *rpc, int r)
 
 	while (rpc->waiting) {
 		struct waiting *w = rpc->waiting;
-		struct rpc_reply reply = { .r = r, .error_code = "closed", .message = message };
+		struct rpc_reply reply = {.r = r, .error_code = "closed", .message = message};
 
 		rpc->waiting = w->next;
 		if (!rpc->waiting)
@@ -125,7 +125,7 @@ static void dispatch_reply(struct rpc *rpc, uint64_t id, json_t *message)
 {
 	struct waiting *w = take_waiting(rpc, id);
 	json_t *ok = json_object_get(message, "ok"), *error = json_object_get(message, "error");
-	struct rpc_reply reply = { .ok = ok };
+	struct rpc_reply reply = {.ok = ok};
 
 	if (!w)
 		return; /* forgotten, or timed out */
@@ -143,8 +143,7 @@ static void dispatch_reply(struct rpc *rpc, uint64_t id, json_t *message)
 
 static int dispatch_line(struct rpc *rpc, const char *line, size_t len)
 {
-	auto_json json_t *message =
-		json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
+	auto_json json_t *message = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
 	json_t *id_json = json_object_get(message, "id"), *args;
 	const char *call = json_string_value(json_object_get(message, "call"));
 	json_int_t id = json_integer_value(id_json);
@@ -229,9 +228,9 @@ static void rpc_read(struct rpc *rpc)
 static ssize_t send_piece(struct rpc *rpc)
 {
 	size_t left = rpc->out.len - rpc->out_sent;
-	char control[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct iovec iov = { rpc->out.data + rpc->out_sent, left };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	char control[CMSG_SPACE(sizeof(int))] = {0};
+	struct iovec iov = {rpc->out.data + rpc->out_sent, left};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
 	struct passed_fd *p = rpc->fds;
 
 	if (p && p->offset > rpc->out_total) {
@@ -317,7 +316,8 @@ static void on_closer(void *data)
 	leave_dispatch(rpc);
 }
 
-/* Callbacks come from the loop's next turn: the caller of rpc_call() is not called back from within. */
+/* Callbacks come from the loop's next turn: the caller of rpc_call() is not called back from
+ * within. */
 static void rpc_close(struct rpc *rpc, const char *why)
 {
 	if (rpc->closed)
@@ -347,9 +347,9 @@ static void on_timer(void *data)
 	while (again && !rpc->free_later) {
 		again = false;
 		for (struct waiting *w = rpc->waiting; w; w = w->next) {
-			struct rpc_reply reply = {
-				.r = -ETIMEDOUT, .error_code = "timeout", .message = "no answer in time"
-			};
+			struct rpc_reply reply = {.r = -ETIMEDOUT,
+				.error_code = "timeout",
+				.message = "no answer in time"};
 			if (w->deadline > now)
 				continue;
 			w = take_waiting(rpc, w->id);
@@ -412,8 +412,7 @@ static int rpc_send(struct rpc *rpc, json_t *message, int pass_fd)
 {
 	auto_json __attribute__((unused)) json_t *owned = message;
 	auto_close int fd = pass_fd;
-	auto_free char *line =
-		message ? json_dumps(message, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+	auto_free char *line = message ? json_dumps(message, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
 	struct passed_fd *p = NULL;
 	bool idle = rpc->out.len == 0;
 	size_t len = line ? strlen(line) : 0;
@@ -453,7 +452,8 @@ static int call_with_fd(struct rpc *rpc, const char *call, json_t *args, int fd,
 	rpc_reply_fn fn, void *data, uint64_t *ret_id)
 {
 	uint64_t id = fn ? rpc->next_id++ : 0;
-	json_t *message = json_pack("{s:s, s:o}", "call", call, "args", args ? args : json_object());
+	json_t *message =
+		json_pack("{s:s, s:o}", "call", call, "args", args ? args : json_object());
 	struct waiting *w = NULL;
 	int r;
 

@@ -7,7 +7,8 @@
  *   {"call":"progress","args":{...}}         a note: no id, no answer
  * Bounds: 1 MiB a line, 1024 calls waiting, 8 MiB of output not yet written; beyond it the
  * connection is closed. A broken line or end of file closes too: every waiting call then ends with
- * -ECONNRESET, and `on_close` is called once. Never blocks. Frees: rpc_free(), also from a callback.
+ * -ECONNRESET, and `on_close` is called once. Never blocks. Frees: rpc_free(), also from a
+ * callback.
  */
 #ifndef LOOP_RPC_H
 #define LOOP_RPC_H
@@ -48,7 +49,7 @@ int rpc_call(struct rpc *rpc, const char *call, json_t *args, usec_t timeout, rp
 /* The same, with a descriptor by SCM_RIGHTS at the line's first byte; takes `fd` over. */
 int rpc_call_fd(struct rpc *rpc, const char *call, json_t *args, int fd, usec_t timeout,
 	rpc_reply_fn fn, void *data);
-void rpc_forget(struct rpc *rpc, uint64_t id); /* the reply is no longer wanted */
+void rpc_forget(struct rpc *rpc, uint64_t id);	      /* the reply is no longer wanted */
 int rpc_ok(struct rpc *rpc, uint64_t id, json_t *ok); /* steals `ok`; NULL = null */
 __attribute__((format(printf, 4, 5))) int rpc_error(
 	struct rpc *rpc, uint64_t id, const char *code, const char *format, ...);

@@ -26,7 +26,7 @@ static int parse_zone(const char *zone, uint32_t *ret_scope)
 
 static int parse_in6(char *text, struct tend_address *ret_address)
 {
-	struct tend_address a = { .length = sizeof(a.in6) };
+	struct tend_address a = {.length = sizeof(a.in6)};
 	char *zone = strchr(text, '%');
 
 	if (zone)
@@ -42,7 +42,7 @@ static int parse_in6(char *text, struct tend_address *ret_address)
 
 int address_parse(const char *text, struct tend_address *ret_address)
 {
-	struct tend_address a = { .length = sizeof(a.in) };
+	struct tend_address a = {.length = sizeof(a.in)};
 	size_t n = strlen(text);
 	char copy[INET6_ADDRSTRLEN + IF_NAMESIZE + 2];
 

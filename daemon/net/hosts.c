@@ -77,12 +77,12 @@ int hosts_parse(struct hosts *hosts, const char *text, size_t len)
 
 int hosts_refresh(struct hosts *hosts, const char *path)
 {
-	struct stat now = { 0 };
+	struct stat now = {0};
 	auto_free char *text = NULL;
 	size_t len = 0;
 
 	if (stat(path, &now) < 0)
-		now = (struct stat){ 0 };
+		now = (struct stat){0};
 	if (now.st_dev == hosts->seen.st_dev && now.st_ino == hosts->seen.st_ino &&
 		now.st_size == hosts->seen.st_size &&
 		now.st_mtim.tv_sec == hosts->seen.st_mtim.tv_sec &&
@@ -103,8 +103,8 @@ const struct hosts_entry *hosts_find(const struct hosts *hosts, const char *lowe
 
 void hosts_clear(struct hosts *hosts)
 {
-	MAP_FOREACH(&hosts->names, struct hosts_entry *, entry)
+	MAP_FOREACH (&hosts->names, struct hosts_entry *, entry)
 		free(entry);
 	map_clear(&hosts->names);
-	hosts->seen = (struct stat){ 0 };
+	hosts->seen = (struct stat){0};
 }

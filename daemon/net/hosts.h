@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * net/hosts.h: /etc/hosts, kept in memory. hosts_refresh() looks at the file's identity and times and
- * reads it again when they changed (at most 1 MiB; the caller decides how often). hosts_parse() is
- * pure. A file that cannot be read is an empty one.
+ * net/hosts.h: /etc/hosts, kept in memory. hosts_refresh() looks at the file's identity and times
+ * and reads it again when they changed (at most 1 MiB; the caller decides how often). hosts_parse()
+ * is pure. A file that cannot be read is an empty one.
  */
 #ifndef NET_HOSTS_H
 #define NET_HOSTS_H

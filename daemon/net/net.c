@@ -55,7 +55,7 @@ int net_transfer_start(struct net *net, CURL *easy, const char *url, usec_t dead
 
 void net_get_stats(const struct net *net, struct net_stats *ret_stats)
 {
-	struct net_stats stats = { 0 };
+	struct net_stats stats = {0};
 
 	resolver_add_stats(net->resolver, &stats);
 	transfers_add_stats(net->transfers, &stats);

@@ -47,7 +47,7 @@ struct name {
 	struct resolver *resolver;
 	enum name_state state;
 	int r;
-	usec_t expires;  /* of a cached answer */
+	usec_t expires;	 /* of a cached answer */
 	usec_t deadline; /* of a look-up */
 	usec_t hedge_at; /* when the next server is asked */
 	size_t n_servers_asked;
@@ -64,8 +64,9 @@ struct resolver {
 	struct loop *loop;
 	struct resolver_options options;
 	struct hosts hosts;
-	struct servers *servers; /* NULL: none could be set up; tried again when files are looked at */
-	struct vec retired;      /* struct servers * of an older resolv.conf that still run queries */
+	struct servers
+		*servers;   /* NULL: none could be set up; tried again when files are looked at */
+	struct vec retired; /* struct servers * of an older resolv.conf that still run queries */
 	struct stat resolv_conf_seen;
 	usec_t files_at;
 	struct map names; /* struct name * */
@@ -76,7 +77,8 @@ struct resolver {
 	uint64_t n_lookups, n_cached, n_failed;
 };
 
-/* ---- files ------------------------------------------------------------------------------------ */
+/* ---- files ------------------------------------------------------------------------------------
+ */
 
 static bool stat_same(const struct stat *a, const struct stat *b)
 {
@@ -98,16 +100,16 @@ static void free_idle_retired(struct resolver *resolver)
 /* c-ares 1.18 reads resolv.conf once: a changed file needs new channels. */
 static void refresh_servers(struct resolver *resolver)
 {
-	struct stat now = { 0 };
+	struct stat now = {0};
 	struct servers *fresh = NULL;
 
 	free_idle_retired(resolver);
 	if (stat(resolver->options.resolv_conf, &now) < 0)
-		now = (struct stat){ 0 };
+		now = (struct stat){0};
 	if (resolver->servers && stat_same(&now, &resolver->resolv_conf_seen))
 		return;
-	int r = servers_new(resolver->loop, resolver->options.resolv_conf,
-		resolver->options.servers, &fresh);
+	int r = servers_new(
+		resolver->loop, resolver->options.resolv_conf, resolver->options.servers, &fresh);
 	if (r < 0) {
 		log_warning("net: cannot use the name servers of %s: %s, next try in 1 s",
 			resolver->options.resolv_conf, strerror(-r));
@@ -134,7 +136,8 @@ static void refresh_files(struct resolver *resolver)
 	refresh_servers(resolver);
 }
 
-/* ---- names ------------------------------------------------------------------------------------ */
+/* ---- names ------------------------------------------------------------------------------------
+ */
 
 static struct name *name_new(struct resolver *resolver, const char *text)
 {
@@ -165,17 +168,17 @@ static void name_free(struct name *name)
 /* The cache is full: all that is not being asked for goes; what is needed comes back soon. */
 static int purge(struct resolver *resolver)
 {
-	struct map kept = { 0 };
+	struct map kept = {0};
 	int r = 0;
 
-	MAP_FOREACH(&resolver->names, struct name *, name)
+	MAP_FOREACH (&resolver->names, struct name *, name)
 		if (name->state >= NAME_WAITING && r == 0)
 			r = map_put(&kept, name->text, name);
 	if (r < 0) {
 		map_clear(&kept);
 		return r;
 	}
-	MAP_FOREACH(&resolver->names, struct name *, name)
+	MAP_FOREACH (&resolver->names, struct name *, name)
 		if (name->state < NAME_WAITING)
 			name_free(name);
 	map_clear(&resolver->names);
@@ -204,7 +207,8 @@ static void arm(struct resolver *resolver)
 	struct name *waiting = TAILQ_FIRST(&resolver->waiting), *name;
 	usec_t next = waiting ? waiting->deadline : USEC_INFINITY;
 
-	TAILQ_FOREACH(name, &resolver->asked, link) {
+	TAILQ_FOREACH(name, &resolver->asked, link)
+	{
 		next = MIN(next, name->deadline);
 		next = MIN(next, name->hedge_at);
 	}
@@ -292,12 +296,13 @@ static void name_done(struct name *name, const struct servers_answer *answer)
 
 static void name_failed(struct name *name, int r)
 {
-	struct servers_answer answer = { .r = r };
+	struct servers_answer answer = {.r = r};
 
 	name_done(name, &answer);
 }
 
-/* ---- asking ----------------------------------------------------------------------------------- */
+/* ---- asking -----------------------------------------------------------------------------------
+ */
 
 static void ask_next_server(struct name *name);
 
@@ -338,8 +343,8 @@ static void ask_next_server(struct name *name)
 		return; /* the deadline ends it */
 	q->name = name;
 	LIST_INSERT_HEAD(&name->questions, q, link);
-	servers_query(resolver->servers, servers_rank(resolver->servers, nth), name->text,
-		on_answer, q);
+	servers_query(
+		resolver->servers, servers_rank(resolver->servers, nth), name->text, on_answer, q);
 }
 
 static void start_waiting(struct resolver *resolver)
@@ -366,8 +371,8 @@ static struct name *due(struct resolver *resolver, usec_t now)
 	if (name && name->deadline <= now)
 		return name;
 	TAILQ_FOREACH(name, &resolver->asked, link)
-		if (name->deadline <= now || name->hedge_at <= now)
-			return name;
+	if (name->deadline <= now || name->hedge_at <= now)
+		return name;
 	return NULL;
 }
 
@@ -401,7 +406,8 @@ static int name_wait(struct name *name)
 	return 0;
 }
 
-/* ---- the door --------------------------------------------------------------------------------- */
+/* ---- the door ---------------------------------------------------------------------------------
+ */
 
 /* Lower case, without the final dot; -EINVAL for what can be no name. */
 static int normalize(const char *name, char out[HOSTS_MAX_NAME_BYTES])
@@ -500,11 +506,11 @@ int resolver_resolve(struct resolver *resolver, const char *text, net_lookup_fn 
 		if (r < 0)
 			return r;
 	}
-	*lookup = (struct net_lookup){ .name = name, .fn = fn, .data = data };
+	*lookup = (struct net_lookup){.name = name, .fn = fn, .data = data};
 	LIST_INSERT_HEAD(&name->lookups, lookup, link);
 	*ret_lookup = TAKE(lookup);
-	/* The question leaves in the next turn, not from here: then no answer, not even a failure to
-	 * send, can come before this returns. */
+	/* The question leaves in the next turn, not from here: then no answer, not even a failure
+	 * to send, can come before this returns. */
 	loop_defer_set(resolver->kick, true);
 	return 0;
 }
@@ -568,11 +574,11 @@ struct resolver *resolver_free(struct resolver *resolver)
 	if (!resolver)
 		return NULL;
 	/* First: this frees the questions that still run. */
-	VEC_FOREACH(&resolver->retired, struct servers *, old)
+	VEC_FOREACH (&resolver->retired, struct servers *, old)
 		servers_free(old);
 	vec_clear(&resolver->retired);
 	servers_free(resolver->servers);
-	MAP_FOREACH(&resolver->names, struct name *, name)
+	MAP_FOREACH (&resolver->names, struct name *, name)
 		name_free(name);
 	map_clear(&resolver->names);
 	hosts_clear(&resolver->hosts);

@@ -89,7 +89,7 @@ static struct socket *socket_new(struct server *server, int fd, uint32_t events)
 
 	if (!s)
 		return NULL;
-	*s = (struct socket){ .server = server, .fd = fd };
+	*s = (struct socket){.server = server, .fd = fd};
 	if (loop_io_new(server->set->loop, fd, events, on_socket, s, &s->io) < 0)
 		return NULL;
 	loop_source_name(s->io, "dns");
@@ -168,7 +168,7 @@ static void on_answer(void *data, int status, int timeouts, struct ares_addrinfo
 {
 	auto_free struct query *q = data;
 	struct server *server = q->server;
-	struct servers_answer answer = { .r = errno_of(status) };
+	struct servers_answer answer = {.r = errno_of(status)};
 
 	if (info) {
 		take_addresses(info, &answer);
@@ -186,11 +186,10 @@ static void on_answer(void *data, int status, int timeouts, struct ares_addrinfo
 	server->set->n_queries--;
 }
 
-void servers_query(
-	struct servers *servers, size_t nth, const char *name, servers_fn fn, void *data)
+void servers_query(struct servers *servers, size_t nth, const char *name, servers_fn fn, void *data)
 {
-	static const struct servers_answer no_memory = { .r = -ENOMEM };
-	struct ares_addrinfo_hints hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
+	static const struct servers_answer no_memory = {.r = -ENOMEM};
+	struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
 	struct server *server = &servers->servers[nth];
 	struct query *q = calloc(1, sizeof(*q));
 
@@ -198,7 +197,7 @@ void servers_query(
 		fn(&no_memory, data);
 		return;
 	}
-	*q = (struct query){ server, fn, data };
+	*q = (struct query){server, fn, data};
 	servers->n_queries++;
 	ares_getaddrinfo(server->channel, name, NULL, &hints, on_answer, q);
 	arm_timer(server);
@@ -284,7 +283,7 @@ static void server_clear(struct server *server)
 	loop_source_free(server->timer);
 	if (server->channel)
 		ares_destroy(server->channel);
-	VEC_FOREACH(&server->sockets, struct socket *, s) {
+	VEC_FOREACH (&server->sockets, struct socket *, s) {
 		loop_source_free(s->io);
 		free(s);
 	}

@@ -57,7 +57,8 @@ struct transfers {
 
 static void shard_drain(struct shard *shard);
 
-/* ---- what libcurl asks of the loop ------------------------------------------------------------- */
+/* ---- what libcurl asks of the loop -------------------------------------------------------------
+ */
 
 static void on_socket_ready(int fd, uint32_t events, void *data)
 {
@@ -125,7 +126,8 @@ static int on_curl_timer(CURLM *multi, long timeout_msec, void *data)
 	return 0;
 }
 
-/* ---- shards ------------------------------------------------------------------------------------ */
+/* ---- shards ------------------------------------------------------------------------------------
+ */
 
 static struct shard *shard_free(struct shard *shard)
 {
@@ -168,7 +170,7 @@ static int shard_new(struct transfers *transfers, struct shard **ret_shard)
 
 static int shard_with_room(struct transfers *transfers, struct shard **ret_shard)
 {
-	VEC_FOREACH(&transfers->shards, struct shard *, shard) {
+	VEC_FOREACH (&transfers->shards, struct shard *, shard) {
 		if (shard->n_handles < TRANSFER_SHARD_MAX) {
 			*ret_shard = shard;
 			return 0;
@@ -177,7 +179,8 @@ static int shard_with_room(struct transfers *transfers, struct shard **ret_shard
 	return shard_new(transfers, ret_shard);
 }
 
-/* ---- the life of a transfer --------------------------------------------------------------------- */
+/* ---- the life of a transfer ---------------------------------------------------------------------
+ */
 
 static void leave_shard(struct net_transfer *t)
 {
@@ -247,7 +250,8 @@ static void arm_deadlines(struct transfers *transfers, usec_t at)
 	loop_timer_set(transfers->deadlines, at);
 }
 
-/* An address that does not answer gets its share of the time that is left, then the next is tried. */
+/* An address that does not answer gets its share of the time that is left, then the next is tried.
+ */
 static usec_t share_of_time(const struct net_transfer *t)
 {
 	size_t n_left = t->n_addresses - t->i_address;
@@ -283,7 +287,8 @@ static void set_options(struct net_transfer *t)
 	(void)curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
 	(void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	(void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-	/* Literals only: nothing is worth keeping, and a long cache is what makes many handles slow. */
+	/* Literals only: nothing is worth keeping, and a long cache is what makes many handles
+	 * slow. */
 	(void)curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
 	/* libcurl would resolve the new host itself: whoever follows, starts a new transfer. */
 	(void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
@@ -353,7 +358,8 @@ static void shard_drain(struct shard *shard)
 	}
 }
 
-/* ---- time --------------------------------------------------------------------------------------- */
+/* ---- time ---------------------------------------------------------------------------------------
+ */
 
 static void check_time(struct net_transfer *t, usec_t now)
 {
@@ -387,13 +393,13 @@ static void on_deadlines(void *data)
 		arm_deadlines(transfers, next);
 }
 
-/* libcurl has lost transfers before (curl #8282, #10426, #14976): handles without a socket and without
- * a timer get a push; their deadline ends them in any case. */
+/* libcurl has lost transfers before (curl #8282, #10426, #14976): handles without a socket and
+ * without a timer get a push; their deadline ends them in any case. */
 static void on_sweep(void *data)
 {
 	struct transfers *transfers = data;
 
-	VEC_FOREACH(&transfers->shards, struct shard *, shard) {
+	VEC_FOREACH (&transfers->shards, struct shard *, shard) {
 		bool lost = shard->n_handles > 0 && shard->n_sockets == 0 && !shard->timer_set;
 
 		shard->n_idle_sweeps = lost ? shard->n_idle_sweeps + 1 : 0;
@@ -406,7 +412,8 @@ static void on_sweep(void *data)
 	loop_timer_set(transfers->sweep, transfers->n_running > 0 ? clock_now() + SWEEP_USEC : 0);
 }
 
-/* ---- start -------------------------------------------------------------------------------------- */
+/* ---- start --------------------------------------------------------------------------------------
+ */
 
 static int keep_addresses(struct net_transfer *t, const struct tend_address *addresses, size_t n)
 {
@@ -449,20 +456,20 @@ static int host_of(const char *url, char **ret_host)
 	return r;
 }
 
-static struct net_transfer *transfer_add(struct transfers *transfers, CURL *easy, usec_t deadline,
-	net_transfer_fn fn, void *data)
+static struct net_transfer *transfer_add(
+	struct transfers *transfers, CURL *easy, usec_t deadline, net_transfer_fn fn, void *data)
 {
 	struct net_transfer *t = calloc(1, sizeof(*t));
 
 	if (!t)
 		return NULL;
-	*t = (struct net_transfer){ .transfers = transfers,
+	*t = (struct net_transfer){.transfers = transfers,
 		.easy = easy,
 		.deadline = deadline,
 		.next_address_at = USEC_INFINITY,
 		.fd = -1,
 		.fn = fn,
-		.data = data };
+		.data = data};
 	if (transfers->n_running++ == 0)
 		loop_timer_set(transfers->sweep, clock_now() + SWEEP_USEC);
 	transfers->n_transfers++;
@@ -487,8 +494,8 @@ int transfers_start(struct transfers *transfers, CURL *easy, const char *url, us
 	struct net_transfer *t = transfer_add(transfers, easy, deadline, fn, data);
 	if (!t)
 		return -ENOMEM;
-	r = host ? resolver_resolve(transfers->resolver, host, on_resolved, t, &t->lookup) :
-		   join_shard(t);
+	r = host ? resolver_resolve(transfers->resolver, host, on_resolved, t, &t->lookup)
+		 : join_shard(t);
 	if (r < 0) {
 		transfer_free(t);
 		return r;
@@ -509,7 +516,8 @@ void transfers_add_stats(const struct transfers *transfers, struct net_stats *st
 	stats->n_running += transfers->n_running;
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------------------------------
+ */
 
 int transfers_new(struct loop *loop, struct resolver *resolver, struct transfers **ret_transfers)
 {
@@ -547,7 +555,7 @@ struct transfers *transfers_free(struct transfers *transfers)
 		transfer_free(t);
 	while ((t = TAILQ_FIRST(&transfers->done)))
 		transfer_free(t);
-	VEC_FOREACH(&transfers->shards, struct shard *, shard)
+	VEC_FOREACH (&transfers->shards, struct shard *, shard)
 		shard_free(shard);
 	vec_clear(&transfers->shards);
 	loop_source_free(transfers->deadlines);

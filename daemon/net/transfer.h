@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * net/transfer.h: libcurl on the loop, in shards of at most 1,000 handles (one multi with many more is
- * superlinear). Owns the multis and a struct net_transfer for each running handle; the handle stays the
- * caller's. Never blocks: names are resolved before libcurl sees them. Every transfer ends by its own
- * absolute deadline, whatever libcurl does.
+ * net/transfer.h: libcurl on the loop, in shards of at most 1,000 handles (one multi with many more
+ * is superlinear). Owns the multis and a struct net_transfer for each running handle; the handle
+ * stays the caller's. Never blocks: names are resolved before libcurl sees them. Every transfer
+ * ends by its own absolute deadline, whatever libcurl does.
  */
 #ifndef NET_TRANSFER_H
 #define NET_TRANSFER_H
@@ -14,9 +14,9 @@
 enum { TRANSFER_SHARD_MAX = 1000, TRANSFER_MAX_RUNNING = 50000 };
 
 struct transfers;
-int transfers_new(
-	struct loop *loop, struct resolver *resolver, struct transfers **ret_transfers);
-struct transfers *transfers_free(struct transfers *transfers); /* callbacks are not called any more */
+int transfers_new(struct loop *loop, struct resolver *resolver, struct transfers **ret_transfers);
+struct transfers *transfers_free(
+	struct transfers *transfers); /* callbacks are not called any more */
 DEFINE_AUTO(struct transfers *, transfers_free)
 
 /* As net_transfer_start(). */

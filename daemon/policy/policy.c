@@ -231,11 +231,14 @@ void policies_freeze(struct policies *policies, const char *cause, bool on)
 	loop_defer_set(policies->tell, true);
 }
 
-void policies_page(struct policies *p, const struct run *run, const char *format, ...)
+void policies_page(struct policies *p, const struct run *run, struct store_batch *batch,
+	const char *format, ...)
 {
 	char text[1024];
 	const struct incident *incident =
 		run->incident[0] ? incidents_find(p->deps.incidents, run->incident) : NULL;
+	auto_json json_t *details =
+		json_pack("{s:s, s:s}", "run", run->id, "policy", run->policy);
 	struct notice notice = {
 		.kind = NOTICE_POLICY_FAILED,
 		.severity = SEVERITY_CRITICAL,
@@ -247,13 +250,14 @@ void policies_page(struct policies *p, const struct run *run, const char *format
 		.reason = run_state_names[run->state],
 		.text = text,
 		.wall = clock_wall(),
+		.details = details,
 	};
 	va_list ap;
 
 	va_start(ap, format);
 	(void)vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
-	if (alert_add(p->deps.alert, &notice, NULL) < 0)
+	if (alert_add(p->deps.alert, &notice, batch) < 0)
 		log_error("run %s: its page cannot be made", run->id);
 }
 

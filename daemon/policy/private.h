@@ -196,7 +196,8 @@ void actions_add(struct policies *p, usec_t wall, const char *target, const char
 void actions_judge(struct policies *p, struct run *run);
 size_t actions_plain(const struct policies *p, struct action **ret_actions);
 const char *policies_why_frozen(const struct policies *p); /* NULL: actions are enabled */
-__attribute__((format(printf, 3, 4))) void policies_page(
-	struct policies *p, const struct run *run, const char *format, ...);
+/* Into the batch, which the caller seals; NULL: by itself. */
+__attribute__((format(printf, 4, 5))) void policies_page(struct policies *p, const struct run *run,
+	struct store_batch *batch, const char *format, ...);
 
 #endif

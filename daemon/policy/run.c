@@ -134,20 +134,62 @@ void run_unref_step(struct run *run)
 		settle(run);
 }
 
-static void journal_end(struct run *run)
+struct end_commit {
+	struct policies *policies;
+	uint64_t token;
+};
+
+static void on_end_kept(int r, void *data)
 {
-	struct store_batch *batch;
+	struct end_commit *commit = data;
+
+	alert_committed(commit->policies->deps.alert, commit->token, r);
+	if (r != -EINPROGRESS)
+		free(commit);
+}
+
+static void page_end(struct run *run, struct store_batch *batch)
+{
+	if (run->page || run->state == RUN_FAILED || run->state == RUN_UNKNOWN)
+		policies_page(run->policies, run, batch, "policy %s on %s: %s%s%s", run->policy,
+			run->component, run_state_names[run->state], run->message ? ": " : "",
+			run->message ? run->message : "");
+}
+
+static int add_end(struct run *run, struct store_batch *batch)
+{
 	auto_json json_t *doc = run_doc(run);
 
-	if (store_batch_new(&batch) < 0)
-		return;
-	if (!doc ||
-		store_batch_add(batch, STORE_RUN_PUT, "sssssiij", run->id, run->policy,
-			run->component, run->incident[0] ? run->incident : NULL,
-			run_state_names[run->state], (int64_t)run->started_wall,
-			(int64_t)run->ended_wall, doc) < 0)
-		store_batch_free(batch);
-	else if (store_commit(run->policies->deps.store, batch, NULL, NULL) < 0)
+	return doc ? store_batch_add(batch, STORE_RUN_PUT, "sssssiij", run->id, run->policy,
+			     run->component, run->incident[0] ? run->incident : NULL,
+			     run_state_names[run->state], (int64_t)run->started_wall,
+			     (int64_t)run->ended_wall, doc)
+		   : -ENOMEM;
+}
+
+/* The end and its page are accepted by one commit: a run that is over in the journal and of which
+ * nobody was told would stay so. */
+static void journal_end(struct run *run)
+{
+	struct policies *p = run->policies;
+	auto(store_batch_free) struct store_batch *batch = NULL;
+	auto_free struct end_commit *commit = calloc(1, sizeof(*commit));
+	int r = commit ? store_batch_new(&batch) : -ENOMEM;
+
+	if (r == 0)
+		r = add_end(run, batch);
+	if (r < 0)
+		batch = store_batch_free(batch);
+	page_end(run, batch);
+	if (r == 0) {
+		struct end_commit *given = TAKE(commit);
+
+		*given = (struct end_commit){ p, alert_seal(p->deps.alert) };
+		r = store_commit(p->deps.store, TAKE(batch), on_end_kept, given);
+		if (r < 0)
+			on_end_kept(r, given);
+	}
+	if (r < 0)
 		log_warning("run %s: its end is not journalled, it is resumed at the next start",
 			run->id);
 }
@@ -167,10 +209,6 @@ static void tell_end(struct run *run)
 		run->message ? run->message : "");
 	if (incident)
 		incident_note(p->deps.incidents, incident, "policy", "%s: %s%s%s", run->policy,
-			run_state_names[run->state], run->message ? ": " : "",
-			run->message ? run->message : "");
-	if (run->page || run->state == RUN_FAILED || run->state == RUN_UNKNOWN)
-		policies_page(p, run, "policy %s on %s: %s%s%s", run->policy, run->component,
 			run_state_names[run->state], run->message ? ": " : "",
 			run->message ? run->message : "");
 }

@@ -170,11 +170,16 @@ static void report_rows(struct store_request *done)
 static void on_event(int fd, uint32_t events, void *data)
 {
 	struct store *s = data;
+	struct store_batch *done;
 	uint64_t n;
 
 	if (read(fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
 		log_error("store: eventfd: %s", strerror(errno));
-	report_batches(s, writer_take_done(s->writer));
+	done = writer_take_done(s->writer);
+	/* First whether the disk is full, then what was committed: who hears of a commit may act, and
+	 * must know by then that nothing may be done. */
+	update_health(s);
+	report_batches(s, done);
 	report_rows(reader_take_done(s->reader));
 	arm_late_timer(s);
 	update_health(s);

@@ -210,6 +210,7 @@ static void recheck_children(struct watch *w, const struct conf_component *conf)
 			if (!check->unreachable)
 				continue;
 			state_forget_history(&check->state);
+			check->counted = 0;
 			check->run_again = check->attempt != NULL;
 			if (!check->attempt) {
 				heap_put(&w->due, &check->due, clock_now());
@@ -316,7 +317,7 @@ static unsigned take_verdict(struct check *check, const struct state_conf *conf)
 	const struct conf_check *cc = check->conf;
 	usec_t apart = MIN(cc->interval, cc->retry_interval ? cc->retry_interval : cc->interval) / 2;
 
-	if (state_failed(verdict) && state_failed(check->state.now) &&
+	if (state_failed(verdict) && state_failed(check->state.now) && check->counted &&
 		check->last.started < check->counted + apart)
 		return state_glimpse(&check->state, verdict, clock_wall());
 	check->counted = check->last.started;
@@ -326,6 +327,7 @@ static unsigned take_verdict(struct check *check, const struct state_conf *conf)
 void watch_take_result(struct watch *w, struct check *check, struct attempt_end *end)
 {
 	struct state_conf conf = state_conf_of(check->conf);
+	enum tend_state shown = watch_check_shown_state(check);
 	unsigned events;
 	bool to_locate;
 
@@ -344,7 +346,9 @@ void watch_take_result(struct watch *w, struct check *check, struct attempt_end 
 		((events & STATE_EVENT_HARD) || !check->located ||
 			(check->unreachable && state_confirmed(&check->state, &conf) &&
 				!depend_culprit(check->component, lookup_component, w)));
-	watch_update_component(w, check->component);
+	/* Else every result would walk all checks of its component. */
+	if (watch_check_shown_state(check) != shown)
+		watch_update_component(w, check->component);
 	tell(w, check, to_locate ? events & ~(unsigned)STATE_EVENT_HARD : events);
 	if (to_locate)
 		watch_locate(w, check);

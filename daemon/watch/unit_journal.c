@@ -165,14 +165,15 @@ static void fill_argv(
 	struct argv *a, const char *folder, const char *unit_match, const char *invocation_match)
 {
 	static const char *const fixed[] = {"/usr/bin/journalctl", "--quiet", "--no-pager",
-		"--boot", "--reverse", "--lines=200", "--output=json",
+		"--reverse", "--lines=200", "--output=json",
 		"--output-fields=MESSAGE_ID,JOB_TYPE,JOB_RESULT,INVOCATION_ID", "_PID=1"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
 		a->items[a->n++] = fixed[i];
 	a->items[a->n++] = unit_match;
-	if (invocation_match)
-		a->items[a->n++] = invocation_match;
+	/* An invocation is of one boot anyhow; and in a container the boot that journalctl sees
+	 * from within a hardened unit is the host's, of which there are no entries. */
+	a->items[a->n++] = invocation_match ? invocation_match : "--boot";
 	if (folder) {
 		a->items[a->n++] = "--directory";
 		a->items[a->n++] = folder;

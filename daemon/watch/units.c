@@ -357,7 +357,7 @@ struct units_watch *units_watch_free(struct units_watch *watch)
 	return NULL;
 }
 
-static void unexpect(void *data)
+static void expect_end(void *data)
 {
 	struct unit *unit = data;
 
@@ -365,7 +365,7 @@ static void unexpect(void *data)
 		unit->n_expect--;
 }
 
-static int on_unexpect(sd_bus_message *m, void *data, sd_bus_error *error)
+static int on_expect_end(sd_bus_message *m, void *data, sd_bus_error *error)
 {
 	return 0;
 }
@@ -382,11 +382,12 @@ void units_expect_job(struct tend_units *units, const char *name, bool expect)
 		return;
 	}
 	/* The answer comes after the signals of the job; the slot ends with it, or with the bus. */
-	if (units->phase != BUS_READY || unit_call_get_active(unit, &slot, on_unexpect, unit) < 0) {
-		unexpect(unit);
+	if (units->phase != BUS_READY ||
+		unit_call_get_active(unit, &slot, on_expect_end, unit) < 0) {
+		expect_end(unit);
 		return;
 	}
-	(void)sd_bus_slot_set_destroy_callback(slot, unexpect);
+	(void)sd_bus_slot_set_destroy_callback(slot, expect_end);
 	(void)sd_bus_slot_set_floating(slot, true);
 	sd_bus_slot_unref(slot);
 }

@@ -344,8 +344,10 @@ static struct check *check_adopt(struct watch *w, struct conf *conf, const struc
 		return NULL;
 	if (!same && check->attempt)
 		attempt_abandon(TAKE(check->attempt));
-	if (!same)
+	if (!same) {
 		state_forget_history(&check->state);
+		check->counted = 0;
+	}
 	/* An attempt that runs on holds the configuration it began with. */
 	conf_ref(conf);
 	conf_unref(check->conf_owner);

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const http_methods[] = { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS",
-	NULL };
-static const char *const auths[] = { "none", "basic", "bearer", NULL };
+const char *const http_methods[] = {
+	"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", NULL};
+static const char *const auths[] = {"none", "basic", "bearer", NULL};
 
 const struct tend_option http_options[] = {
 	TEND_OPT(STRING, struct http_conf, url, "url", NULL,
@@ -18,20 +18,22 @@ const struct tend_option http_options[] = {
 		"header.NAME = VALUE adds a request header; an empty value takes one away."),
 	TEND_OPT(STRING, struct http_conf, body, "body", NULL, "Request body."),
 	TEND_OPT(SECRET, struct http_conf, body_secret, "body_secret", NULL,
-		"Request body that holds a secret, such as the password of a log-in; instead of body."),
+		"Request body that holds a secret, such as the password of a log-in; instead of "
+		"body."),
 	TEND_OPT(ENUM, struct http_conf, auth, "auth", "none",
 		"How to log in: basic needs user and password, bearer needs token.",
 		.names = auths),
 	TEND_OPT(STRING, struct http_conf, user, "user", NULL, "User name for auth = basic."),
-	TEND_OPT(SECRET, struct http_conf, password, "password", NULL,
-		"Password for auth = basic."),
+	TEND_OPT(
+		SECRET, struct http_conf, password, "password", NULL, "Password for auth = basic."),
 	TEND_OPT(SECRET, struct http_conf, token, "token", NULL, "Token for auth = bearer."),
 	TEND_OPT(LIST, struct http_conf, expect_status, "expect_status", "200-299",
 		"Statuses that are well: codes and ranges, as in 200, 204 or 200-299 or 2xx."),
 	TEND_OPT(STRING, struct http_conf, expect_body_text, "expect_body", NULL,
 		"A PCRE2 expression that the body must match somewhere."),
 	TEND_OPT(MAP, struct http_conf, expect_json, "expect_json", NULL,
-		"expect_json.POINTER = VALUE: what stands at a JSON Pointer (RFC 6901) of the body; "
+		"expect_json.POINTER = VALUE: what stands at a JSON Pointer (RFC 6901) of the "
+		"body; "
 		"VALUE is a JSON scalar or a plain text, * is anything but null."),
 	TEND_OPT(INT, struct http_conf, follow_redirects, "follow_redirects", "0",
 		"How many redirects to follow; each may lead to another host.", .max = 10),
@@ -40,10 +42,12 @@ const struct tend_option http_options[] = {
 	TEND_OPT(BOOL, struct http_conf, verify_tls, "verify_tls", "yes",
 		"Whether the certificate must be trusted, valid and of this host."),
 	TEND_OPT(BOOL, struct http_conf, keep, "keep", "no",
-		"Whether to keep the connection for the next attempt instead of making a fresh one, "
+		"Whether to keep the connection for the next attempt instead of making a fresh "
+		"one, "
 		"which proves more."),
 	TEND_OPT(BYTES, struct http_conf, max_body_bytes, "max_body_bytes", "64K",
-		"How much of the body is kept for expect_body and expect_json; the rest is read and "
+		"How much of the body is kept for expect_body and expect_json; the rest is read "
+		"and "
 		"counted.",
 		.min = 1024, .max = 4 << 20),
 	TEND_OPT(STRING, struct http_conf, unix_socket, "unix_socket", NULL,
@@ -51,7 +55,8 @@ const struct tend_option http_options[] = {
 	TEND_OPTION_END,
 };
 
-/* ---- URL ------------------------------------------------------------------------------------------- */
+/* ---- URL
+ * ------------------------------------------------------------------------------------------- */
 
 static char *url_part(CURLU *u, CURLUPart part)
 {
@@ -103,13 +108,15 @@ static int check_url(struct http_conf *c, struct tend_error *err)
 		return tend_error_set(err, -EINVAL, "body and body_secret exclude each other");
 	if (c->unix_socket && strcmp(c->host, "localhost") != 0)
 		return tend_error_set(err, -EINVAL,
-			"with unix_socket the url's host is localhost, not '%s'; set header.Host to "
+			"with unix_socket the url's host is localhost, not '%s'; set header.Host "
+			"to "
 			"ask for another",
 			c->host);
 	return 0;
 }
 
-/* ---- the rest ---------------------------------------------------------------------------------------- */
+/* ---- the rest
+ * ---------------------------------------------------------------------------------------- */
 
 static bool is_token(const char *text, size_t n)
 {
@@ -117,7 +124,8 @@ static bool is_token(const char *text, size_t n)
 
 	for (size_t i = 0; i < n; i++) {
 		unsigned char c = (unsigned char)text[i];
-		bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+		bool alnum =
+			(c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 		if (!alnum && !strchr(more, c))
 			return false;
 	}
@@ -140,7 +148,8 @@ static int prepare_header(struct http_conf *c, const char *entry, struct tend_er
 	const char *value = entry[n] ? entry + n + 1 : "";
 
 	if (!is_token(entry, n))
-		return tend_error_set(err, -EINVAL, "header.%.*s: no name of a header", (int)n, entry);
+		return tend_error_set(
+			err, -EINVAL, "header.%.*s: no name of a header", (int)n, entry);
 	if (strpbrk(value, "\r\n"))
 		return tend_error_set(err, -EINVAL, "header.%.*s: the value has more than one line",
 			(int)n, entry);
@@ -182,9 +191,8 @@ static int check_auth(const struct http_conf *c, struct tend_error *err)
 int http_conf_check(void *conf, struct tend_error *err)
 {
 	struct http_conf *c = conf;
-	struct expect_spec spec = { .status = c->expect_status,
-		.body = c->expect_body_text,
-		.json = c->expect_json };
+	struct expect_spec spec = {
+		.status = c->expect_status, .body = c->expect_body_text, .json = c->expect_json};
 	int r = check_url(c, err);
 
 	if (r == 0)
@@ -194,8 +202,8 @@ int http_conf_check(void *conf, struct tend_error *err)
 	if (r == 0)
 		r = expect_new(&spec, err, &c->expect);
 	if (r == 0 && strcmp(http_methods[c->method], "HEAD") == 0 && expect_wants_body(c->expect))
-		r = tend_error_set(err, -EINVAL,
-			"method = HEAD has no body to expect anything of; use GET");
+		r = tend_error_set(
+			err, -EINVAL, "method = HEAD has no body to expect anything of; use GET");
 	return r;
 }
 

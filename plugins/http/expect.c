@@ -39,7 +39,8 @@ struct expect {
 	pcre2_match_context *context;
 };
 
-/* ---- text ---------------------------------------------------------------------------------------- */
+/* ---- text
+ * ---------------------------------------------------------------------------------------- */
 
 const char *expect_quote(const char *text, size_t len, size_t max, char *buf, size_t size)
 {
@@ -70,7 +71,8 @@ const char *expect_quote(const char *text, size_t len, size_t max, char *buf, si
 	return buf;
 }
 
-/* ---- status -------------------------------------------------------------------------------------- */
+/* ---- status
+ * -------------------------------------------------------------------------------------- */
 
 static int parse_range(const char *text, struct range *ret_range)
 {
@@ -101,7 +103,7 @@ static int parse_range(const char *text, struct range *ret_range)
 static int add_statuses(struct expect *e, char *const *status, struct tend_error *err)
 {
 	if (!status || !status[0]) {
-		e->ranges[e->n_ranges++] = (struct range){ 200, 299 };
+		e->ranges[e->n_ranges++] = (struct range){200, 299};
 		return 0;
 	}
 	for (; *status; status++) {
@@ -110,7 +112,8 @@ static int add_statuses(struct expect *e, char *const *status, struct tend_error
 				"expect_status has more than %d codes and ranges", MAX_RANGES);
 		if (parse_range(*status, &e->ranges[e->n_ranges]) < 0)
 			return tend_error_set(err, -EINVAL,
-				"expect_status '%s' is no status; write 200, 200-299 or 2xx", *status);
+				"expect_status '%s' is no status; write 200, 200-299 or 2xx",
+				*status);
 		e->n_ranges++;
 	}
 	return 0;
@@ -132,23 +135,25 @@ void expect_status_text(const struct expect *e, char *buf, size_t size)
 	for (size_t i = 0; i < e->n_ranges && out < size; i++) {
 		const struct range *r = &e->ranges[i];
 		const char *comma = i > 0 ? ", " : "";
-		int n = r->first == r->last ?
-				snprintf(buf + out, size - out, "%s%ld", comma, r->first) :
-				snprintf(buf + out, size - out, "%s%ld-%ld", comma, r->first, r->last);
+		int n = r->first == r->last
+				? snprintf(buf + out, size - out, "%s%ld", comma, r->first)
+				: snprintf(buf + out, size - out, "%s%ld-%ld", comma, r->first,
+					  r->last);
 
 		out += n > 0 ? (size_t)n : 0;
 	}
 }
 
-/* ---- expression ----------------------------------------------------------------------------------- */
+/* ---- expression
+ * ----------------------------------------------------------------------------------- */
 
 struct budget {
 	unsigned n_callouts;
 	struct timespec started;
 };
 
-/* PCRE2 counts its limit for each place where a match may start, so it bounds no long body. Callouts
- * stand between all items of the expression and end it by the clock. */
+/* PCRE2 counts its limit for each place where a match may start, so it bounds no long body.
+ * Callouts stand between all items of the expression and end it by the clock. */
 static int on_callout(pcre2_callout_block *block, void *data)
 {
 	struct budget *budget = data;
@@ -190,7 +195,7 @@ static int add_body(struct expect *e, const char *body, struct tend_error *err)
 
 static int match_body(const struct expect *e, const char *body, size_t len, bool cut, char *why)
 {
-	struct budget budget = { 0 };
+	struct budget budget = {0};
 	char quoted[200];
 
 	/* The context is the check's, but attempts run one after the other on one thread. */
@@ -216,7 +221,8 @@ static int match_body(const struct expect *e, const char *body, size_t len, bool
 	return -EBADMSG;
 }
 
-/* ---- JSON ------------------------------------------------------------------------------------------ */
+/* ---- JSON
+ * ------------------------------------------------------------------------------------------ */
 
 /* A JSON scalar, or else a string as it stands. */
 static int parse_value(const char *text, json_t **ret_value)
@@ -267,7 +273,8 @@ static int add_pointer(struct expect *e, const char *entry, struct tend_error *e
 		return 0;
 	if (parse_value(p->text, &p->value) < 0)
 		return tend_error_set(err, -EINVAL,
-			"expect_json.%s: '%s' is no scalar; write *, a number, true, false, null or a "
+			"expect_json.%s: '%s' is no scalar; write *, a number, true, false, null "
+			"or a "
 			"text",
 			p->path, p->text);
 	return 0;
@@ -353,8 +360,8 @@ static int match_json(const struct expect *e, const char *body, size_t len, bool
 	if (!root) {
 		char quoted[200];
 		(void)snprintf(why, EXPECT_WHY_BYTES, "expected JSON, got %s (line %d: %.80s)",
-			len ? expect_quote(body, len, 120, quoted, sizeof(quoted)) :
-			      "an empty body",
+			len ? expect_quote(body, len, 120, quoted, sizeof(quoted))
+			    : "an empty body",
 			error.line, error.text);
 		return -EBADMSG;
 	}
@@ -373,7 +380,8 @@ static int match_json(const struct expect *e, const char *body, size_t len, bool
 	return r;
 }
 
-/* ---- the whole ------------------------------------------------------------------------------------- */
+/* ---- the whole
+ * ------------------------------------------------------------------------------------- */
 
 int expect_new(const struct expect_spec *spec, struct tend_error *err, struct expect **ret_expect)
 {
@@ -416,8 +424,8 @@ bool expect_wants_body(const struct expect *e)
 	return e->body || e->n_pointers > 0;
 }
 
-int expect_body(const struct expect *e, const char *body, size_t len, bool cut,
-	char why[EXPECT_WHY_BYTES])
+int expect_body(
+	const struct expect *e, const char *body, size_t len, bool cut, char why[EXPECT_WHY_BYTES])
 {
 	int r = 0;
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * http/expect.h: what an answer should look like, and whether it does. Pure. Bodies are foreign: the
- * expression runs within limits of steps, memory and time (20 ms in all), the JSON parser is bounded by
- * the body's size. Owned by the configuration of a check; immutable, shared by its attempts.
+ * http/expect.h: what an answer should look like, and whether it does. Pure. Bodies are foreign:
+ * the expression runs within limits of steps, memory and time (20 ms in all), the JSON parser is
+ * bounded by the body's size. Owned by the configuration of a check; immutable, shared by its
+ * attempts.
  */
 #ifndef HTTP_EXPECT_H
 #define HTTP_EXPECT_H

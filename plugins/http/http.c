@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The http probe: one request (and the redirects it may follow), judged by status, body and JSON. Each
- * running attempt has an easy handle from a small pool; an idle check has none.
+ * The http probe: one request (and the redirects it may follow), judged by status, body and JSON.
+ * Each running attempt has an easy handle from a small pool; an idle check has none.
  */
 #include "http.h"
 #include <arpa/inet.h>
@@ -13,7 +13,7 @@
 
 enum {
 	POOL_MAX = 64,
-	READ_MAX_BYTES = 16 << 20,  /* of a body; what is more does not end */
+	READ_MAX_BYTES = 16 << 20, /* of a body; what is more does not end */
 	QUOTE_CHARS = 160,
 };
 #define END_MARGIN_USEC (10 * USEC_PER_MSEC)
@@ -22,7 +22,7 @@ struct run {
 	struct tend_attempt *attempt;
 	const struct http_conf *conf;
 	CURL *easy;
-	char *url;  /* NULL: the check's own */
+	char *url;    /* NULL: the check's own */
 	bool foreign; /* a redirect led to another origin: it gets no credentials */
 	bool get;     /* a redirect made it a GET */
 	int64_t n_redirects;
@@ -80,7 +80,8 @@ static const char *run_url(const struct run *run)
 	return run->url ? run->url : run->conf->url;
 }
 
-/* ---- metrics --------------------------------------------------------------------------------------- */
+/* ---- metrics
+ * --------------------------------------------------------------------------------------- */
 
 static double info_seconds(CURL *easy, CURLINFO info)
 {
@@ -100,7 +101,7 @@ static void add_span(struct tend_attempt *a, const char *name, double from, doub
 static bool expiry_of(const char *line, time_t *ret_expiry)
 {
 	static const char key[] = "Expire date:";
-	struct tm tm = { 0 };
+	struct tm tm = {0};
 
 	if (strncmp(line, key, sizeof(key) - 1) != 0)
 		return false;
@@ -124,8 +125,8 @@ static void add_certificate(const struct run *run)
 	for (const struct curl_slist *s = info->certinfo[0]; s; s = s->next) {
 		if (!expiry_of(s->data, &expiry))
 			continue;
-		(void)tend_attempt_metric(run->attempt, "certificate_days",
-			difftime(expiry, time(NULL)) / 86400, "");
+		(void)tend_attempt_metric(
+			run->attempt, "certificate_days", difftime(expiry, time(NULL)) / 86400, "");
 		return;
 	}
 }
@@ -152,7 +153,8 @@ static void add_metrics(const struct run *run, long status)
 	add_certificate(run);
 }
 
-/* ---- the end ---------------------------------------------------------------------------------------- */
+/* ---- the end
+ * ---------------------------------------------------------------------------------------- */
 
 /* libcurl tells the time of a connection only once TLS is up. While the transfer runs, the kernel
  * knows. */
@@ -197,19 +199,22 @@ static void connect_text(const struct run *run, const char *what, char *buf, siz
 {
 	CURLU *u = curl_url();
 	char *host = NULL, *port = NULL;
-	char more[32] = "";
+	char at[INET6_ADDRSTRLEN + 40] = "";
 
 	if (u && curl_url_set(u, CURLUPART_URL, run_url(run), 0) == CURLUE_OK) {
 		(void)curl_url_get(u, CURLUPART_HOST, &host, 0);
 		(void)curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
 	}
 	if (run->n_addresses > 1)
-		(void)snprintf(more, sizeof(more), " and %zu more", run->n_addresses - 1);
+		(void)snprintf(
+			at, sizeof(at), " (%s and %zu more)", run->address, run->n_addresses - 1);
+	else if (host && host[0] != '[' && strcmp(host, run->address) != 0)
+		(void)snprintf(at, sizeof(at), " (%s)", run->address);
 	if (run->conf->unix_socket)
 		(void)snprintf(buf, size, "cannot connect to %s: %s", run->conf->unix_socket, what);
 	else
-		(void)snprintf(buf, size, "cannot connect to %s (%s%s) port %s: %s",
-			host ? host : "?", run->address, more, port ? port : "?", what);
+		(void)snprintf(buf, size, "cannot connect to %s%s port %s: %s", host ? host : "?",
+			at, port ? port : "?", what);
 	curl_free(host);
 	curl_free(port);
 	curl_url_cleanup(u);
@@ -302,7 +307,8 @@ static void judge(struct run *run)
 	finish(run, TEND_REASON_OK, text);
 }
 
-/* ---- the request ------------------------------------------------------------------------------------ */
+/* ---- the request
+ * ------------------------------------------------------------------------------------ */
 
 /* Called by libcurl. Keeps what may be judged, counts the rest. */
 static size_t on_body(char *data, size_t size, size_t n, void *user)
@@ -406,7 +412,7 @@ static int start_hop(struct run *run);
 
 static bool same_origin(const char *a, const char *b)
 {
-	static const CURLUPart parts[] = { CURLUPART_SCHEME, CURLUPART_HOST, CURLUPART_PORT };
+	static const CURLUPart parts[] = {CURLUPART_SCHEME, CURLUPART_HOST, CURLUPART_PORT};
 	CURLU *ua = curl_url(), *ub = curl_url();
 	bool same = ua && ub && curl_url_set(ua, CURLUPART_URL, a, 0) == CURLUE_OK &&
 		    curl_url_set(ub, CURLUPART_URL, b, 0) == CURLUE_OK;
@@ -424,8 +430,8 @@ static bool same_origin(const char *a, const char *b)
 	return same;
 }
 
-/* True if another hop was started, or the attempt has ended. Not libcurl's own following: that would
- * resolve the new host by itself. */
+/* True if another hop was started, or the attempt has ended. Not libcurl's own following: that
+ * would resolve the new host by itself. */
 static bool follow(struct run *run)
 {
 	long status = run_status(run);
@@ -473,8 +479,8 @@ static void on_transferred(struct tend_attempt *a, void *easy, int result, void 
 	}
 }
 
-static void on_resolved(struct tend_attempt *a, int r, const struct tend_address *addresses, size_t n,
-	void *data)
+static void on_resolved(
+	struct tend_attempt *a, int r, const struct tend_address *addresses, size_t n, void *data)
 {
 	struct run *run = data;
 	char text[400];
@@ -489,8 +495,8 @@ static void on_resolved(struct tend_attempt *a, int r, const struct tend_address
 	run->progress.resolved = true;
 	run->n_addresses = n;
 	(void)inet_ntop(addresses->sa.sa_family,
-		addresses->sa.sa_family == AF_INET6 ? (const void *)&addresses->in6.sin6_addr :
-						      (const void *)&addresses->in.sin_addr,
+		addresses->sa.sa_family == AF_INET6 ? (const void *)&addresses->in6.sin6_addr
+						    : (const void *)&addresses->in.sin_addr,
 		run->address, sizeof(run->address));
 	set_options(run);
 	/* Finds the name in the cache. */
@@ -510,7 +516,7 @@ static int start_hop(struct run *run)
 	if (r < 0)
 		return r;
 	run->hop_started = tend_now();
-	run->progress = (struct http_progress){ 0 };
+	run->progress = (struct http_progress){0};
 	run->fd = -1;
 	r = tend_resolve(run->attempt, host, on_resolved, run);
 	free(host);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * http/http.h: the configuration of an http check and how the end of a transfer reads. The options are
- * the parser's to free, what check() prepared is freed by http_conf_clear(). Nothing here blocks.
+ * http/http.h: the configuration of an http check and how the end of a transfer reads. The options
+ * are the parser's to free, what check() prepared is freed by http_conf_clear(). Nothing here
+ * blocks.
  */
 #ifndef HTTP_HTTP_H
 #define HTTP_HTTP_H
@@ -13,11 +14,12 @@
 enum http_auth { HTTP_AUTH_NONE, HTTP_AUTH_BASIC, HTTP_AUTH_BEARER };
 
 struct http_conf {
-	char *url, *body, *body_secret, *user, *password, *token, *expect_body_text, *ca_file, *unix_socket;
+	char *url, *body, *body_secret, *user, *password, *token, *expect_body_text, *ca_file,
+		*unix_socket;
 	int method, auth;
-	char **headers;          /* "Name=value" */
-	char **expect_status;    /* codes and ranges */
-	char **expect_json;      /* "/pointer=value" */
+	char **headers;	      /* "Name=value" */
+	char **expect_status; /* codes and ranges */
+	char **expect_json;   /* "/pointer=value" */
 	int64_t follow_redirects;
 	uint64_t max_body_bytes;
 	bool verify_tls, keep;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The verbs: sql.query, one statement in a read-only transaction, and sql.terminate_backend. That a
- * query can change nothing is the role's doing: a read-only transaction does not keep it from calling
- * pg_terminate_backend().
+ * query can change nothing is the role's doing: a read-only transaction does not keep it from
+ * calling pg_terminate_backend().
  */
 #include "postgres.h"
 #include <errno.h>
@@ -54,7 +54,8 @@ static void call_free(void *owner)
 	free(c);
 }
 
-/* ---- arguments ------------------------------------------------------------------------------------- */
+/* ---- arguments
+ * ------------------------------------------------------------------------------------- */
 
 /* A scalar as PostgreSQL reads it. */
 static int param_text(const json_t *value, char **ret_text)
@@ -135,7 +136,8 @@ static int take_terminate(struct call *c, const json_t *args)
 	return 0;
 }
 
-/* ---- the answer ------------------------------------------------------------------------------------- */
+/* ---- the answer
+ * ------------------------------------------------------------------------------------- */
 
 static json_t *real_value(const char *text)
 {
@@ -300,8 +302,8 @@ static const struct session_handlers handlers = {
 	.free_owner = call_free,
 };
 
-int postgres_call_start(struct tend_attempt *a, const struct postgres_conf *conf, const char *method,
-	const struct json_t *args)
+int postgres_call_start(struct tend_attempt *a, const struct postgres_conf *conf,
+	const char *method, const struct json_t *args)
 {
 	struct call *c = calloc(1, sizeof(*c));
 	int r = -ENOTSUP;

@@ -140,7 +140,8 @@ static const char *judge(const struct check *c, char *buf, size_t size)
 		return buf;
 	}
 	if (conf->metric && !all && !c->first_is_number) {
-		(void)snprintf(buf, size, "expected a number for %s, got '%.150s'", conf->metric, shown);
+		(void)snprintf(
+			buf, size, "expected a number for %s, got '%.150s'", conf->metric, shown);
 		return buf;
 	}
 	if (all && c->n_numbers == 0)
@@ -163,16 +164,15 @@ static bool check_done(struct session *s, void *owner)
 	if (c->conf->metric)
 		add_metrics(s, c);
 	if (c->n_rows > 0 && c->n_columns > 0)
-		(void)snprintf(buf, sizeof(buf), "the query gives %.150s",
-			c->is_null ? "NULL" : c->value);
+		(void)snprintf(
+			buf, sizeof(buf), "the query gives %.150s", c->is_null ? "NULL" : c->value);
 	else
 		(void)snprintf(buf, sizeof(buf), "the query ran");
 	session_finish(s, TEND_REASON_OK, buf);
 	return false;
 }
 
-static void check_failed(
-	struct session *s, enum tend_reason reason, const char *text, void *owner)
+static void check_failed(struct session *s, enum tend_reason reason, const char *text, void *owner)
 {
 	session_finish(s, reason, text);
 }

@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-const char *const postgres_sslmodes[] = { "disable", "prefer", "require", "verify-ca", "verify-full",
-	NULL };
+const char *const postgres_sslmodes[] = {
+	"disable", "prefer", "require", "verify-ca", "verify-full", NULL};
 
 const struct tend_option postgres_options[] = {
 	TEND_OPT(STRING, struct postgres_conf, host, "host", NULL,
@@ -15,7 +15,8 @@ const struct tend_option postgres_options[] = {
 		"certificate must say."),
 	TEND_OPT(INT, struct postgres_conf, port, "port", "5432", "Port of the server.", .min = 1,
 		.max = 65535),
-	TEND_OPT(STRING, struct postgres_conf, dbname, "dbname", "postgres", "Database to log in to."),
+	TEND_OPT(STRING, struct postgres_conf, dbname, "dbname", "postgres",
+		"Database to log in to."),
 	TEND_OPT(STRING, struct postgres_conf, user, "user", "tend", "Role to log in as."),
 	TEND_OPT(SECRET, struct postgres_conf, password, "password", NULL, "Password of the role."),
 	TEND_OPT(ENUM, struct postgres_conf, sslmode, "sslmode", "prefer",
@@ -28,7 +29,8 @@ const struct tend_option postgres_options[] = {
 	TEND_OPT(STRING, struct postgres_conf, expect, "expect", NULL,
 		"What the first column of the one row must be, as text."),
 	TEND_OPT(STRING, struct postgres_conf, metric, "metric", NULL,
-		"Name of the metric that the first column of the one row is; * makes every column a "
+		"Name of the metric that the first column of the one row is; * makes every column "
+		"a "
 		"metric of its own name."),
 	TEND_OPTION_END,
 };

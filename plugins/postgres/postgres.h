@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * postgres/postgres.h: the configuration, and what the files of this plugin say to each other. The
- * probe logs in, asks one question and judges the answer; the verbs sql.query and sql.terminate_backend
- * go the same way. All memory of an attempt hangs on its session.
+ * probe logs in, asks one question and judges the answer; the verbs sql.query and
+ * sql.terminate_backend go the same way. All memory of an attempt hangs on its session.
  */
 #ifndef POSTGRES_POSTGRES_H
 #define POSTGRES_POSTGRES_H
@@ -18,7 +18,8 @@ extern const struct tend_option postgres_options[];
 extern const char *const postgres_sslmodes[];
 int postgres_conf_check(void *conf, struct tend_error *err);
 
-/* Why a connection failed, by libpq's message (of verbosity VERBOSE) and whether it lacked a password. */
+/* Why a connection failed, by libpq's message (of verbosity VERBOSE) and whether it lacked a
+ * password. */
 enum tend_reason postgres_connect_reason(const char *message, bool needs_password);
 /* Why a query failed, by its SQLSTATE ("" if unknown). */
 enum tend_reason postgres_query_reason(const char *sqlstate);
@@ -28,7 +29,7 @@ bool postgres_message_sqlstate(const char *message, char ret_sqlstate[6]);
 const char *postgres_message_text(const char *message, char *buf, size_t size);
 
 int postgres_check_start(struct tend_attempt *a, const struct postgres_conf *conf);
-int postgres_call_start(struct tend_attempt *a, const struct postgres_conf *conf, const char *method,
-	const struct json_t *args);
+int postgres_call_start(struct tend_attempt *a, const struct postgres_conf *conf,
+	const char *method, const struct json_t *args);
 
 #endif

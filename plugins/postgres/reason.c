@@ -12,8 +12,8 @@ static bool is_code(const char *p)
 	return p[5] == ':' && p[6] == ' ';
 }
 
-/* "FATAL:  28P01: password authentication failed": the code stands after the first ":  ", however the
- * severity is called in the server's language. */
+/* "FATAL:  28P01: password authentication failed": the code stands after the first ":  ", however
+ * the severity is called in the server's language. */
 static const char *find_code(const char *message)
 {
 	for (const char *p = strstr(message, ":  "); p; p = strstr(p + 1, ":  "))
@@ -33,23 +33,23 @@ bool postgres_message_sqlstate(const char *message, char ret_sqlstate[6])
 	return true;
 }
 
+/* libpq's own words repeat where it tried to connect, and guess on a second line. */
+static const char *after_preamble(const char *message)
+{
+	static const char failed[] = " failed: ";
+	const char *p = strstr(message, failed);
+
+	return strncmp(message, "connection to server ", 21) == 0 && p ? p + sizeof(failed) - 1
+								       : message;
+}
+
 const char *postgres_message_text(const char *message, char *buf, size_t size)
 {
-	const char *code = find_code(message), *start = code ? code + 7 : message;
+	const char *code = find_code(message);
+	const char *start = code ? code + 7 : after_preamble(message);
 	size_t n = strcspn(start, "\n");
 
-	/* Without a code libpq's own words may go over several lines; the last says what it was. */
-	if (!code) {
-		(void)snprintf(buf, size, "%s", start);
-		for (char *p = buf; *p; p++)
-			if (*p == '\n')
-				*p = p[1] ? ' ' : '\0';
-		return buf;
-	}
-	if (n >= size)
-		n = size - 1;
-	memcpy(buf, start, n);
-	buf[n] = '\0';
+	(void)snprintf(buf, size, "%.*s", (int)(n < size ? n : size - 1), start);
 	return buf;
 }
 
@@ -64,11 +64,13 @@ static enum tend_reason local_reason(const char *message)
 		return TEND_REASON_CONNECT_REFUSED; /* no socket file: nobody listens either */
 	if (strstr(message, strerror(ETIMEDOUT)))
 		return TEND_REASON_CONNECT_TIMEOUT;
-	if (strstr(message, "expected authentication request") || strstr(message, "invalid response"))
+	if (strstr(message, "expected authentication request") ||
+		strstr(message, "invalid response"))
 		return TEND_REASON_PROTOCOL;
 	if (strstr(message, "certificate has expired") || strstr(message, "not yet valid"))
 		return TEND_REASON_TLS_EXPIRED;
-	if (strstr(message, "certificate verify failed") || strstr(message, "does not match host name"))
+	if (strstr(message, "certificate verify failed") ||
+		strstr(message, "does not match host name"))
 		return TEND_REASON_TLS_UNTRUSTED;
 	if (strstr(message, "SSL"))
 		return TEND_REASON_TLS_FAILED;
@@ -87,7 +89,8 @@ enum tend_reason postgres_connect_reason(const char *message, bool needs_passwor
 		return TEND_REASON_AUTH_FAILED;
 	if (starts(sqlstate, "08P"))
 		return TEND_REASON_PROTOCOL;
-	return TEND_REASON_CONNECT_FAILED; /* too many clients, starting up, no such database, ... */
+	return TEND_REASON_CONNECT_FAILED; /* too many clients, starting up, no such database, ...
+					    */
 }
 
 enum tend_reason postgres_query_reason(const char *sqlstate)

@@ -50,8 +50,8 @@ static void close_connection(struct session *s)
 {
 	tend_io_free(s->io);
 	s->io = NULL;
-	/* Not PQcancel(): it connects again and waits. The server ends what runs when it next writes
-	 * to the closed socket, or by the statement_timeout it was given at the log-in. */
+	/* Not PQcancel(): it connects again and waits. The server ends what runs when it next
+	 * writes to the closed socket, or by the statement_timeout it was given at the log-in. */
 	PQfinish(s->conn);
 	s->conn = NULL;
 }
@@ -87,7 +87,8 @@ void session_finish(struct session *s, enum tend_reason reason, const char *text
 	tend_attempt_finish(a, reason, "%s", copy);
 }
 
-/* ---- failures --------------------------------------------------------------------------------------- */
+/* ---- failures
+ * --------------------------------------------------------------------------------------- */
 
 static void where_text(const struct session *s, char *buf, size_t size)
 {
@@ -100,9 +101,9 @@ static void where_text(const struct session *s, char *buf, size_t size)
 		return;
 	}
 	const struct tend_address *address = &s->addresses[s->i_address];
-	const void *bytes = address->sa.sa_family == AF_INET6 ?
-				    (const void *)&address->in6.sin6_addr :
-				    (const void *)&address->in.sin_addr;
+	const void *bytes = address->sa.sa_family == AF_INET6
+				    ? (const void *)&address->in6.sin6_addr
+				    : (const void *)&address->in.sin_addr;
 	(void)inet_ntop(address->sa.sa_family, bytes, ip, sizeof(ip));
 	(void)snprintf(buf, size, "%s port %lld", ip, (long long)c->port);
 }
@@ -134,7 +135,8 @@ static void fail_connect(struct session *s)
 	fail(s, reason, "", needs_password && !s->conf->password ? "a password is needed" : text);
 }
 
-/* ---- connecting -------------------------------------------------------------------------------------- */
+/* ---- connecting
+ * -------------------------------------------------------------------------------------- */
 
 static void on_connect_io(struct tend_attempt *a, int fd, uint32_t events, void *data)
 {
@@ -245,7 +247,7 @@ static void start_connection(struct session *s, const char *hostaddr)
 	const char *sslmode = postgres_sslmodes[c->sslmode];
 	bool verify = strncmp(sslmode, "verify", 6) == 0;
 	char port[16], options[200];
-	struct params p = { .n = 0 };
+	struct params p = {.n = 0};
 
 	(void)snprintf(port, sizeof(port), "%lld", (long long)c->port);
 	server_options(s, options, sizeof(options));
@@ -301,8 +303,8 @@ static void start_address(struct session *s)
 	await(s, EPOLLOUT, on_connect_io);
 }
 
-static void on_resolved(struct tend_attempt *a, int r, const struct tend_address *addresses, size_t n,
-	void *data)
+static void on_resolved(
+	struct tend_attempt *a, int r, const struct tend_address *addresses, size_t n, void *data)
 {
 	struct session *s = data;
 
@@ -327,7 +329,8 @@ static void on_late(struct tend_attempt *a, void *data)
 	else if (s->phase == PHASE_CONNECTING && !tcp_connected(s))
 		fail(s, TEND_REASON_CONNECT_TIMEOUT, "no connection in time", "");
 	else if (s->phase == PHASE_CONNECTING)
-		fail(s, TEND_REASON_TOO_SLOW, "connected, but the log-in was not answered in time", "");
+		fail(s, TEND_REASON_TOO_SLOW, "connected, but the log-in was not answered in time",
+			"");
 	else
 		fail(s, TEND_REASON_TOO_SLOW, "the query was not answered in time", "");
 }
@@ -369,7 +372,8 @@ int session_start(struct tend_attempt *a, const struct postgres_conf *conf,
 	return session_connect(s); /* on failure the core cancels, and that frees */
 }
 
-/* ---- queries ------------------------------------------------------------------------------------------ */
+/* ---- queries
+ * ------------------------------------------------------------------------------------------ */
 
 static void on_query_io(struct tend_attempt *a, int fd, uint32_t events, void *data);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * postgres/session.h: one connection of one attempt, never blocking: names are resolved by the core,
- * libpq gets an address, its socket is polled by the loop. Owns the PGconn; is the data of the attempt.
- * Every handler may free the session: it then returns false, and nothing of it is touched any more.
+ * postgres/session.h: one connection of one attempt, never blocking: names are resolved by the
+ * core, libpq gets an address, its socket is polled by the loop. Owns the PGconn; is the data of
+ * the attempt. Every handler may free the session: it then returns false, and nothing of it is
+ * touched any more.
  */
 #ifndef POSTGRES_SESSION_H
 #define POSTGRES_SESSION_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The unit probe: what systemd says of a unit, and who ended it. The core keeps the unit in step by
- * signals and runs the check again at once when it changes; the interval only guards against silence.
+ * signals and runs the check again at once when it changes; the interval only guards against
+ * silence.
  */
 #include <errno.h>
 #include <signal.h>
@@ -22,8 +23,8 @@ static const struct tend_option unit_options[] = {
 
 static int unit_check(void *conf, struct tend_error *err)
 {
-	static const char *const suffixes[] = { ".service", ".socket", ".target", ".timer", ".mount",
-		".automount", ".path", ".slice", ".scope", ".swap", ".device" };
+	static const char *const suffixes[] = {".service", ".socket", ".target", ".timer", ".mount",
+		".automount", ".path", ".slice", ".scope", ".swap", ".device"};
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				      "0123456789:-_.\\@";
 	const struct unit_conf *c = conf;
@@ -84,7 +85,8 @@ static void finish_down(struct tend_attempt *a, const struct tend_unit_info *inf
 			info->result, how);
 	else if (is(info->intent, "unknown"))
 		tend_attempt_finish(a, TEND_REASON_UNIT_INACTIVE,
-			"%s is %s; how it ended is not known%s", info->name, info->active_state, how);
+			"%s is %s; how it ended is not known%s", info->name, info->active_state,
+			how);
 	else
 		tend_attempt_finish(a, TEND_REASON_UNIT_INACTIVE, "%s is %s: it ended by itself%s",
 			info->name, info->active_state, how);
@@ -98,8 +100,7 @@ static void judge(struct tend_attempt *a, const struct tend_unit_info *info)
 		tend_attempt_finish(a, TEND_REASON_OK, "%s is %s (%s)%s", info->name, active,
 			info->sub_state, is(info->load_state, "masked") ? ", and masked" : "");
 	else if (is(info->load_state, "not-found"))
-		tend_attempt_finish(
-			a, TEND_REASON_UNIT_MISSING, "there is no unit %s", info->name);
+		tend_attempt_finish(a, TEND_REASON_UNIT_MISSING, "there is no unit %s", info->name);
 	else if (is(info->load_state, "masked"))
 		tend_attempt_finish(
 			a, TEND_REASON_UNIT_STOPPED, "%s is masked by an operator", info->name);
@@ -118,8 +119,8 @@ static void on_unit(struct tend_attempt *a, int r, const struct tend_unit_info *
 	const struct unit_conf *c = data;
 
 	if (r < 0) {
-		tend_attempt_finish(a, TEND_REASON_NO_EVIDENCE, "systemd cannot be asked about %s: %s",
-			c->unit, strerror(-r));
+		tend_attempt_finish(a, TEND_REASON_NO_EVIDENCE,
+			"systemd cannot be asked about %s: %s", c->unit, strerror(-r));
 		return;
 	}
 	(void)tend_attempt_metric(a, "restarts", (double)info->n_restarts, "c");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A web server for bench_http.py that costs next to nothing: one thread, one static answer, then it
- * closes. It listens on every address of the loopback, on a free port, and prints the port; for each
- * line on its standard input it prints how many requests it has answered; it ends with that input. */
+ * closes. It listens on every address of the loopback, on a free port, and prints the port; for
+ * each line on its standard input it prints how many requests it has answered; it ends with that
+ * input. */
 #include <errno.h>
 #include <inttypes.h>
 #include <netinet/in.h>
@@ -26,7 +27,7 @@ static void fail(const char *what)
 
 static int listen_anywhere(void)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET };
+	struct sockaddr_in address = {.sin_family = AF_INET};
 	socklen_t len = sizeof(address);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
@@ -39,7 +40,7 @@ static int listen_anywhere(void)
 
 static void watch(int epoll_fd, int fd)
 {
-	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
 
 	if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
 		fail("epoll_ctl");

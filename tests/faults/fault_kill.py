@@ -14,9 +14,11 @@ down the InvocationID: those starts are not Tend's.
 """
 
 import collections
+import datetime
 import json
 import os
 import sys
+import time
 
 from common import STARTS, Outcome, Yard, dice, watch_for
 from tendbox import WaitTimeout, receivers, tend, wait_for
@@ -26,9 +28,12 @@ DOC = "kill -9 of tendd, tend-run and tend-exec at random points of runs and del
 PROGRAMS = ("tendd", "tend-run", "tend-exec")
 ROUNDS_LONG, ROUNDS_SHORT = 50, 6
 # From before the check fails for the first time until after the clear.
-WINDOW_SECONDS = 7.0
+WINDOW_SECONDS = 5.0
 # A start takes this long, so that a kill can meet it in its midst.
-START_SECONDS = 0.4
+START_SECONDS = 0.6
+# Half of the kills are aimed at a run: between Tend's start of the worker and a while after it.
+AIMED_SHARE = 0.5
+AIMED_SECONDS = 1.5
 SETTLE_SECONDS = 60
 MAX_UNKNOWN_SHARE = 0.05
 
@@ -49,7 +54,7 @@ class Kills:
 
     def __init__(self, yard, random):
         self.yard, self.random = yard, random
-        self.runs, self.by_operator = {}, set()
+        self.runs, self.by_operator, self.moments = {}, set(), []
         self.n_breaks = self.n_killed = 0
         self.wrong = []
 
@@ -59,12 +64,12 @@ class Kills:
         program = PROGRAMS[number % len(PROGRAMS)]
         victims = self.random.sample(self.yard.workers,
                                      self.random.randint(1, len(self.yard.workers)))
-        moment = self.random.uniform(0, WINDOW_SECONDS)
         self.spoil_the_sink()
         breaks = [self.break_one(name) for name in victims]
-        watch_for(moment)
+        self.wait_for_the_moment(breaks[0])
         killed = self.kill(program)
-        say(f"round {number}: {' '.join(victims)} broken, {moment:.2f} s later {killed} x {program}")
+        say(f"round {number}: {' '.join(victims)} broken, {time.time() - breaks[0].when:.2f} s later "
+            f"{killed} x {program}")
         wait_for(lambda: self.yard.box.active(tend.UNIT), 30, "tendd to be back")
         receivers.misbehave(self.yard.box)
         for one in breaks:
@@ -75,6 +80,22 @@ class Kills:
         when, before = self.yard.break_worker(name)
         self.n_breaks += 1
         return Break(name, when, before)
+
+    def wait_for_the_moment(self, one):
+        """At random in the whole of run and deliveries, or at random from a start by Tend on."""
+        if self.random.random() > AIMED_SHARE:
+            watch_for(self.random.uniform(0, WINDOW_SECONDS))
+            return
+        pause = self.random.uniform(0, AIMED_SECONDS)
+
+        def begun():
+            return len(self.yard.starts()[one.worker]) > one.before
+
+        try:
+            wait_for(begun, 2 * WINDOW_SECONDS, "a start by Tend", interval=0.01)
+        except WaitTimeout:
+            return
+        watch_for(pause)
 
     def spoil_the_sink(self):
         """A delivery that waits or is under way is what a kill should meet."""
@@ -90,6 +111,7 @@ class Kills:
 
         found = wait_for(pids, 15, f"{program} to run")
         chosen = found if self.random.random() < 0.5 else [self.random.choice(found)]
+        self.moments.append(time.time())
         box.run("kill", "-KILL", *chosen, check=False)
         self.n_killed += len(chosen)
         return len(chosen)
@@ -143,13 +165,17 @@ class Kills:
 
     def unpaged(self):
         """Runs that ended unknown and of which no page came."""
-        pages = [event.get("data") or {} for _, event in self.yard.events()
-                 if event.get("type") == "tend.policy.failed"]
-        paged = {(page.get("incident"), page.get("reason")) for page in pages}
-        return [run for run in self.in_state("unknown") if (run["incident"], "unknown") not in paged]
+        paged = {(event["data"].get("run"), event["data"].get("reason"))
+                 for _, event in self.yard.events() if event.get("type") == "tend.policy.failed"}
+        return [run for run in self.runs.values()
+                if run["state"] == "unknown" and (run["id"], "unknown") not in paged]
 
-    def in_state(self, state):
-        return [run for run in self.runs.values() if run["state"] == state]
+    def met(self):
+        """How many kills came in the midst of a run; of a delivery."""
+        runs = [(unix(run["started"]), unix(run["ended"])) for run in self.runs.values()]
+        deliveries = [(unix(event["time"]), came) for came, event in self.yard.events()]
+        return [sum(any(begin <= moment <= end for begin, end in spans) for moment in self.moments)
+                for spans in (runs, deliveries)]
 
     def outcome(self, n_rounds, seed):
         missing = unaccounted(self.yard)
@@ -157,14 +183,16 @@ class Kills:
         states = collections.Counter(run["state"] for run in self.runs.values())
         unpaged = self.unpaged()
         doubled = doubled_starts(self.yard)
+        met_runs, met_deliveries = self.met()
         held = (not self.wrong and not missing and not unpaged and not doubled and self.n_killed > 0
                 and len(self.runs) > 0
                 and states["unknown"] <= MAX_UNKNOWN_SHARE * len(self.runs))
         by_state = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
         return Outcome(held, (
-            f"{n_rounds} kills ({self.n_killed} processes), {self.n_breaks} breaks, "
+            f"{n_rounds} kills ({self.n_killed} processes; {met_runs} met a run, {met_deliveries} a "
+            f"delivery), {self.n_breaks} breaks, "
             f"{count['twice'] + doubled} done twice, {count['lost']} notices lost, "
-            f"{len(missing)} gaps in the sequence, {len(self.runs)} runs ({by_state}; "
+            f"{len(missing)} gaps in the sequence, {repeats(self.yard)} repeats by the same id, {len(self.runs)} runs ({by_state}; "
             f"{100 * states['unknown'] / max(1, len(self.runs)):.1f} % unknown, {len(unpaged)} of "
             f"them not told), {len(self.by_operator)} left to the operator "
             f"({count['silent']} not told), seed {seed}"))
@@ -200,6 +228,17 @@ def unaccounted(yard):
                for number in range(1, max(have)) if number not in have]
     # The database was never lost: a second epoch would hide what the first one had.
     return missing + [(epoch, 0) for epoch in list(seen)[1:]]
+
+
+def repeats(yard):
+    """How many notices the sink took more than once, by its own count of ids."""
+    count = collections.Counter(entry["id"] for entry in receivers.sink_log(yard.box)
+                                if entry["verified"] and entry["answer"] < 300)
+    return sum(number > 1 for number in count.values())
+
+
+def unix(text):
+    return datetime.datetime.fromisoformat(text).timestamp()
 
 
 def doubled_starts(yard):

@@ -23,12 +23,12 @@ static char *line(const uint8_t **data, size_t *size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *pointer = line(&data, &size), *expression = line(&data, &size);
-	char *const json[] = { pointer, NULL };
-	char *const status[] = { pointer, NULL };
+	char *const json[] = {pointer, NULL};
+	char *const status[] = {pointer, NULL};
 	char why[EXPECT_WHY_BYTES], quoted[64];
-	struct expect_spec spec = { .body = expression[0] ? expression : NULL,
+	struct expect_spec spec = {.body = expression[0] ? expression : NULL,
 		.json = strchr(pointer, '=') ? json : NULL,
-		.status = strchr(pointer, '=') ? NULL : status };
+		.status = strchr(pointer, '=') ? NULL : status};
 	struct expect *e = NULL;
 	struct tend_error err;
 

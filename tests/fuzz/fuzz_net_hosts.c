@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct hosts hosts = { 0 };
+	struct hosts hosts = {0};
 	struct tend_address address;
 	char word[128], text[ADDRESS_TEXT_BYTES];
 	size_t n = size < sizeof(word) - 1 ? size : sizeof(word) - 1;

@@ -60,7 +60,7 @@ class Tool:
     def ask(self, what, unit, timeout=10):
         """The answer to a command; changes that come between are kept in `seen`."""
         self.send(what, unit)
-        wanted = what if what in ("get", "intent") else "done"
+        wanted = what if what in ("get", "intent", "check") else "done"
         while True:
             line = self.lines.get(timeout=timeout)
             if line["event"] == wanted:
@@ -184,7 +184,7 @@ class Units(unittest.TestCase):
         self.assertEqual(self.tool.ask("expect", "job.service")["r"], 0)
         self.assertEqual(self.tool.ask("get", "job.service")["intent"], "running")
         self.box.run("systemctl", "stop", "job.service")
-        self.assertEqual(self.tool.ask("unexpect", "job.service")["r"], 0)
+        self.assertEqual(self.tool.ask("expect-end", "job.service")["r"], 0)
         self.assertFalse(self.intent("job.service", "ended")["stopped_by_job"])
         self.box.run("systemctl", "start", "job.service")
         self.intent("job.service", "running")
@@ -215,6 +215,46 @@ class Units(unittest.TestCase):
         self.tool.seen.clear()
         self.kill("job.service", "KILL")
         self.tool.change("job.service")
+
+    def probe(self, unit, reason, text, timeout=10):
+        """Runs the unit probe until it says what is wanted."""
+        answers = []
+
+        def asked():
+            answers.append(self.tool.ask("check", unit))
+            return answers[-1].get("reason") == reason and text in answers[-1]["text"]
+        try:
+            wait_for(asked, timeout, f"{unit} to be {reason}")
+        except AssertionError as late:
+            raise AssertionError(f"{late}; last: {answers[-1]}") from late
+        return answers[-1]
+
+    def test_the_probe(self):
+        got = self.probe("job.service", "ok", "job.service is active (running)")
+        self.assertEqual(got["metrics"], {"restarts": 0})
+        self.tool.seen.clear()
+        self.kill("job.service", "KILL")
+        # The change alone runs the check again.
+        wait_for(lambda: {"event": "again", "check": "a/b/c"} in self.tool.seen or
+                 self.tool.ask("get", "job.service") is None, 5, "the check to be due again")
+        self.probe("job.service", "unit-failed", "has failed: signal, killed by SIGKILL")
+        self.box.run("systemctl", "start", "job.service")
+        self.probe("job.service", "ok", "active")
+        self.kill("job.service", "TERM")
+        self.probe("job.service", "unit-inactive", "it ended by itself")
+        self.box.run("systemctl", "start", "job.service")
+        self.probe("job.service", "ok", "active")
+        self.box.run("systemctl", "stop", "job.service")
+        self.probe("job.service", "unit-stopped", "was stopped by a job")
+        self.probe("no-such.service", "unit-missing", "there is no unit")
+        self.probe("once.service", "unit-inactive", "how it ended is not known")
+        self.box.run("systemctl", "start", "phoenix.service")
+        self.probe("phoenix.service", "ok", "active")
+        self.kill("phoenix.service", "KILL")
+        self.probe("phoenix.service", "unit-changing", "auto-restart")
+        got = self.tool.ask("check", "job")
+        self.assertLess(got["r"], 0)
+        self.assertIn("did you mean 'job.service'", got["text"])
 
     def test_alias(self):
         self.box.run("systemctl", "enable", "--now", "alias.service")

@@ -155,11 +155,13 @@ static inline void core_count(int r, struct check *check, void *data)
 	*n += r == 0 ? 1 : 1000;
 }
 
-/* One attempt, and all that comes of it at once. */
+/* One attempt, and all that comes of it at once. It counts as if its time had come. */
 static inline void core_run(struct core *c, const char *name)
 {
+	struct check *check = core_check(c, name);
 	int n = 0;
 
+	check->counted = 0;
 	assert_int_equal(watch_run_now(c->watch, name, clock_now(), core_count, &n), 0);
 	WAIT_FOR(c->loop, n == 1);
 }

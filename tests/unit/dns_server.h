@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A name server of a few names on the test's own loop: NAME.test is 192.0.2.7 and 2001:db8::7 with the
- * TTL it is told; nothing.test does not exist; broken.test is SERVFAIL; deaf: it never answers.
+ * A name server of a few names on the test's own loop: NAME.test is 192.0.2.7 and 2001:db8::7 with
+ * the TTL it is told; nothing.test does not exist; broken.test is SERVFAIL; deaf: it never answers.
  */
 #ifndef DNS_SERVER_H
 #define DNS_SERVER_H
@@ -43,13 +43,13 @@ static inline void dns_answer(struct dns_server *d, const unsigned char *q, size
 	memset(a + 6, 0, 6);
 	if (a[3] == 0 && strstr(name, ".test.") && (type == 1 || type == 28)) {
 		unsigned len = type == 1 ? 4 : 16;
-		const unsigned char rr[] = { 0xc0, 12, 0, (unsigned char)type, 0, 1, 0, 0,
-			(unsigned char)(d->ttl >> 8), (unsigned char)d->ttl, 0, (unsigned char)len };
+		const unsigned char rr[] = {0xc0, 12, 0, (unsigned char)type, 0, 1, 0, 0,
+			(unsigned char)(d->ttl >> 8), (unsigned char)d->ttl, 0, (unsigned char)len};
 		a[7] = 1;
 		memcpy(a + n, rr, sizeof(rr));
 		n += sizeof(rr);
-		(void)inet_pton(type == 1 ? AF_INET : AF_INET6, type == 1 ? "192.0.2.7" : "2001:db8::7",
-			a + n);
+		(void)inet_pton(type == 1 ? AF_INET : AF_INET6,
+			type == 1 ? "192.0.2.7" : "2001:db8::7", a + n);
 		n += len;
 	}
 	(void)sendto(d->fd, a, n, 0, to, to_len);
@@ -72,10 +72,10 @@ static inline void dns_on_question(int fd, uint32_t events, void *data)
 
 static inline int dns_open(struct dns_server *d, struct loop *loop)
 {
-	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(in);
 
-	*d = (struct dns_server){ .ttl = 60 };
+	*d = (struct dns_server){.ttl = 60};
 	d->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (d->fd < 0 || bind(d->fd, (struct sockaddr *)&in, sizeof(in)) < 0 ||
 		getsockname(d->fd, (struct sockaddr *)&in, &len) < 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A plugin run by the real host on a real loop: options as text in, the end of the attempt out. And a
- * helper program that prints one line of JSON when it is up, and ends with its standard input.
+ * A plugin run by the real host on a real loop: options as text in, the end of the attempt out. And
+ * a helper program that prints one line of JSON when it is up, and ends with its standard input.
  */
 #ifndef PLUGIN_FIXTURE_H
 #define PLUGIN_FIXTURE_H
@@ -51,7 +51,7 @@ static inline void fixture_no_unit(const char *check, void *data)
 
 static inline int fixture_open(struct fixture *f)
 {
-	*f = (struct fixture){ .server_stdin = -EBADF, .conf.n_refs = 1 };
+	*f = (struct fixture){.server_stdin = -EBADF, .conf.n_refs = 1};
 	(void)snprintf(f->dir, sizeof(f->dir), "/tmp/tend-plugin-XXXXXX");
 	if (!mkdtemp(f->dir) || loop_new(&f->loop) < 0 || net_new(f->loop, &f->net) < 0)
 		return -1;
@@ -184,9 +184,9 @@ static inline void fixture_wait(struct fixture *f, const bool *done, usec_t time
 static inline struct fixture_end fixture_run_conf(struct fixture *f, const struct tend_probe *probe,
 	const void *conf, usec_t timeout, const char *method, json_t *args)
 {
-	struct fixture_end end = { 0 };
+	struct fixture_end end = {0};
 	struct tend_attempt *a = NULL;
-	struct attempt_spec spec = { .owner = &f->conf,
+	struct attempt_spec spec = {.owner = &f->conf,
 		.probe = probe,
 		.probe_conf = conf,
 		.name = "a/b/c",
@@ -194,7 +194,7 @@ static inline struct fixture_end fixture_run_conf(struct fixture *f, const struc
 		.method = method,
 		.args = args,
 		.done = fixture_on_end,
-		.data = &end };
+		.data = &end};
 
 	assert_int_equal(attempt_start(f->host, &spec, &a), 0);
 	fixture_wait(f, &end.ended, timeout + 5 * USEC_PER_SEC);
@@ -205,7 +205,7 @@ static inline struct fixture_end fixture_run(struct fixture *f, const struct ten
 	const char *const *options, usec_t timeout)
 {
 	void *conf = NULL;
-	struct tend_error err = { 0 };
+	struct tend_error err = {0};
 
 	if (fixture_conf(probe, options, &err, &conf) < 0)
 		fail_msg("configuration: %s", err.text);

@@ -17,12 +17,12 @@ static void test_sanitize(void **unused)
 		const char *in, *out;
 		size_t size;
 	} rows[] = {
-		{ "plain", "plain", 64 },
-		{ "a\nb\tc\x1b[31m", "a\\nb\\tc?[31m", 64 },
-		{ "\xc3\xa9\xff\xc2\x9b", "\xc3\xa9??", 64 },
-		{ "\xed\xa0\x80", "???", 64 }, /* a surrogate */
-		{ "abc\xc3\xa9", "abc", 5 },     /* never half a character */
-		{ "x", "", 1 },
+		{"plain", "plain", 64},
+		{"a\nb\tc\x1b[31m", "a\\nb\\tc?[31m", 64},
+		{"\xc3\xa9\xff\xc2\x9b", "\xc3\xa9??", 64},
+		{"\xed\xa0\x80", "???", 64}, /* a surrogate */
+		{"abc\xc3\xa9", "abc", 5},   /* never half a character */
+		{"x", "", 1},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -35,7 +35,7 @@ static void test_sanitize(void **unused)
 
 static void test_text(void **unused)
 {
-	static const char *const names[] = { "interval", "timeout", "confirm" };
+	static const char *const names[] = {"interval", "timeout", "confirm"};
 	struct str s = STR_INIT(10);
 
 	assert_string_equal(str_nearest("intervall", names, 3), "interval");
@@ -54,10 +54,10 @@ static void test_text(void **unused)
 static void test_base64(void **unused)
 {
 	/* RFC 4648, section 10 */
-	static const char *const rows[][2] = { { "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" },
-		{ "foo", "Zm9v" }, { "foob", "Zm9vYg==" }, { "fooba", "Zm9vYmE=" },
-		{ "foobar", "Zm9vYmFy" } };
-	static const char *const bad[] = { "Zg=", "Zg", "Z===", "Zm9v!mE=", "====", "Zg==Zg==" };
+	static const char *const rows[][2] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="},
+		{"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="},
+		{"foobar", "Zm9vYmFy"}};
+	static const char *const bad[] = {"Zg=", "Zg", "Z===", "Zm9v!mE=", "====", "Zg==Zg=="};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		auto_free char *text = base64_encode(rows[i][0], strlen(rows[i][0]));
@@ -106,8 +106,8 @@ static void test_clock(void **unused)
 
 static void test_map_and_vec(void **unused)
 {
-	struct map map = { 0 };
-	struct vec vec = { 0 };
+	struct map map = {0};
+	struct vec vec = {0};
 	static int values[1000];
 	char key[16];
 	size_t n = 0;
@@ -124,11 +124,11 @@ static void test_map_and_vec(void **unused)
 	assert_null(map_get(&map, "key-0"));
 	assert_ptr_equal(map_get(&map, "key-999"), &values[999]);
 	assert_int_equal(map.len, 500);
-	MAP_FOREACH(&map, int *, value)
+	MAP_FOREACH (&map, int *, value)
 		n += value != NULL;
 	assert_int_equal(n, 500);
 	n = 0;
-	VEC_FOREACH(&vec, int *, value) {
+	VEC_FOREACH (&vec, int *, value) {
 		if (value == &values[10])
 			break;
 		n++;

@@ -1,1 +1,370 @@
-int main(void){return 0;}
+/* SPDX-License-Identifier: MIT */
+/* The life of an incident with the real store: every event counted, over faults, reloads and restarts. */
+#include "core_fixture.h"
+#include "incident/private.h"
+
+struct world {
+	struct core core;
+	struct incidents *incidents;
+	size_t n[INCIDENT_EVENT_MAX];
+	size_t n_told, n_committed;
+	uint64_t last_token;
+	char fingerprint[128]; /* of the last event */
+	char note[64];         /* noted from within the next event */
+};
+
+static uint64_t on_event(struct incident *incident, enum incident_event event,
+	struct store_batch *batch, void *data)
+{
+	struct world *w = data;
+
+	assert_non_null(batch);
+	w->n[event]++;
+	(void)snprintf(w->fingerprint, sizeof(w->fingerprint), "%s", incident->fingerprint);
+	if (w->note[0])
+		incident_note(w->incidents, incident, "test", "%s", w->note);
+	return ++w->last_token;
+}
+
+static void on_commit(uint64_t token, int r, void *data)
+{
+	struct world *w = data;
+
+	assert_int_equal(r, 0);
+	assert_in_range(token, 1, w->last_token);
+	w->n_committed++;
+}
+
+static void on_told(struct incident *incident, enum incident_event event, void *data)
+{
+	struct world *w = data;
+
+	w->n_told++;
+	assert_int_equal(w->n_told, w->last_token);
+}
+
+static void on_result(struct check *check, unsigned events, void *data)
+{
+	struct world *w = data;
+
+	incidents_on_result(w->incidents, check, events);
+}
+
+static const char body[] = "[system s]\nenvironment = production\n"
+	"[component s/db]\nkind = database\n"
+	"[component s/web]\nkind = web\ndepends = db\n"
+	"[component s/app]\nkind = app\ndepends = db\n"
+	CHECK("s/db/a", "s.db.a", "")
+	CHECK("s/web/a", "s.web.a", "")
+	CHECK("s/web/b", "s.web.b", "")
+	CHECK("s/app/a", "s.app.a", "");
+static const char *const names[] = { "s/db/a", "s/web/a", "s/web/b", "s/app/a" };
+
+static void begin(struct world *w)
+{
+	struct incidents_hooks hooks = { on_event, on_commit, on_told, w };
+
+	assert_int_equal(
+		incidents_new(w->core.loop, w->core.store, w->core.watch, &w->incidents), 0);
+	incidents_set_hooks(w->incidents, &hooks);
+	watch_on_result(w->core.watch, on_result, w);
+}
+
+static void apply(struct world *w, const char *text)
+{
+	core_apply(&w->core, core_load(&w->core, "", text));
+	incidents_apply(w->incidents);
+}
+
+static void restart(struct world *w)
+{
+	w->incidents = incidents_free(w->incidents);
+	core_close(&w->core);
+	core_open(&w->core);
+	begin(w);
+	apply(w, body);
+}
+
+static int setup(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	core_setup(&w->core);
+	begin(w);
+	apply(w, body);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		core_run(&w->core, names[i]);
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+
+	incidents_free(w->incidents);
+	w->incidents = NULL;
+	core_teardown(&w->core);
+	free(w);
+	return 0;
+}
+
+static void check_counts(const struct world *w, size_t raised, size_t changed, size_t cleared)
+{
+	if (w->n[INCIDENT_RAISED] != raised || w->n[INCIDENT_CHANGED] != changed ||
+		w->n[INCIDENT_CLEARED] != cleared)
+		fail_msg("%zu raised, %zu changed, %zu cleared; expected %zu, %zu, %zu",
+			w->n[INCIDENT_RAISED], w->n[INCIDENT_CHANGED], w->n[INCIDENT_CLEARED],
+			raised, changed, cleared);
+	assert_int_equal(incidents_open(w->incidents)->len, raised - cleared);
+}
+
+static void tell_all(struct world *w, const char *answer)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		core_tell(&w->core, names[i], answer);
+}
+
+static struct incident *only(struct world *w)
+{
+	assert_int_equal(incidents_open(w->incidents)->len, 1);
+	return incidents_open(w->incidents)->items[0];
+}
+
+static bool quiet(struct world *w)
+{
+	return !core_locating(&w->core);
+}
+
+static bool in_timeline(const struct incident *incident, const char *kind, const char *text)
+{
+	VEC_FOREACH(&incident->timeline, const struct timeline_entry *, entry)
+		if (strcmp(entry->kind, kind) == 0 && strstr(entry->text, text))
+			return true;
+	return false;
+}
+
+/* A database and both its children: one fault, one raise, one clear; whoever confirms first. */
+static void test_parent_and_children(void **state)
+{
+	struct world *w = *state;
+	static const char *const orders[][4] = { { "s/web/a", "s/app/a", "s/db/a", "s/web/b" },
+		{ "s/db/a", "s/web/b", "s/app/a", "s/web/a" },
+		{ "s/app/a", "s/db/a", "s/web/a", "s/web/b" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(orders); i++) {
+		tell_all(w, "connect-refused");
+		for (size_t k = 0; k < 4; k++)
+			core_fail(&w->core, orders[i][k], "connect-refused");
+		check_counts(w, i + 1, 0, i);
+		assert_string_equal(only(w)->check, "s/db/a");
+		assert_int_equal(only(w)->members.len, 4);
+		for (size_t k = 0; k < 4; k++)
+			assert_ptr_equal(
+				incidents_of_check(w->incidents, names[k]), only(w));
+		tell_all(w, "ok");
+		core_run(&w->core, "s/db/a");
+		WAIT_FOR(w->core.loop, w->n[INCIDENT_CLEARED] == i + 1);
+		WAIT_FOR(w->core.loop, quiet(w));
+		check_counts(w, i + 1, 0, i + 1);
+		assert_string_equal(w->fingerprint, "s/db/a");
+	}
+	WAIT_FOR(w->core.loop, w->n_committed == w->last_token);
+	assert_int_equal(w->n_told, w->last_token);
+}
+
+/* The child is told before the parent's fault is known: the incident moves, it is not raised again. */
+static void test_reparent(void **state)
+{
+	struct world *w = *state;
+	char id[UUID_TEXT_BYTES];
+
+	core_fail(&w->core, "s/web/a", "too-slow");
+	check_counts(w, 1, 0, 0);
+	memcpy(id, only(w)->id, sizeof(id));
+	core_fail(&w->core, "s/db/a", "connect-refused");
+	check_counts(w, 1, 1, 0);
+	assert_string_equal(only(w)->id, id);
+	assert_string_equal(only(w)->component, "s/db");
+	/* receivers match a clear to its raise by it */
+	assert_string_equal(only(w)->fingerprint, "s/web/a");
+	core_tell(&w->core, "s/db/a", "ok");
+	core_run(&w->core, "s/db/a");
+	WAIT_FOR(w->core.loop, quiet(w));
+	check_counts(w, 1, 1, 0); /* the child fails still */
+	core_tell(&w->core, "s/web/a", "ok");
+	core_run(&w->core, "s/web/a");
+	WAIT_FOR(w->core.loop, w->n[INCIDENT_CLEARED] == 1);
+	check_counts(w, 1, 1, 1);
+	assert_string_equal(w->fingerprint, "s/web/a");
+}
+
+/* What fails after its parent is well again has an incident of its own; the parent's ends without it. */
+static void test_child_stays(void **state)
+{
+	struct world *w = *state;
+
+	core_tell(&w->core, "s/db/a", "connect-refused");
+	core_fail(&w->core, "s/web/a", "too-slow");
+	core_run(&w->core, "s/db/a");
+	check_counts(w, 1, 0, 0);
+	core_tell(&w->core, "s/db/a", "ok");
+	core_run(&w->core, "s/db/a");
+	WAIT_FOR(w->core.loop, quiet(w));
+	core_fail(&w->core, "s/web/a", "too-slow");
+	core_run(&w->core, "s/db/a");
+	WAIT_FOR(w->core.loop, w->n[INCIDENT_CLEARED] == 1);
+	check_counts(w, 2, 0, 1);
+	assert_string_equal(only(w)->component, "s/web");
+	core_tell(&w->core, "s/web/a", "ok");
+	core_run(&w->core, "s/web/a");
+	WAIT_FOR(w->core.loop, w->n[INCIDENT_CLEARED] == 2);
+}
+
+static void test_severity(void **state)
+{
+	struct world *w = *state;
+
+	core_fail(&w->core, "s/web/a", "unit-changing"); /* a warning */
+	check_counts(w, 1, 0, 0);
+	assert_int_equal(only(w)->severity, SEVERITY_WARNING);
+	core_fail(&w->core, "s/web/b", "unit-changing");
+	check_counts(w, 1, 0, 0);
+	core_fail(&w->core, "s/web/a", "connect-refused");
+	check_counts(w, 1, 1, 0);
+	assert_int_equal(only(w)->severity, SEVERITY_CRITICAL);
+	core_fail(&w->core, "s/web/b", "too-slow");
+	check_counts(w, 1, 1, 0);
+}
+
+/* The root's check is taken out of the configuration: there is nothing to wait for. */
+static void test_reload_takes_the_root(void **state)
+{
+	struct world *w = *state;
+
+	core_fail(&w->core, "s/web/a", "too-slow");
+	apply(w, "[system s]\nenvironment = production\n[component s/db]\nkind = database\n"
+		 "[component s/web]\nkind = web\ndepends = db\n"
+		 CHECK("s/db/a", "s.db.a", "") CHECK("s/web/b", "s.web.b", ""));
+	WAIT_FOR(w->core.loop, w->n[INCIDENT_CLEARED] == 1);
+	check_counts(w, 1, 0, 1);
+}
+
+static void test_restart(void **state)
+{
+	struct world *w = *state;
+	char id[UUID_TEXT_BYTES];
+	struct tend_error err = { 0 };
+
+	tell_all(w, "connect-refused");
+	core_fail(&w->core, "s/web/a", "connect-refused");
+	memcpy(id, only(w)->id, sizeof(id));
+	assert_int_equal(incident_acknowledge(w->incidents, only(w), "ann", "on it", &err), 0);
+	restart(w);
+	assert_string_equal(only(w)->id, id);
+	assert_string_equal(only(w)->ack_author, "ann");
+	assert_int_equal(only(w)->members.len, 2);
+	assert_true(in_timeline(only(w), "acknowledged", "on it"));
+	check_counts(w, 1, 0, 0);
+	/* it still fails: nothing new to tell */
+	core_run(&w->core, "s/db/a");
+	core_run(&w->core, "s/web/a");
+	WAIT_FOR(w->core.loop, quiet(w));
+	check_counts(w, 1, 0, 0);
+	tell_all(w, "ok");
+	core_run(&w->core, "s/db/a");
+	core_run(&w->core, "s/web/a");
+	WAIT_FOR(w->core.loop, w->n[INCIDENT_CLEARED] == 1);
+	restart(w);
+	assert_int_equal(incidents_open(w->incidents)->len, 0);
+	assert_string_equal(((struct incident *)incidents_recent(w->incidents)->items[0])->id, id);
+}
+
+/* Tend died after the state was kept and before the incident was: it is raised by the next result. */
+static void test_died_between(void **state)
+{
+	struct world *w = *state;
+	struct store_batch *batch;
+	auto_json json_t *doc = json_pack("{s:s, s:i}", "hard", "critical", "hard_since", 1);
+
+	core_tell(&w->core, "s/app/a", "too-slow");
+	assert_int_equal(store_batch_new(&batch), 0);
+	assert_int_equal(
+		store_batch_add(batch, STORE_CHECK_STATE_PUT, "sji", "s/app/a", doc, (int64_t)1), 0);
+	assert_int_equal(store_commit(w->core.store, batch, NULL, NULL), 0);
+	restart(w);
+	check_counts(w, 0, 0, 0);
+	core_run(&w->core, "s/app/a");
+	WAIT_FOR(w->core.loop, quiet(w));
+	check_counts(w, 1, 0, 0);
+	assert_string_equal(only(w)->check, "s/app/a");
+}
+
+/* An open incident whose checks were never seen since the start is not well. */
+static void test_nothing_known(void **state)
+{
+	struct world *w = *state;
+	struct store_batch *batch;
+
+	core_fail(&w->core, "s/web/a", "too-slow");
+	assert_int_equal(store_batch_new(&batch), 0);
+	assert_int_equal(store_batch_add(batch, STORE_CHECK_STATE_DELETE, "s", "s/web/a"), 0);
+	assert_int_equal(store_commit(w->core.store, batch, NULL, NULL), 0);
+	restart(w);
+	check_counts(w, 1, 0, 0);
+	core_tell(&w->core, "s/web/a", "ok");
+	core_run(&w->core, "s/web/a");
+	WAIT_FOR(w->core.loop, w->n[INCIDENT_CLEARED] == 1);
+}
+
+/* What is noted while an event is told goes into its batch: no row of the incident comes before its
+ * notices. */
+static void test_note_within_event(void **state)
+{
+	struct world *w = *state;
+
+	(void)snprintf(w->note, sizeof(w->note), "from within");
+	core_fail(&w->core, "s/web/a", "too-slow");
+	w->note[0] = '\0';
+	assert_true(in_timeline(only(w), "test", "from within"));
+	restart(w);
+	assert_true(in_timeline(only(w), "test", "from within"));
+	assert_true(in_timeline(only(w), "located", "root cause is at s/web"));
+}
+
+static void test_find(void **state)
+{
+	struct world *w = *state;
+	char prefix[9];
+	struct tend_error err = { 0 };
+
+	core_fail(&w->core, "s/web/a", "too-slow");
+	memcpy(prefix, only(w)->id, 8);
+	prefix[8] = '\0';
+	assert_ptr_equal(incidents_find(w->incidents, prefix), only(w));
+	assert_null(incidents_find(w->incidents, ""));
+	assert_null(incidents_find(w->incidents, "zz"));
+	assert_int_equal(
+		incident_acknowledge(w->incidents, only(w), "ann", "", &err), -EINVAL);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_parent_and_children),
+		TEST(test_reparent),
+		TEST(test_child_stays),
+		TEST(test_severity),
+		TEST(test_reload_takes_the_root),
+		TEST(test_restart),
+		TEST(test_died_between),
+		TEST(test_nothing_known),
+		TEST(test_note_within_event),
+		TEST(test_find),
+	};
+
+	log_set_level(LOG_CRIT);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -4,7 +4,7 @@
 #include "policy/limits.h"
 
 #define MIN_USEC (60 * USEC_PER_SEC)
-#define T0       (1000000 * USEC_PER_SEC)
+#define T0	 (1000000 * USEC_PER_SEC)
 
 /* v verified, x unverified, o open; one letter a minute from T0. */
 static size_t history(const char *letters, struct action *actions)
@@ -15,9 +15,9 @@ static size_t history(const char *letters, struct action *actions)
 		actions[n] = (struct action){
 			.wall = T0 + n * MIN_USEC,
 			.target = "crm/web",
-			.verdict = letters[n] == 'v' ? ACTION_VERIFIED
-				: letters[n] == 'x' ? ACTION_UNVERIFIED
-						    : ACTION_OPEN,
+			.verdict = letters[n] == 'v'   ? ACTION_VERIFIED
+				   : letters[n] == 'x' ? ACTION_UNVERIFIED
+						       : ACTION_OPEN,
 		};
 	return n;
 }
@@ -27,17 +27,14 @@ static const struct {
 	usec_t after; /* the last action */
 	enum breaker_state state;
 } breaker_rows[] = {
-	{ "", 0, BREAKER_CLOSED },
-	{ "xx", 0, BREAKER_CLOSED },
-	{ "xxx", 0, BREAKER_OPEN },
-	{ "xxx", 14 * 60 * USEC_PER_SEC, BREAKER_OPEN },
-	{ "xxx", 16 * 60 * USEC_PER_SEC, BREAKER_HALF_OPEN },
-	{ "xxvxx", 0, BREAKER_CLOSED },
-	{ "xxxv", 0, BREAKER_CLOSED },
-	{ "xxxo", 16 * 60 * USEC_PER_SEC, BREAKER_HALF_OPEN }, /* it was begun before it opened */
-	{ "xxxx", 16 * 60 * USEC_PER_SEC, BREAKER_OPEN }, /* doubled: 30 min */
-	{ "xxxx", 31 * 60 * USEC_PER_SEC, BREAKER_HALF_OPEN },
-	{ "xxxxxxxxxx", 241 * 60 * USEC_PER_SEC, BREAKER_HALF_OPEN }, /* never above 4 h */
+	{"", 0, BREAKER_CLOSED}, {"xx", 0, BREAKER_CLOSED}, {"xxx", 0, BREAKER_OPEN},
+	{"xxx", 14 * 60 * USEC_PER_SEC, BREAKER_OPEN},
+	{"xxx", 16 * 60 * USEC_PER_SEC, BREAKER_HALF_OPEN}, {"xxvxx", 0, BREAKER_CLOSED},
+	{"xxxv", 0, BREAKER_CLOSED},
+	{"xxxo", 16 * 60 * USEC_PER_SEC, BREAKER_HALF_OPEN}, /* it was begun before it opened */
+	{"xxxx", 16 * 60 * USEC_PER_SEC, BREAKER_OPEN},	     /* doubled: 30 min */
+	{"xxxx", 31 * 60 * USEC_PER_SEC, BREAKER_HALF_OPEN},
+	{"xxxxxxxxxx", 241 * 60 * USEC_PER_SEC, BREAKER_HALF_OPEN}, /* never above 4 h */
 };
 
 static void test_breaker(void **unused)
@@ -58,22 +55,22 @@ static void test_breaker(void **unused)
 
 static void test_budget(void **unused)
 {
-	struct limits limits = { .per_target = 3, .global = 5 };
+	struct limits limits = {.per_target = 3, .global = 5};
 	struct action actions[32];
 	size_t n = history("vvv", actions);
 	const char *which;
 	usec_t next;
 
-	assert_false(limits_budget(
-		actions, n, "crm/web", &limits, T0 + 10 * MIN_USEC, &which, &next));
+	assert_false(
+		limits_budget(actions, n, "crm/web", &limits, T0 + 10 * MIN_USEC, &which, &next));
 	assert_int_equal(next, T0 + 60 * MIN_USEC);
 	assert_true(
 		limits_budget(actions, n, "crm/db", &limits, T0 + 10 * MIN_USEC, &which, &next));
-	assert_true(limits_budget(
-		actions, n, "crm/web", &limits, T0 + 61 * MIN_USEC, &which, &next));
+	assert_true(
+		limits_budget(actions, n, "crm/web", &limits, T0 + 61 * MIN_USEC, &which, &next));
 	/* A clock that went back an hour makes no room. */
-	assert_false(limits_budget(
-		actions, n, "crm/web", &limits, T0 - 60 * MIN_USEC, &which, &next));
+	assert_false(
+		limits_budget(actions, n, "crm/web", &limits, T0 - 60 * MIN_USEC, &which, &next));
 	n = history("vvvvv", actions);
 	assert_false(
 		limits_budget(actions, n, "crm/db", &limits, T0 + 10 * MIN_USEC, &which, &next));
@@ -83,8 +80,8 @@ static void test_budget(void **unused)
 /* Random histories in which every action was let through never exceed a budget in any hour. */
 static void test_budget_property(void **unused)
 {
-	struct limits limits = { .per_target = 3, .global = 7 };
-	static const char *const targets[] = { "a", "b", "c", "d" };
+	struct limits limits = {.per_target = 3, .global = 7};
+	static const char *const targets[] = {"a", "b", "c", "d"};
 	static struct action actions[1000];
 
 	srand(7);
@@ -102,7 +99,7 @@ static void test_budget_property(void **unused)
 				assert_true(next > now);
 				continue;
 			}
-			actions[n++] = (struct action){ now, target, ACTION_VERIFIED };
+			actions[n++] = (struct action){now, target, ACTION_VERIFIED};
 			for (size_t i = 0; i < n; i++)
 				if (actions[i].wall + 3600 * USEC_PER_SEC > now) {
 					n_all++;

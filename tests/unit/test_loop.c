@@ -71,13 +71,14 @@ static void make_pair(struct loop *loop, struct side *a, struct side *b)
 
 static void test_calls(void **unused)
 {
-	struct side a = { 0 }, b = { 0 };
+	struct side a = {0}, b = {0};
 	struct loop *loop;
 
 	assert_int_equal(loop_new(&loop), 0);
 	make_pair(loop, &a, &b);
 	assert_int_equal(
-		rpc_call(a.rpc, "echo", json_pack("{s:s}", "x", "hello"), 0, on_reply, &a, NULL), 0);
+		rpc_call(a.rpc, "echo", json_pack("{s:s}", "x", "hello"), 0, on_reply, &a, NULL),
+		0);
 	turn_until(loop, &a.n_replies, 1);
 	assert_string_equal(a.text, "hello");
 	assert_int_equal(rpc_call(a.rpc, "fail", NULL, 0, on_reply, &a, NULL), 0);
@@ -100,7 +101,7 @@ static void test_calls(void **unused)
 
 static void test_freed_in_call(void **unused)
 {
-	struct side a = { 0 }, b = { .free_in_call = true };
+	struct side a = {0}, b = {.free_in_call = true};
 	struct loop *loop;
 
 	assert_int_equal(loop_new(&loop), 0);
@@ -114,11 +115,12 @@ static void test_freed_in_call(void **unused)
 
 static void test_bad_lines(void **unused)
 {
-	static const char *const lines[] = { "\n", "{}\n", "[1]\n", "{\"id\":-1,\"call\":\"x\"}\n",
-		"{\"id\":\"1\",\"call\":\"x\"}\n", "{\"call\":\"x\",\"call\":\"y\"}\n", "garbage\n" };
+	static const char *const lines[] = {"\n", "{}\n", "[1]\n", "{\"id\":-1,\"call\":\"x\"}\n",
+		"{\"id\":\"1\",\"call\":\"x\"}\n", "{\"call\":\"x\",\"call\":\"y\"}\n",
+		"garbage\n"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
-		struct side a = { 0 };
+		struct side a = {0};
 		struct loop *loop;
 		int pair[2];
 
@@ -135,7 +137,7 @@ static void test_bad_lines(void **unused)
 
 static void test_long_line(void **unused)
 {
-	struct side a = { 0 };
+	struct side a = {0};
 	struct loop *loop;
 	int pair[2];
 	static char chunk[65536];
@@ -158,13 +160,15 @@ static void test_long_line(void **unused)
 /* The descriptor arrives no earlier than its line begins, and is the one that was sent. */
 static void test_pass_fd(void **unused)
 {
-	struct side a = { 0 };
+	struct side a = {0};
 	struct loop *loop;
 	int pair[2], pipes[2], got = -1;
 	char buf[256], control[CMSG_SPACE(sizeof(int))];
-	struct iovec iov = { buf, sizeof(buf) };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
-		.msg_controllen = sizeof(control) };
+	struct iovec iov = {buf, sizeof(buf)};
+	struct msghdr m = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control)};
 	usec_t end = clock_now() + 10 * USEC_PER_SEC;
 
 	assert_int_equal(loop_new(&loop), 0);
@@ -207,10 +211,8 @@ static void on_down(struct child *child, const char *why, void *data)
 
 static void test_child_comes_back(void **unused)
 {
-	const char *const argv[] = { "/bin/true", NULL };
-	struct child_spec spec = {
-		.name = "true", .argv = argv, .on_up = on_up, .on_down = on_down
-	};
+	const char *const argv[] = {"/bin/true", NULL};
+	struct child_spec spec = {.name = "true", .argv = argv, .on_up = on_up, .on_down = on_down};
 	struct loop *loop;
 	struct child *child;
 

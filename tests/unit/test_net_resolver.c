@@ -65,11 +65,11 @@ static void write_file(const char *path, const char *text)
 
 static void open_resolver(struct fixture *f, unsigned n_servers)
 {
-	struct resolver_options options = { f->resolv_conf, f->hosts, f->servers };
+	struct resolver_options options = {f->resolv_conf, f->hosts, f->servers};
 
-	(void)snprintf(f->servers, sizeof(f->servers), n_servers == 2 ? "127.0.0.1:%d,127.0.0.1:%d" :
-									"127.0.0.1:%d",
-		f->dns[0].port, f->dns[1].port);
+	(void)snprintf(f->servers, sizeof(f->servers),
+		n_servers == 2 ? "127.0.0.1:%d,127.0.0.1:%d" : "127.0.0.1:%d", f->dns[0].port,
+		f->dns[1].port);
 	resolver_free(f->resolver);
 	assert_int_equal(resolver_new(f->loop, &options, &f->resolver), 0);
 }
@@ -110,7 +110,7 @@ static int teardown(void **state)
 
 static void ask(struct fixture *f, const char *name, struct answer *a)
 {
-	*a = (struct answer){ 0 };
+	*a = (struct answer){0};
 	int r = resolver_resolve(f->resolver, name, on_answer, a, &a->lookup);
 	if (a->n_calls == 0)
 		a->r = r;
@@ -142,15 +142,15 @@ static void test_at_once(void **state)
 		const char *name, *address;
 		size_t n;
 	} rows[] = {
-		{ "192.0.2.1", "192.0.2.1", 1 },
-		{ "2001:db8::1", "2001:db8::1", 1 },
-		{ "[2001:db8::1]", "2001:db8::1", 1 },
-		{ "localhost", "127.0.0.1", 2 },
-		{ "LOCALHOST.", "::1", 2 },
-		{ "a.b.localhost", "::1", 2 },
-		{ "fixed.test", "127.0.0.9", 2 },
-		{ "FIXED.test", "::9", 2 },
-		{ "other", "127.0.0.9", 1 },
+		{"192.0.2.1", "192.0.2.1", 1},
+		{"2001:db8::1", "2001:db8::1", 1},
+		{"[2001:db8::1]", "2001:db8::1", 1},
+		{"localhost", "127.0.0.1", 2},
+		{"LOCALHOST.", "::1", 2},
+		{"a.b.localhost", "::1", 2},
+		{"fixed.test", "127.0.0.9", 2},
+		{"FIXED.test", "::9", 2},
+		{"other", "127.0.0.9", 1},
 	};
 	struct fixture *f = *state;
 
@@ -166,8 +166,8 @@ static void test_at_once(void **state)
 
 static void test_bad_names(void **state)
 {
-	static const char *const names[] = { "", ".", "a b", "a/b", "[::1", "::1]", "a\nb", "ü.test",
-		"user@host", "1.2.3.4:80", "fe80::1%no-such-interface" };
+	static const char *const names[] = {"", ".", "a b", "a/b", "[::1", "::1]", "a\nb", "ü.test",
+		"user@host", "1.2.3.4:80", "fe80::1%no-such-interface"};
 	char longest[300];
 	struct answer a;
 
@@ -218,7 +218,7 @@ static unsigned questions_after(struct fixture *f, usec_t later)
 
 static void test_cache(void **state)
 {
-	static const struct clock_source source = { test_now, test_wall };
+	static const struct clock_source source = {test_now, test_wall};
 	struct fixture *f = *state;
 	struct answer a;
 
@@ -265,7 +265,8 @@ static void test_one_server_dead(void **state)
 	assert_int_equal(f->dns[0].n_questions, before);
 }
 
-/* With every server silent: nobody waits longer than 5 s, the loop stays free, at most 64 are asked. */
+/* With every server silent: nobody waits longer than 5 s, the loop stays free, at most 64 are
+ * asked. */
 static void test_all_servers_dead(void **state)
 {
 	enum { N = 1000 };
@@ -323,7 +324,7 @@ static void test_cancel(void **state)
 
 static void test_files_change(void **state)
 {
-	static const struct clock_source source = { test_now, test_wall };
+	static const struct clock_source source = {test_now, test_wall};
 	struct fixture *f = *state;
 	struct answer a;
 
@@ -353,7 +354,7 @@ static void test_files_change(void **state)
 static void test_stats(void **state)
 {
 	struct fixture *f = *state;
-	struct net_stats stats = { 0 };
+	struct net_stats stats = {0};
 	struct answer a;
 
 	for (int i = 0; i < 3; i++) {

@@ -15,7 +15,7 @@ struct get {
 	size_t n_bytes;
 	CURL *easy;
 	struct net_transfer *transfer;
-	bool restart; /* start another transfer from the callback */
+	bool restart;	   /* start another transfer from the callback */
 	struct get *other; /* cancel this one from the callback */
 	const char *url;
 };
@@ -57,8 +57,8 @@ static void start(struct get *g, const char *url, usec_t timeout)
 	(void)curl_easy_setopt(g->easy, CURLOPT_WRITEFUNCTION, on_data);
 	(void)curl_easy_setopt(g->easy, CURLOPT_WRITEDATA, g);
 	g->url = url;
-	assert_int_equal(net_transfer_start(fixture.net, g->easy, url, clock_now() + timeout, on_end, g,
-				 &g->transfer),
+	assert_int_equal(net_transfer_start(fixture.net, g->easy, url, clock_now() + timeout,
+				 on_end, g, &g->transfer),
 		0);
 }
 
@@ -86,7 +86,7 @@ static size_t n_threads(void)
 
 static void test_one(void **state)
 {
-	struct get g = { 0 };
+	struct get g = {0};
 	auto_free char *url = url_of("/ok");
 
 	start(&g, url, 5 * USEC_PER_SEC);
@@ -125,7 +125,7 @@ static void test_many(void **state)
 
 static void test_deadline(void **state)
 {
-	struct get slow = { 0 }, fast = { 0 };
+	struct get slow = {0}, fast = {0};
 	auto_free char *slow_url = url_of("/endless"), *fast_url = url_of("/hang");
 	usec_t began = clock_now();
 
@@ -145,7 +145,7 @@ static void test_deadline(void **state)
 
 static void test_no_name(void **state)
 {
-	struct get g = { 0 };
+	struct get g = {0};
 
 	start(&g, "http://no-such-name.invalid/", 6 * USEC_PER_SEC);
 	wait_done(&g);
@@ -161,7 +161,7 @@ static void test_no_name(void **state)
 
 static void test_refused(void **state)
 {
-	struct get g = { 0 };
+	struct get g = {0};
 
 	start(&g, "http://www.localhost:1/", 5 * USEC_PER_SEC); /* both addresses */
 	wait_done(&g);
@@ -171,7 +171,7 @@ static void test_refused(void **state)
 
 static void test_second_address(void **state)
 {
-	struct get g = { 0 };
+	struct get g = {0};
 	auto_free char *url =
 		str_printf("http://www.localhost:%d/ok", fixture_port(&fixture, "http6"));
 
@@ -183,7 +183,7 @@ static void test_second_address(void **state)
 
 static void test_from_callbacks(void **state)
 {
-	struct get a = { 0 }, b = { 0 };
+	struct get a = {0}, b = {0};
 	auto_free char *url = url_of("/ok"), *hang = url_of("/hang");
 
 	start(&b, hang, 5 * USEC_PER_SEC);
@@ -204,7 +204,7 @@ static void test_cancel(void **state)
 	struct net_stats stats;
 
 	for (int turns = 0; turns < 10; turns++) {
-		struct get g = { 0 };
+		struct get g = {0};
 		start(&g, url, 5 * USEC_PER_SEC);
 		for (int i = 0; i < turns; i++)
 			(void)loop_turn(fixture.loop, 10 * USEC_PER_MSEC);
@@ -232,13 +232,13 @@ static void test_bad_url(void **state)
 
 static void test_unix_socket(void **state)
 {
-	struct get g = { .easy = curl_easy_init() };
+	struct get g = {.easy = curl_easy_init()};
 	auto_free char *path = str_printf("%s/http.sock", fixture.dir);
 
 	(void)curl_easy_setopt(g.easy, CURLOPT_UNIX_SOCKET_PATH, path);
 	(void)curl_easy_setopt(g.easy, CURLOPT_URL, "http://anything.invalid/ok");
-	assert_int_equal(net_transfer_start(fixture.net, g.easy, NULL, clock_now() + 5 * USEC_PER_SEC,
-				 on_end, &g, &g.transfer),
+	assert_int_equal(net_transfer_start(fixture.net, g.easy, NULL,
+				 clock_now() + 5 * USEC_PER_SEC, on_end, &g, &g.transfer),
 		0);
 	(void)curl_easy_setopt(g.easy, CURLOPT_WRITEFUNCTION, on_data);
 	(void)curl_easy_setopt(g.easy, CURLOPT_WRITEDATA, &g);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The postgres probe and the verbs sql.* against a PostgreSQL server of its own (postgres_server.py). */
+/* The postgres probe and the verbs sql.* against a PostgreSQL server of its own
+ * (postgres_server.py). */
 #include "plugin_fixture.h"
 #include "../../plugins/postgres/postgres.h"
 
@@ -24,58 +25,62 @@ struct row {
 #define SOCKET "host = @DIR@/pg/run"
 
 static const struct row rows[] = {
-	{ "log in", "postgres", { TCP, PASS }, LONG, TEND_REASON_OK, "logged in" },
-	{ "log in by name", "postgres", { "host = localhost", PASS }, LONG, TEND_REASON_OK, "logged in" },
-	{ "log in by IPv6", "postgres", { "hostaddr = ::1", PASS }, LONG, TEND_REASON_OK, "logged in" },
-	{ "the second of two addresses", "postgres", { "host = www.localhost", PASS }, LONG,
-		TEND_REASON_OK, "logged in" },
-	{ "unix socket", "postgres", { SOCKET }, LONG, TEND_REASON_OK, "logged in" },
-	{ "wrong password", "postgres", { TCP, "password = file:@DIR@/wrong" }, LONG,
-		TEND_REASON_AUTH_FAILED, "password authentication failed for user \"tend\"" },
-	{ "no password", "postgres", { TCP }, LONG, TEND_REASON_AUTH_FAILED, "a password is needed" },
-	{ "NOLOGIN", "postgres", { TCP, PASS, "user = nobody_in" }, LONG, TEND_REASON_AUTH_FAILED,
-		"is not permitted to log in" },
-	{ "no database", "postgres", { TCP, PASS, "dbname = none" }, LONG, TEND_REASON_CONNECT_FAILED,
-		"database \"none\" does not exist" },
-	{ "refused", NULL, { TCP, "port = 1" }, LONG, TEND_REASON_CONNECT_REFUSED,
-		"127.0.0.1 port 1: " },
-	{ "no socket", NULL, { "host = @DIR@" }, LONG, TEND_REASON_CONNECT_REFUSED, "No such file" },
-	{ "no name", NULL, { "host = no-such-name.invalid" }, LONG, TEND_REASON_DNS_FAILED,
-		"no such name" },
-	{ "mute", "mute", { TCP, PASS }, FAST, TEND_REASON_TOO_SLOW, "the log-in was not answered" },
-	{ "babble", "babble", { TCP, PASS }, LONG, TEND_REASON_PROTOCOL, "" },
-	{ "TLS demanded", "postgres", { TCP, PASS, "sslmode = require" }, LONG, TEND_REASON_TLS_FAILED,
-		"SSL" },
-	{ "query", "postgres", { SOCKET, "query = select count(*) from accounts" }, LONG,
-		TEND_REASON_OK, "the query gives 3" },
-	{ "expect", "postgres", { SOCKET, "query = select name from accounts where id = 2",
-		"expect = name 2" }, LONG, TEND_REASON_OK, "" },
-	{ "not as expected", "postgres", { SOCKET, "query = select name from accounts where id = 2",
-		"expect = name 3" }, LONG, TEND_REASON_CONTENT_UNEXPECTED,
-		"expected 'name 3', got 'name 2'" },
-	{ "NULL", "postgres", { SOCKET, "query = select null", "expect = x" }, LONG,
-		TEND_REASON_CONTENT_UNEXPECTED, "got NULL" },
-	{ "no row", "postgres", { SOCKET, "query = select 1 where false", "metric = n" }, LONG,
-		TEND_REASON_CONTENT_UNEXPECTED, "gives none" },
-	{ "many rows", "postgres", { SOCKET, "query = select generate_series(1, 10000000)",
-		"metric = n" }, LONG, TEND_REASON_CONTENT_UNEXPECTED, "gives more" },
-	{ "no number", "postgres", { SOCKET, "query = select 'many'", "metric = n" }, LONG,
-		TEND_REASON_CONTENT_UNEXPECTED, "expected a number for n, got 'many'" },
-	{ "bad SQL", "postgres", { SOCKET, "query = selec 1" }, LONG, TEND_REASON_QUERY_FAILED,
-		"syntax error at or near \"selec\" (SQLSTATE 42601)" },
-	{ "two statements", "postgres", { SOCKET, "query = select 1; select 2" }, LONG,
-		TEND_REASON_QUERY_FAILED, "42601" },
-	{ "COPY", "postgres", { SOCKET, "query = copy accounts to stdout" }, LONG,
-		TEND_REASON_QUERY_FAILED, "COPY" },
-	{ "slow query", "postgres", { SOCKET, "query = select pg_sleep(30)" }, FAST,
-		TEND_REASON_TOO_SLOW, "the query was not answered in time" },
+	{"log in", "postgres", {TCP, PASS}, LONG, TEND_REASON_OK, "logged in"},
+	{"log in by name", "postgres", {"host = localhost", PASS}, LONG, TEND_REASON_OK,
+		"logged in"},
+	{"log in by IPv6", "postgres", {"hostaddr = ::1", PASS}, LONG, TEND_REASON_OK, "logged in"},
+	{"the second of two addresses", "postgres", {"host = www.localhost", PASS}, LONG,
+		TEND_REASON_OK, "logged in"},
+	{"unix socket", "postgres", {SOCKET}, LONG, TEND_REASON_OK, "logged in"},
+	{"wrong password", "postgres", {TCP, "password = file:@DIR@/wrong"}, LONG,
+		TEND_REASON_AUTH_FAILED, "password authentication failed for user \"tend\""},
+	{"no password", "postgres", {TCP}, LONG, TEND_REASON_AUTH_FAILED, "a password is needed"},
+	{"NOLOGIN", "postgres", {TCP, PASS, "user = nobody_in"}, LONG, TEND_REASON_AUTH_FAILED,
+		"is not permitted to log in"},
+	{"no database", "postgres", {TCP, PASS, "dbname = none"}, LONG, TEND_REASON_CONNECT_FAILED,
+		"database \"none\" does not exist"},
+	{"refused", NULL, {TCP, "port = 1"}, LONG, TEND_REASON_CONNECT_REFUSED,
+		"127.0.0.1 port 1: Connection refused"},
+	{"no socket", NULL, {"host = @DIR@"}, LONG, TEND_REASON_CONNECT_REFUSED, "No such file"},
+	{"no name", NULL, {"host = no-such-name.invalid"}, LONG, TEND_REASON_DNS_FAILED,
+		"no such name"},
+	{"mute", "mute", {TCP, PASS}, FAST, TEND_REASON_TOO_SLOW, "the log-in was not answered"},
+	{"babble", "babble", {TCP, PASS}, LONG, TEND_REASON_PROTOCOL, ""},
+	{"TLS demanded", "postgres", {TCP, PASS, "sslmode = require"}, LONG, TEND_REASON_TLS_FAILED,
+		"SSL"},
+	{"query", "postgres", {SOCKET, "query = select count(*) from accounts"}, LONG,
+		TEND_REASON_OK, "the query gives 3"},
+	{"expect", "postgres",
+		{SOCKET, "query = select name from accounts where id = 2", "expect = name 2"}, LONG,
+		TEND_REASON_OK, ""},
+	{"not as expected", "postgres",
+		{SOCKET, "query = select name from accounts where id = 2", "expect = name 3"}, LONG,
+		TEND_REASON_CONTENT_UNEXPECTED, "expected 'name 3', got 'name 2'"},
+	{"NULL", "postgres", {SOCKET, "query = select null", "expect = x"}, LONG,
+		TEND_REASON_CONTENT_UNEXPECTED, "got NULL"},
+	{"no row", "postgres", {SOCKET, "query = select 1 where false", "metric = n"}, LONG,
+		TEND_REASON_CONTENT_UNEXPECTED, "gives none"},
+	{"many rows", "postgres",
+		{SOCKET, "query = select generate_series(1, 10000000)", "metric = n"}, LONG,
+		TEND_REASON_CONTENT_UNEXPECTED, "gives more"},
+	{"no number", "postgres", {SOCKET, "query = select 'many'", "metric = n"}, LONG,
+		TEND_REASON_CONTENT_UNEXPECTED, "expected a number for n, got 'many'"},
+	{"bad SQL", "postgres", {SOCKET, "query = selec 1"}, LONG, TEND_REASON_QUERY_FAILED,
+		"syntax error at or near \"selec\" (SQLSTATE 42601)"},
+	{"two statements", "postgres", {SOCKET, "query = select 1; select 2"}, LONG,
+		TEND_REASON_QUERY_FAILED, "42601"},
+	{"COPY", "postgres", {SOCKET, "query = copy accounts to stdout"}, LONG,
+		TEND_REASON_QUERY_FAILED, "COPY"},
+	{"slow query", "postgres", {SOCKET, "query = select pg_sleep(30)"}, FAST,
+		TEND_REASON_TOO_SLOW, "the query was not answered in time"},
 };
 
 static char *option_of(const char *text)
 {
 	const char *at = strstr(text, "@DIR@");
 
-	return at ? str_printf("%.*s%s%s", (int)(at - text), text, fixture.dir, at + 5) : strdup(text);
+	return at ? str_printf("%.*s%s%s", (int)(at - text), text, fixture.dir, at + 5)
+		  : strdup(text);
 }
 
 struct options {
@@ -116,7 +121,8 @@ static void test_rows(void **state)
 		struct fixture_end end = run_row(&rows[i]);
 
 		if (end.reason != rows[i].reason || !strstr(end.text, rows[i].text))
-			fail_msg("%s: %s: %s", rows[i].name, tend_reason_name(end.reason), end.text);
+			fail_msg(
+				"%s: %s: %s", rows[i].name, tend_reason_name(end.reason), end.text);
 		if (end.took > rows[i].timeout + 100 * USEC_PER_MSEC)
 			fail_msg("%s: took %llu us", rows[i].name, (unsigned long long)end.took);
 	}
@@ -124,11 +130,12 @@ static void test_rows(void **state)
 
 static void test_metrics(void **state)
 {
-	static const struct row one = { "", "postgres",
-		{ SOCKET, "query = select 41.5, 7 as b", "metric = load" }, LONG, TEND_REASON_OK, "" };
-	static const struct row all = { "", "postgres",
-		{ SOCKET, "query = select 1 as \"One\", 'x' as name, true as up, 2.5 as b", "metric = *" },
-		LONG, TEND_REASON_OK, "" };
+	static const struct row one = {"", "postgres",
+		{SOCKET, "query = select 41.5, 7 as b", "metric = load"}, LONG, TEND_REASON_OK, ""};
+	static const struct row all = {"", "postgres",
+		{SOCKET, "query = select 1 as \"One\", 'x' as name, true as up, 2.5 as b",
+			"metric = *"},
+		LONG, TEND_REASON_OK, ""};
 	struct fixture_end end = run_row(&one);
 
 	assert_int_equal(end.reason, TEND_REASON_OK);
@@ -144,14 +151,15 @@ static void test_metrics(void **state)
 	assert_null(fixture_metric(&end, "name"));
 }
 
-/* ---- verbs ------------------------------------------------------------------------------------------- */
+/* ---- verbs
+ * ------------------------------------------------------------------------------------------- */
 
 static struct fixture_end call(const char *method, const char *args_text, usec_t timeout)
 {
-	static const char *const more[] = { SOCKET };
+	static const char *const more[] = {SOCKET};
 	struct options o;
 	void *conf = NULL;
-	struct tend_error err = { 0 };
+	struct tend_error err = {0};
 	json_t *args = json_loads(args_text, 0, NULL);
 
 	assert_non_null(args);
@@ -168,8 +176,8 @@ static struct fixture_end call(const char *method, const char *args_text, usec_t
 
 static void assert_outcome(struct fixture_end *end, const char *expected)
 {
-	auto_free char *text = end->outcome ? json_dumps(end->outcome, JSON_SORT_KEYS | JSON_COMPACT) :
-					      NULL;
+	auto_free char *text =
+		end->outcome ? json_dumps(end->outcome, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
 
 	if (end->reason != TEND_REASON_OK || !text || strcmp(text, expected) != 0)
 		fail_msg("%s: %s: %s", tend_reason_name(end->reason), end->text, text ? text : "-");
@@ -180,31 +188,33 @@ static void assert_outcome(struct fixture_end *end, const char *expected)
 static const struct {
 	const char *args, *outcome;
 } queries[] = {
-	{ "{\"sql\":\"select * from accounts where id <= $1 order by id\",\"params\":[2]}",
-		"{\"columns\":[\"id\",\"name\"],\"rows\":[[1,\"name 1\"],[2,\"name 2\"]],\"truncated\":false}" },
-	{ "{\"sql\":\"select $1::text, $2::bool, $3::float8, $4::int, 12.5::numeric, '[1]'::jsonb\","
-	  "\"params\":[\"a'b\",true,1.5,null]}",
+	{"{\"sql\":\"select * from accounts where id <= $1 order by id\",\"params\":[2]}",
+		"{\"columns\":[\"id\",\"name\"],\"rows\":[[1,\"name 1\"],[2,\"name "
+		"2\"]],\"truncated\":false}"},
+	{"{\"sql\":\"select $1::text, $2::bool, $3::float8, $4::int, 12.5::numeric, '[1]'::jsonb\","
+	 "\"params\":[\"a'b\",true,1.5,null]}",
 		"{\"columns\":[\"text\",\"bool\",\"float8\",\"int4\",\"numeric\",\"jsonb\"],"
-		"\"rows\":[[\"a'b\",true,1.5,null,12.5,[1]]],\"truncated\":false}" },
-	{ "{\"sql\":\"select generate_series(1, 1000000)\",\"max_rows\":2}",
-		"{\"columns\":[\"generate_series\"],\"rows\":[[1],[2]],\"truncated\":true}" },
-	{ "{\"sql\":\"select repeat('x', 600000)\"}",
-		"{\"columns\":[\"repeat\"],\"rows\":[],\"truncated\":true}" },
-	{ "{\"sql\":\"select 1 as a where false\"}", "{\"columns\":[\"a\"],\"rows\":[],\"truncated\":false}" },
+		"\"rows\":[[\"a'b\",true,1.5,null,12.5,[1]]],\"truncated\":false}"},
+	{"{\"sql\":\"select generate_series(1, 1000000)\",\"max_rows\":2}",
+		"{\"columns\":[\"generate_series\"],\"rows\":[[1],[2]],\"truncated\":true}"},
+	{"{\"sql\":\"select repeat('x', 600000)\"}",
+		"{\"columns\":[\"repeat\"],\"rows\":[],\"truncated\":true}"},
+	{"{\"sql\":\"select 1 as a where false\"}",
+		"{\"columns\":[\"a\"],\"rows\":[],\"truncated\":false}"},
 };
 
 static const struct {
 	const char *args, *text;
 	enum tend_reason reason;
 } refusals[] = {
-	{ "{\"sql\":\"insert into accounts values (9, 'x')\"}", "read-only transaction",
-		TEND_REASON_QUERY_FAILED },
-	{ "{\"sql\":\"select 1; commit; insert into accounts values (9, 'x')\"}", "42601",
-		TEND_REASON_QUERY_FAILED },
-	{ "{\"sql\":\"select $1::int\",\"params\":[[1]]}", "wrong arguments", TEND_REASON_INTERNAL },
-	{ "{\"sql\":\"select 1\",\"max_rows\":0}", "wrong arguments", TEND_REASON_INTERNAL },
-	{ "{}", "wrong arguments", TEND_REASON_INTERNAL },
-	{ "{\"sql\":\"select pg_sleep(30)\"}", "not answered in time", TEND_REASON_TOO_SLOW },
+	{"{\"sql\":\"insert into accounts values (9, 'x')\"}", "read-only transaction",
+		TEND_REASON_QUERY_FAILED},
+	{"{\"sql\":\"select 1; commit; insert into accounts values (9, 'x')\"}", "42601",
+		TEND_REASON_QUERY_FAILED},
+	{"{\"sql\":\"select $1::int\",\"params\":[[1]]}", "wrong arguments", TEND_REASON_INTERNAL},
+	{"{\"sql\":\"select 1\",\"max_rows\":0}", "wrong arguments", TEND_REASON_INTERNAL},
+	{"{}", "wrong arguments", TEND_REASON_INTERNAL},
+	{"{\"sql\":\"select pg_sleep(30)\"}", "not answered in time", TEND_REASON_TOO_SLOW},
 };
 
 static void test_sql_query(void **state)
@@ -216,7 +226,8 @@ static void test_sql_query(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
 		struct fixture_end end = call("sql.query", refusals[i].args, USEC_PER_SEC);
 		if (end.reason != refusals[i].reason || !strstr(end.text, refusals[i].text))
-			fail_msg("%s: %s: %s", refusals[i].args, tend_reason_name(end.reason), end.text);
+			fail_msg("%s: %s: %s", refusals[i].args, tend_reason_name(end.reason),
+				end.text);
 		assert_null(end.outcome);
 	}
 	struct fixture_end end = call("sql.drop", "{}", LONG);
@@ -243,9 +254,9 @@ static void test_terminate_backend(void **state)
 		"application_name = 'victim' and state = 'active'\"}";
 	usec_t until = clock_now() + LONG;
 	json_t *row = NULL;
-	auto_free char *command = str_printf(
-		"psql -q -h %s/pg/run -p %d -U tend postgres -c \"set application_name = 'victim'\" "
-		"-c 'select pg_sleep(30)' >/dev/null 2>&1",
+	auto_free char *command = str_printf("psql -q -h %s/pg/run -p %d -U tend postgres -c \"set "
+					     "application_name = 'victim'\" "
+					     "-c 'select pg_sleep(30)' >/dev/null 2>&1",
 		fixture.dir, fixture_port(&fixture, "postgres"));
 
 	pid_t victim = fork();
@@ -278,11 +289,11 @@ static void test_terminate_backend(void **state)
 /* The server ends what runs when nobody waits for it any more. */
 static void test_nothing_goes_on(void **state)
 {
-	static const char count[] =
-		"{\"sql\":\"select count(*) from pg_stat_activity where application_name = 'tend' and "
-		"query like '%pg_sleep(29)%' and pid <> pg_backend_pid()\"}";
-	static const struct row row = { "", "postgres", { SOCKET, "query = select pg_sleep(29)" }, FAST,
-		TEND_REASON_TOO_SLOW, "" };
+	static const char count[] = "{\"sql\":\"select count(*) from pg_stat_activity where "
+				    "application_name = 'tend' and "
+				    "query like '%pg_sleep(29)%' and pid <> pg_backend_pid()\"}";
+	static const struct row row = {"", "postgres", {SOCKET, "query = select pg_sleep(29)"},
+		FAST, TEND_REASON_TOO_SLOW, ""};
 	usec_t until = clock_now() + LONG;
 	json_int_t n = 1;
 
@@ -300,25 +311,25 @@ static const struct {
 	bool needs_password;
 	enum tend_reason reason;
 } messages[] = {
-	{ "connection to server at \"::1\", port 5432 failed: FATAL:  28P01: password authentication "
-	  "failed for user \"x\"\nLOCATION:  auth_failed, auth.c:334\n",
+	{"connection to server at \"::1\", port 5432 failed: FATAL:  28P01: password "
+	 "authentication "
+	 "failed for user \"x\"\nLOCATION:  auth_failed, auth.c:334\n",
 		"28P01", "password authentication failed for user \"x\"", false,
-		TEND_REASON_AUTH_FAILED },
-	{ "connection to server failed: FATAL:  57P03: the database system is starting up\n", "57P03",
-		"the database system is starting up", false, TEND_REASON_CONNECT_FAILED },
-	{ "connection to server failed: FATALE:  28000: nein", "28000", "nein", false,
-		TEND_REASON_AUTH_FAILED },
-	{ "connection to server at \"127.0.0.1\", port 1 failed: Connection refused\n\tIs the server "
-	  "running?\n",
-		"", "connection to server at \"127.0.0.1\", port 1 failed: Connection refused \tIs the "
-		    "server running?",
-		false, TEND_REASON_CONNECT_REFUSED },
-	{ "fe_sendauth: no password supplied\n", "", "fe_sendauth: no password supplied", true,
-		TEND_REASON_AUTH_FAILED },
-	{ "SSL error: certificate verify failed\n", "", "SSL error: certificate verify failed", false,
-		TEND_REASON_TLS_UNTRUSTED },
-	{ ":  2800", "", ":  2800", false, TEND_REASON_CONNECT_FAILED },
-	{ "", "", "", false, TEND_REASON_CONNECT_FAILED },
+		TEND_REASON_AUTH_FAILED},
+	{"connection to server failed: FATAL:  57P03: the database system is starting up\n",
+		"57P03", "the database system is starting up", false, TEND_REASON_CONNECT_FAILED},
+	{"connection to server failed: FATALE:  28000: nein", "28000", "nein", false,
+		TEND_REASON_AUTH_FAILED},
+	{"connection to server at \"127.0.0.1\", port 1 failed: Connection refused\n\tIs the "
+	 "server "
+	 "running?\n",
+		"", "Connection refused", false, TEND_REASON_CONNECT_REFUSED},
+	{"fe_sendauth: no password supplied\n", "", "fe_sendauth: no password supplied", true,
+		TEND_REASON_AUTH_FAILED},
+	{"SSL error: certificate verify failed\n", "", "SSL error: certificate verify failed",
+		false, TEND_REASON_TLS_UNTRUSTED},
+	{":  2800", "", ":  2800", false, TEND_REASON_CONNECT_FAILED},
+	{"", "", "", false, TEND_REASON_CONNECT_FAILED},
 };
 
 static void test_messages(void **state)
@@ -329,8 +340,8 @@ static void test_messages(void **state)
 		assert_int_equal(postgres_message_sqlstate(messages[i].message, sqlstate),
 			messages[i].sqlstate[0] != '\0');
 		assert_string_equal(sqlstate, messages[i].sqlstate);
-		assert_string_equal(
-			postgres_message_text(messages[i].message, text, sizeof(text)), messages[i].text);
+		assert_string_equal(postgres_message_text(messages[i].message, text, sizeof(text)),
+			messages[i].text);
 		assert_int_equal(
 			postgres_connect_reason(messages[i].message, messages[i].needs_password),
 			messages[i].reason);
@@ -341,17 +352,17 @@ static const struct {
 	const char *options[3];
 	const char *text;
 } bad[] = {
-	{ { "expect = 1" }, "need a query" },
-	{ { "query = select 1", "metric = A b" }, "no name of a metric" },
-	{ { "host = /run/x", "hostaddr = ::1" }, "folder of a unix socket" },
-	{ { "hostaddr = ::1", "sslmode = verify-full" }, "needs host" },
-	{ { "port = 70000" }, "" },
+	{{"expect = 1"}, "need a query"},
+	{{"query = select 1", "metric = A b"}, "no name of a metric"},
+	{{"host = /run/x", "hostaddr = ::1"}, "folder of a unix socket"},
+	{{"hostaddr = ::1", "sslmode = verify-full"}, "needs host"},
+	{{"port = 70000"}, ""},
 };
 
 static void test_bad_options(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		struct tend_error err = { 0 };
+		struct tend_error err = {0};
 		void *conf = NULL;
 
 		if (fixture_conf(tend_plugin_postgres, bad[i].options, &err, &conf) >= 0 ||

@@ -13,35 +13,35 @@ static const struct {
 	const char *verdicts, *events;
 	enum tend_state hard;
 } rows[] = {
-	{ "first ok is hard at once", { 2, 2, 1 }, "o", "H", TEND_STATE_OK },
-	{ "one failure is soft", { 2, 2, 1 }, "oc", "Hs", TEND_STATE_OK },
-	{ "two of two are hard", { 2, 2, 1 }, "occ", "HsH", TEND_STATE_CRITICAL },
-	{ "an ok between starts anew", { 2, 2, 1 }, "ococ", "Hsss", TEND_STATE_OK },
-	{ "two of three forgive one", { 2, 3, 1 }, "ococ", "HssH", TEND_STATE_CRITICAL },
-	{ "one of one", { 1, 1, 1 }, "oc", "HH", TEND_STATE_CRITICAL },
-	{ "recovers on one ok", { 2, 2, 1 }, "occo", "HsHR", TEND_STATE_OK },
-	{ "recovers on two", { 2, 2, 2 }, "occoo", "HsHsR", TEND_STATE_OK },
-	{ "a failure in between keeps it", { 2, 2, 2 }, "occoco", "HsHsss", TEND_STATE_CRITICAL },
-	{ "after a recovery both must fail again", { 2, 3, 1 }, "occoc", "HsHRs", TEND_STATE_OK },
-	{ "pending fails hard when confirmed", { 2, 2, 1 }, "cc", "sH", TEND_STATE_CRITICAL },
-	{ "warning to critical needs as many in a row", { 2, 2, 1 }, "wwcwcc", "sHsssH",
-		TEND_STATE_CRITICAL },
-	{ "kinds of failure mix", { 2, 2, 1 }, "ocu", "HsH", TEND_STATE_UNKNOWN },
+	{"first ok is hard at once", {2, 2, 1}, "o", "H", TEND_STATE_OK},
+	{"one failure is soft", {2, 2, 1}, "oc", "Hs", TEND_STATE_OK},
+	{"two of two are hard", {2, 2, 1}, "occ", "HsH", TEND_STATE_CRITICAL},
+	{"an ok between starts anew", {2, 2, 1}, "ococ", "Hsss", TEND_STATE_OK},
+	{"two of three forgive one", {2, 3, 1}, "ococ", "HssH", TEND_STATE_CRITICAL},
+	{"one of one", {1, 1, 1}, "oc", "HH", TEND_STATE_CRITICAL},
+	{"recovers on one ok", {2, 2, 1}, "occo", "HsHR", TEND_STATE_OK},
+	{"recovers on two", {2, 2, 2}, "occoo", "HsHsR", TEND_STATE_OK},
+	{"a failure in between keeps it", {2, 2, 2}, "occoco", "HsHsss", TEND_STATE_CRITICAL},
+	{"after a recovery both must fail again", {2, 3, 1}, "occoc", "HsHRs", TEND_STATE_OK},
+	{"pending fails hard when confirmed", {2, 2, 1}, "cc", "sH", TEND_STATE_CRITICAL},
+	{"warning to critical needs as many in a row", {2, 2, 1}, "wwcwcc", "sHsssH",
+		TEND_STATE_CRITICAL},
+	{"kinds of failure mix", {2, 2, 1}, "ocu", "HsH", TEND_STATE_UNKNOWN},
 };
 
 static enum tend_state verdict_of(char c)
 {
-	return c == 'o' ? TEND_STATE_OK
-		: c == 'w' ? TEND_STATE_WARNING
-		: c == 'c' ? TEND_STATE_CRITICAL
-			   : TEND_STATE_UNKNOWN;
+	return c == 'o'	  ? TEND_STATE_OK
+	       : c == 'w' ? TEND_STATE_WARNING
+	       : c == 'c' ? TEND_STATE_CRITICAL
+			  : TEND_STATE_UNKNOWN;
 }
 
 static char letter_of(unsigned events)
 {
 	return events & STATE_EVENT_RECOVERED ? 'R'
-		: events & STATE_EVENT_HARD   ? 'H'
-		: events & STATE_EVENT_SOFT   ? 's'
+	       : events & STATE_EVENT_HARD    ? 'H'
+	       : events & STATE_EVENT_SOFT    ? 's'
 					      : '.';
 }
 
@@ -53,8 +53,8 @@ static void test_table(void **unused)
 
 		state_init(&s, 1);
 		for (size_t k = 0; rows[i].verdicts[k]; k++)
-			events[k] = letter_of(
-				state_step(&s, &rows[i].conf, verdict_of(rows[i].verdicts[k]), k + 2));
+			events[k] = letter_of(state_step(
+				&s, &rows[i].conf, verdict_of(rows[i].verdicts[k]), k + 2));
 		if (strcmp(events, rows[i].events) != 0 || s.hard != rows[i].hard)
 			fail_msg("%s: events %s, expected %s; hard %s", rows[i].name, events,
 				rows[i].events, tend_state_name(s.hard));
@@ -63,7 +63,7 @@ static void test_table(void **unused)
 
 static void test_force_and_forget(void **unused)
 {
-	struct state_conf conf = { 2, 2, 1 };
+	struct state_conf conf = {2, 2, 1};
 	struct state s;
 
 	state_init(&s, 1);
@@ -83,12 +83,12 @@ static void test_force_and_forget(void **unused)
 static void test_heap(void **unused)
 {
 	enum { N = 200 };
-	struct heap heap = { 0 };
+	struct heap heap = {0};
 	struct heap_node nodes[N];
 	unsigned seed = 12345;
 
 	for (int i = 0; i < N; i++)
-		nodes[i] = (struct heap_node){ .index = HEAP_NOWHERE };
+		nodes[i] = (struct heap_node){.index = HEAP_NOWHERE};
 	for (int round = 0; round < 20000; round++) {
 		struct heap_node *node;
 		usec_t least = USEC_INFINITY;

@@ -7,27 +7,27 @@
 static const struct {
 	const char *verb, *args, *error; /* error NULL = fine */
 } rows[] = {
-	{ "unit.restart", "{\"unit\":\"a.service\"}", NULL },
-	{ "unit.restart", "{}", "unit.restart: 'unit' is missing" },
-	{ "unit.restart", "[]", "unit.restart: 'unit' is missing" },
-	{ "unit.restart", "{\"unit\":7}", "unit.restart: 'unit' must be a string" },
-	{ "unit.restart", "{\"units\":\"a\"}",
-		"unit.restart takes no argument 'units', did you mean 'unit'?" },
-	{ "verify", "{\"check\":\"c\",\"within\":\"2m\",\"ok\":3}", NULL },
-	{ "verify", "{\"check\":\"c\",\"within\":90.5}", NULL },
-	{ "verify", "{\"check\":\"c\",\"within\":\"soon\"}",
-		"verify: 'within' must be a duration such as \"30s\", or seconds" },
-	{ "sql.query", "{\"sql\":\"select 1\",\"params\":[1]}", NULL },
-	{ "command.run", "{\"command\":\"x\",\"args\":[]}", NULL },
-	{ "now", "{}", NULL },
-	{ "now", "{\"x\":1}", "now takes no argument 'x'" },
+	{"unit.restart", "{\"unit\":\"a.service\"}", NULL},
+	{"unit.restart", "{}", "unit.restart: 'unit' is missing"},
+	{"unit.restart", "[]", "unit.restart: 'unit' is missing"},
+	{"unit.restart", "{\"unit\":7}", "unit.restart: 'unit' must be a string"},
+	{"unit.restart", "{\"units\":\"a\"}",
+		"unit.restart takes no argument 'units', did you mean 'unit'?"},
+	{"verify", "{\"check\":\"c\",\"within\":\"2m\",\"ok\":3}", NULL},
+	{"verify", "{\"check\":\"c\",\"within\":90.5}", NULL},
+	{"verify", "{\"check\":\"c\",\"within\":\"soon\"}",
+		"verify: 'within' must be a duration such as \"30s\", or seconds"},
+	{"sql.query", "{\"sql\":\"select 1\",\"params\":[1]}", NULL},
+	{"command.run", "{\"command\":\"x\",\"args\":[]}", NULL},
+	{"now", "{}", NULL},
+	{"now", "{\"x\":1}", "now takes no argument 'x'"},
 };
 
 static void test_args(void **unused)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		auto_json json_t *args = json_loads(rows[i].args, 0, NULL);
-		struct tend_error err = { 0 };
+		struct tend_error err = {0};
 		int r = verb_check_args(verb_find(rows[i].verb), args, &err);
 
 		if ((r < 0) != (rows[i].error != NULL) ||
@@ -36,8 +36,8 @@ static void test_args(void **unused)
 	}
 }
 
-/* What a verb promises must hang together: who changes something says how it is undone, and is never
- * begun twice unless that is harmless. */
+/* What a verb promises must hang together: who changes something says how it is undone, and is
+ * never begun twice unless that is harmless. */
 static void test_table(void **unused)
 {
 	for (size_t i = 0; i < n_verbs; i++) {
@@ -45,7 +45,8 @@ static void test_table(void **unused)
 		assert_non_null(verbs[i].execute);
 		assert_true(verbs[i].timeout > 0);
 		assert_int_equal(verbs[i].risk >= RISK_CHANGE, verbs[i].undo != NULL);
-		if (strncmp(verbs[i].name, "unit.", 5) == 0 || strcmp(verbs[i].name, "command.run") == 0)
+		if (strncmp(verbs[i].name, "unit.", 5) == 0 ||
+			strcmp(verbs[i].name, "command.run") == 0)
 			assert_int_equal(verbs[i].resume, RESUME_ATTACH);
 	}
 	assert_null(verb_find("unit.explode"));
@@ -57,13 +58,13 @@ static void test_trigger(void **unused)
 		const char *on;
 		bool expected;
 	} triggers[] = {
-		{ "{\"incident\":{}}", true },
-		{ "{\"incident\":{\"component\":\"*/web\"}}", true },
-		{ "{\"incident\":{\"component\":\"*/db\"}}", false },
-		{ "{\"incident\":{\"reason\":[\"too-slow\",\"unit-failed\"]}}", true },
-		{ "{\"incident\":{\"reason\":\"unit-stopped\"}}", false },
-		{ "{\"incident\":{\"severity\":\"critical\",\"check\":\"*/unit\"}}", true },
-		{ "{}", false },
+		{"{\"incident\":{}}", true},
+		{"{\"incident\":{\"component\":\"*/web\"}}", true},
+		{"{\"incident\":{\"component\":\"*/db\"}}", false},
+		{"{\"incident\":{\"reason\":[\"too-slow\",\"unit-failed\"]}}", true},
+		{"{\"incident\":{\"reason\":\"unit-stopped\"}}", false},
+		{"{\"incident\":{\"severity\":\"critical\",\"check\":\"*/unit\"}}", true},
+		{"{}", false},
 	};
 	char check[] = "crm/web/unit", component[] = "crm/web";
 	struct incident incident = {

@@ -2,12 +2,13 @@
 /*
  * tend/option.h: one row an option.
  *
- * A table of rows, ended by TEND_OPTION_END, drives parsing, ranges, defaults, `tendd -t`, the dump,
- * the difference on reload, the manual page and the example file. The C type of the member is checked
- * by the compiler; a row without a help text does not compile (TEND_OPT's `help` has no default).
+ * A table of rows, ended by TEND_OPTION_END, drives parsing, ranges, defaults, `tendd -t`, the
+ * dump, the difference on reload, the manual page and the example file. The C type of the member is
+ * checked by the compiler; a row without a help text does not compile (TEND_OPT's `help` has no
+ * default).
  *
- * Memory: strings and lists are allocated by the parser and freed by conf_options_free(); a plugin's
- * `clear` frees only what its own `check` made.
+ * Memory: strings and lists are allocated by the parser and freed by conf_options_free(); a
+ * plugin's `clear` frees only what its own `check` made.
  */
 #ifndef TEND_OPTION_H
 #define TEND_OPTION_H
@@ -22,17 +23,18 @@ typedef uint64_t usec_t;
 #define USEC_INFINITY ((usec_t)-1)
 
 enum tend_option_type {
-	TEND_OPT_BOOL,   /* bool: yes/no, true/false, on/off, 1/0 */
-	TEND_OPT_INT,    /* int64_t, min..max */
+	TEND_OPT_BOOL,	 /* bool: yes/no, true/false, on/off, 1/0 */
+	TEND_OPT_INT,	 /* int64_t, min..max */
 	TEND_OPT_DOUBLE, /* double */
-	TEND_OPT_USEC,   /* usec_t: 500ms, 2s, 5m, 1h30m, 2d; min..max in microseconds */
-	TEND_OPT_BYTES,  /* uint64_t: 64K, 1M, 2G */
+	TEND_OPT_USEC,	 /* usec_t: 500ms, 2s, 5m, 1h30m, 2d; min..max in microseconds */
+	TEND_OPT_BYTES,	 /* uint64_t: 64K, 1M, 2G */
 	TEND_OPT_STRING, /* char *; NULL when not set and no default */
-	TEND_OPT_LIST,   /* char **, NULL-terminated; comma or line separated; NULL when empty */
-	TEND_OPT_ENUM,   /* int: index into `names` (NULL-terminated) */
-	TEND_OPT_SECRET, /* char *: only as cred:NAME or file:PATH; the member holds the secret itself,
-			    never the reference; redacted in every dump and log */
-	TEND_OPT_MAP,    /* char **, NULL-terminated "key=value" strings, from all keys `name.KEY = v` */
+	TEND_OPT_LIST,	 /* char **, NULL-terminated; comma or line separated; NULL when empty */
+	TEND_OPT_ENUM,	 /* int: index into `names` (NULL-terminated) */
+	TEND_OPT_SECRET, /* char *: only as cred:NAME or file:PATH; the member holds the secret
+			    itself, never the reference; redacted in every dump and log */
+	TEND_OPT_MAP, /* char **, NULL-terminated "key=value" strings, from all keys `name.KEY = v`
+		       */
 	TEND_OPT_TYPE_MAX,
 };
 
@@ -65,8 +67,7 @@ struct tend_option {
 #define TEND_OPT_CTYPE_MAP    char **
 
 #define TEND_OPT_OFFSET(structure, member, ctype)                                                  \
-	(offsetof(structure, member) +                                                             \
-		0 * sizeof(&((structure *)0)->member == (ctype *)0))
+	(offsetof(structure, member) + 0 * sizeof(&((structure *)0)->member == (ctype *)0))
 
 /* TEND_OPT(USEC, struct http_conf, timeout, "timeout", "5s", "help", .min = 1, .unit = "s") */
 #define TEND_OPT(kind, structure, member, key, default_text, help_text, ...)                       \

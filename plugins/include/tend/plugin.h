@@ -6,11 +6,12 @@
  * deadline, retry, state and storage; the plugin owns I/O. Everything here runs on tendd's one loop
  * thread: nothing may block, not for a disk, a name or a child.
  *
- * Life of an attempt: the core makes it and calls start(). The plugin does its I/O through the calls
- * below and ends the attempt exactly once with tend_attempt_finish(), from start() itself or from a
- * later callback; after that it must not touch the attempt. At the absolute deadline, on reload and on
- * shut-down the core calls cancel() and ends the attempt itself. All I/O watches, timers and
- * look-ups made through an attempt end with it. `conf` lives at least as long as the attempt.
+ * Life of an attempt: the core makes it and calls start(). The plugin does its I/O through the
+ * calls below and ends the attempt exactly once with tend_attempt_finish(), from start() itself or
+ * from a later callback; after that it must not touch the attempt. At the absolute deadline, on
+ * reload and on shut-down the core calls cancel() and ends the attempt itself. All I/O watches,
+ * timers and look-ups made through an attempt end with it. `conf` lives at least as long as the
+ * attempt.
  */
 #ifndef TEND_PLUGIN_H
 #define TEND_PLUGIN_H
@@ -39,23 +40,25 @@ struct tend_probe {
 	 * expression, parse a URL). NULL when there is nothing to check. */
 	int (*check)(void *conf, struct tend_error *err);
 	void (*clear)(void *conf); /* frees what check() prepared; NULL when nothing */
-	/* Starts an attempt; must end it (now or later) whatever it returns: a negative errno ends it
-	 * with TEND_REASON_INTERNAL. Never blocks. */
+	/* Starts an attempt; must end it (now or later) whatever it returns: a negative errno ends
+	 * it with TEND_REASON_INTERNAL. Never blocks. */
 	int (*start)(struct tend_attempt *a, const void *conf);
-	void (*cancel)(struct tend_attempt *a); /* drops the plugin's data; idempotent; NULL = nothing */
+	void (*cancel)(
+		struct tend_attempt *a); /* drops the plugin's data; idempotent; NULL = nothing */
 	/* Optional: serves verbs of policies (sql.query, ...) with the same attempt life cycle.
-	 * `method` is the verb, `args` its arguments; the outcome goes out by tend_attempt_outcome()
-	 * before tend_attempt_finish(OK). */
+	 * `method` is the verb, `args` its arguments; the outcome goes out by
+	 * tend_attempt_outcome() before tend_attempt_finish(OK). */
 	int (*call)(struct tend_attempt *a, const void *conf, const char *method,
 		const struct json_t *args);
 };
 
 /* One symbol; `tend_plugin_NAME` so that two plugins can be linked into one test. */
 #define TEND_PROBE(ident, pointer)                                                                 \
-	__attribute__((visibility("default"))) const struct tend_probe *const tend_plugin_##ident = \
-		(pointer)
+	__attribute__((visibility("default")))                                                     \
+	const struct tend_probe *const tend_plugin_##ident = (pointer)
 
-/* ---- attempt ---------------------------------------------------------------------------------- */
+/* ---- attempt ----------------------------------------------------------------------------------
+ */
 
 /* Text is foreign: it is cut to 512 bytes at a character boundary and control characters are
  * escaped. Ends the attempt. */
@@ -64,8 +67,7 @@ __attribute__((format(printf, 3, 4))) void tend_attempt_finish(
 
 /* Adds a metric (before finish). Name: [a-z0-9_]+, unit as in the Nagios plugin API ("s", "%", "B",
  * "c" or ""). At most 32 an attempt: -ENOSPC. */
-int tend_attempt_metric(
-	struct tend_attempt *a, const char *name, double value, const char *unit);
+int tend_attempt_metric(struct tend_attempt *a, const char *name, double value, const char *unit);
 
 /* The outcome of a call(); steals the reference. */
 void tend_attempt_outcome(struct tend_attempt *a, struct json_t *outcome);
@@ -74,10 +76,11 @@ void tend_attempt_set_data(struct tend_attempt *a, void *data);
 void *tend_attempt_data(struct tend_attempt *a);
 const char *tend_attempt_name(const struct tend_attempt *a); /* "system/component/check" */
 usec_t tend_attempt_started(const struct tend_attempt *a);
-usec_t tend_attempt_deadline(const struct tend_attempt *a);  /* absolute, of tend_now() */
-usec_t tend_now(void);                                       /* monotonic */
+usec_t tend_attempt_deadline(const struct tend_attempt *a); /* absolute, of tend_now() */
+usec_t tend_now(void);					    /* monotonic */
 
-/* ---- loop ------------------------------------------------------------------------------------- */
+/* ---- loop -------------------------------------------------------------------------------------
+ */
 
 struct tend_io;
 struct tend_timer;
@@ -93,7 +96,8 @@ void tend_io_free(struct tend_io *io); /* NULL is fine; also called by the core 
 int tend_timer_new(struct tend_attempt *a, usec_t at, tend_timer_fn fn, void *data,
 	struct tend_timer **ret_timer);
 
-/* ---- names ------------------------------------------------------------------------------------ */
+/* ---- names ------------------------------------------------------------------------------------
+ */
 
 struct tend_address {
 	socklen_t length; /* port is 0 */
@@ -111,39 +115,41 @@ typedef void (*tend_resolve_fn)(struct tend_attempt *a, int r, const struct tend
 	size_t n_addresses, void *data);
 int tend_resolve(struct tend_attempt *a, const char *name, tend_resolve_fn fn, void *data);
 
-/* ---- HTTP: the shared libcurl multi ------------------------------------------------------------ */
+/* ---- HTTP: the shared libcurl multi ------------------------------------------------------------
+ */
 
-/* `easy` is a CURL *; the caller has set its options, the core adds resolve results (names are looked
- * up by tend_resolve() and handed over by CURLOPT_CONNECT_TO), NOSIGNAL, QUICK_EXIT and PRIVATE.
- * `result` is a CURLcode. The easy handle stays the caller's; on cancel call tend_transfer_abort()
- * before curl_easy_cleanup(). */
+/* `easy` is a CURL *; the caller has set its options, the core adds resolve results (names are
+ * looked up by tend_resolve() and handed over by CURLOPT_CONNECT_TO), NOSIGNAL, QUICK_EXIT and
+ * PRIVATE. `result` is a CURLcode. The easy handle stays the caller's; on cancel call
+ * tend_transfer_abort() before curl_easy_cleanup(). */
 typedef void (*tend_transfer_fn)(struct tend_attempt *a, void *easy, int result, void *data);
 /* `url` as given to CURLOPT_URL (its host is resolved first). */
-int tend_transfer_start(struct tend_attempt *a, void *easy, const char *url, tend_transfer_fn fn,
-	void *data);
+int tend_transfer_start(
+	struct tend_attempt *a, void *easy, const char *url, tend_transfer_fn fn, void *data);
 void tend_transfer_abort(struct tend_attempt *a, void *easy); /* idempotent */
 
-/* ---- systemd units ----------------------------------------------------------------------------- */
+/* ---- systemd units -----------------------------------------------------------------------------
+ */
 
 /* What the bus says of a unit, kept by signals; strings live until the callback returns. */
 struct tend_unit_info {
 	const char *name;
-	const char *load_state;    /* loaded, not-found, masked, ... */
-	const char *active_state;  /* active, activating, deactivating, inactive, failed, ... */
-	const char *sub_state;     /* running, dead, ... */
-	const char *result;        /* success, signal, exit-code, watchdog, ...; "" if it has none */
-	char invocation_id[33];    /* of the last start, hex; "" if none */
-	uint32_t job_id;           /* 0 = none queued */
-	const char *job_type;      /* start, stop, restart, ...; "" if unknown */
-	bool stopped_by_job;       /* it went down while a stop job that is not Tend's stood: seen live, or
-				      read in the journal */
-	bool end_seen_live;        /* its way down was seen on the bus as it happened */
+	const char *load_state;	  /* loaded, not-found, masked, ... */
+	const char *active_state; /* active, activating, deactivating, inactive, failed, ... */
+	const char *sub_state;	  /* running, dead, ... */
+	const char *result;	  /* success, signal, exit-code, watchdog, ...; "" if it has none */
+	char invocation_id[33];	  /* of the last start, hex; "" if none */
+	uint32_t job_id;	  /* 0 = none queued */
+	const char *job_type;	  /* start, stop, restart, ...; "" if unknown */
+	bool stopped_by_job; /* it went down while a stop job that is not Tend's stood: seen live,
+				or read in the journal */
+	bool end_seen_live;  /* its way down was seen on the bus as it happened */
 	uint64_t main_pid;
 	uint64_t n_restarts;
-	int32_t exit_code;         /* CLD_EXITED, CLD_KILLED, CLD_DUMPED of the main process; 0 = none */
-	int32_t exit_status;       /* exit status or signal */
-	const char *intent;        /* what its state means: running, ended, stopped, masked, changing,
-				      missing, unknown (see watch/units.h) */
+	int32_t exit_code;   /* CLD_EXITED, CLD_KILLED, CLD_DUMPED of the main process; 0 = none */
+	int32_t exit_status; /* exit status or signal */
+	const char *intent;  /* what its state means: running, ended, stopped, masked, changing,
+				missing, unknown (see watch/units.h) */
 };
 /* Called once; r < 0: the bus cannot be asked (-ENOTCONN, -ETIMEDOUT, ...). */
 typedef void (*tend_unit_fn)(

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tend/reason.h: why a result is what it is. One table for every probe: code, name on the wire and in
- * configuration, default verdict, text for people, value in TEND-MIB. Values are part of the ABI and
- * of the MIB: never renumber, only add before _MAX.
+ * tend/reason.h: why a result is what it is. One table for every probe: code, name on the wire and
+ * in configuration, default verdict, text for people, value in TEND-MIB. Values are part of the ABI
+ * and of the MIB: never renumber, only add before _MAX.
  */
 #ifndef TEND_REASON_H
 #define TEND_REASON_H
@@ -12,7 +12,7 @@ enum tend_state {
 	TEND_STATE_WARNING = 1,
 	TEND_STATE_CRITICAL = 2,
 	TEND_STATE_UNKNOWN = 3,
-	TEND_STATE_PENDING = 4,     /* before the first result */
+	TEND_STATE_PENDING = 4,	    /* before the first result */
 	TEND_STATE_UNREACHABLE = 5, /* a dependency is down */
 	TEND_STATE_MAX,
 };

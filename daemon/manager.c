@@ -287,8 +287,6 @@ static int open_parts(struct manager *m, struct tend_error *err)
 	incidents_set_hooks(m->incidents, &hooks);
 	watch_on_result(m->watch, on_result, m);
 	store_on_health(m->store, on_store_health, m);
-	if (!store_healthy(m->store))
-		on_store_health(false, m);
 	r = apply_all(m, m->conf);
 	if (r < 0)
 		return tend_error_set(err, r, "cannot take the configuration: %s", strerror(-r));

@@ -9,8 +9,7 @@
 
 #define HEALTHY_LATENESS (10 * USEC_PER_SEC)
 
-/* ---- life -------------------------------------------------------------------------------------
- */
+/* ---- life ----------------------------------------------------------------------------------- */
 
 void alert_set_undurable(struct alert *alert, bool undurable)
 {
@@ -86,8 +85,7 @@ struct receiver *alert_find_receiver(struct alert *alert, const char *name)
 	return map_get(&alert->receivers, name);
 }
 
-/* ---- configuration ----------------------------------------------------------------------------
- */
+/* ---- configuration -------------------------------------------------------------------------- */
 
 static int ensure_receivers(struct alert *alert, struct conf *conf)
 {
@@ -154,8 +152,7 @@ int alert_apply(struct alert *alert, struct conf *conf)
 	return r;
 }
 
-/* ---- adding -----------------------------------------------------------------------------------
- */
+/* ---- adding --------------------------------------------------------------------------------- */
 
 /* Into the batch, and if that has no room, at least into memory. */
 static void write_or_keep(struct store_batch *batch, struct token *token, struct delivery *d)
@@ -253,7 +250,7 @@ int alert_queue_now(
 		r = token_new(alert, &token);
 	if (r == 0)
 		r = alert_queue(alert, record, receiver, via, batch, token);
-	return r < 0 ? r : commit_own(alert, TAKE(batch), TAKE(token));
+	return r == 0 ? commit_own(alert, TAKE(batch), TAKE(token)) : r;
 }
 
 /* A notice for nobody is in the ledger all the same: it answers why nobody was told. */

@@ -50,8 +50,7 @@ struct receiver *receiver_free(struct receiver *receiver)
 	return NULL;
 }
 
-/* ---- the end of a delivery --------------------------------------------------------------------
- */
+/* ---- the end of a delivery ------------------------------------------------------------------ */
 
 static void log_end(const struct delivery *d)
 {
@@ -120,8 +119,7 @@ void delivery_end(struct delivery *d, enum delivery_state state, const char *why
 		fall_back_from(held);
 }
 
-/* ---- answers ----------------------------------------------------------------------------------
- */
+/* ---- answers -------------------------------------------------------------------------------- */
 
 static double random_part(void)
 {
@@ -243,8 +241,7 @@ static void on_judged(struct delivery *d, const struct judgement *j)
 	receiver_pump(receiver);
 }
 
-/* ---- the pump ---------------------------------------------------------------------------------
- */
+/* ---- the pump ------------------------------------------------------------------------------- */
 
 static bool is_ready(const struct receiver *receiver)
 {

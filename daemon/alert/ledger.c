@@ -13,8 +13,7 @@
 enum { FLUSH_MAX_ROWS = 500 };
 #define FLUSH_RETRY (5 * USEC_PER_SEC)
 
-/* ---- rows -------------------------------------------------------------------------------------
- */
+/* ---- rows ----------------------------------------------------------------------------------- */
 
 static int write_record(struct store_batch *batch, const struct record *record)
 {
@@ -48,8 +47,7 @@ int ledger_write(struct store_batch *batch, struct delivery *d)
 	return r;
 }
 
-/* ---- tokens: batches on their way --------------------------------------------------------------
- */
+/* ---- tokens: batches on their way ----------------------------------------------------------- */
 
 int token_new(struct alert *alert, struct token **ret_token)
 {
@@ -132,8 +130,7 @@ void token_end(struct token *token, int r)
 		receiver_pump(((struct write *)token->writes.items[i])->delivery->receiver);
 }
 
-/* ---- what is not written yet -------------------------------------------------------------------
- */
+/* ---- what is not written yet ---------------------------------------------------------------- */
 
 static void drop_one_settled(struct alert *alert)
 {
@@ -321,8 +318,7 @@ void ledger_put_receiver(struct alert *alert, const struct receiver *receiver)
 			strerror(-r));
 }
 
-/* ---- back from the store -----------------------------------------------------------------------
- */
+/* ---- back from the store -------------------------------------------------------------------- */
 
 static usec_t get_time(json_t *row, const char *key)
 {

@@ -15,8 +15,7 @@ const char *notice_kind_name(enum notice_kind kind)
 	return kind < NOTICE_KIND_MAX ? kind_names[kind] : "unknown";
 }
 
-/* ---- records ----------------------------------------------------------------------------------
- */
+/* ---- records -------------------------------------------------------------------------------- */
 
 static int find_name(const char *const *names, size_t n, const char *name)
 {
@@ -159,8 +158,7 @@ struct record *record_unref(struct record *record)
 	return NULL;
 }
 
-/* ---- events -----------------------------------------------------------------------------------
- */
+/* ---- events --------------------------------------------------------------------------------- */
 
 char *notice_compose_text(const struct notice *notice, json_t *merged)
 {

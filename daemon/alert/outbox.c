@@ -22,8 +22,7 @@ struct chain {
 	struct delivery *first;
 };
 
-/* ---- deliveries -------------------------------------------------------------------------------
- */
+/* ---- deliveries ----------------------------------------------------------------------------- */
 
 int delivery_new(struct record *record, struct receiver *receiver, struct delivery **ret_delivery)
 {
@@ -57,8 +56,7 @@ struct delivery *delivery_unref(struct delivery *d)
 	return NULL;
 }
 
-/* ---- merging ----------------------------------------------------------------------------------
- */
+/* ---- merging -------------------------------------------------------------------------------- */
 
 static int merged_append(struct delivery *d, const struct delivery *old)
 {
@@ -94,8 +92,7 @@ static bool overtakes(const struct delivery *d, const struct delivery *old)
 	return n->kind == NOTICE_INCIDENT_CHANGED && o->kind == NOTICE_INCIDENT_CHANGED;
 }
 
-/* ---- chains -----------------------------------------------------------------------------------
- */
+/* ---- chains --------------------------------------------------------------------------------- */
 
 static struct chain *chain_of(const struct outbox *outbox, const struct delivery *d)
 {
@@ -201,8 +198,7 @@ void outbox_stop(struct outbox *outbox, struct delivery *d)
 	outbox->n_in_flight--;
 }
 
-/* ---- choices ----------------------------------------------------------------------------------
- */
+/* ---- choices -------------------------------------------------------------------------------- */
 
 static bool may_start(const struct delivery *d)
 {
@@ -326,17 +322,17 @@ size_t outbox_list(const struct outbox *outbox, struct delivery ***ret_deliverie
 	return n;
 }
 
-/* ---- pace -------------------------------------------------------------------------------------
- */
+/* ---- pace ----------------------------------------------------------------------------------- */
 
 usec_t backoff_delay(unsigned n_tries, usec_t retry_min, usec_t retry_max, double random)
 {
-	usec_t delay = retry_min;
+	usec_t delay = retry_min, half;
 
 	for (unsigned i = 1; i < n_tries && delay < retry_max; i++)
 		delay *= 2;
 	delay = MIN(delay, retry_max);
-	return delay / 2 + (usec_t)((double)(delay - delay / 2) * random);
+	half = delay / 2;
+	return half + (usec_t)((double)(delay - half) * random);
 }
 
 usec_t bucket_take(struct bucket *bucket, int64_t rate_per_minute, usec_t now)

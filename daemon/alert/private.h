@@ -24,8 +24,7 @@ enum {
 	BREAKER_FAILURES = 5, /* in a row open it */
 };
 
-/* ---- notice.c ---------------------------------------------------------------------------------
- */
+/* ---- notice.c ------------------------------------------------------------------------------- */
 
 struct record {
 	unsigned n_refs;
@@ -58,15 +57,13 @@ int notice_compose_event(
  * memory. */
 char *notice_compose_text(const struct notice *notice, json_t *merged);
 
-/* ---- routes.c ---------------------------------------------------------------------------------
- */
+/* ---- routes.c ------------------------------------------------------------------------------- */
 
 /* Receivers (struct conf_receiver *) of a notice, each once, in the order of the routes. Without
  * any route every receiver. Pure. */
 int routes_match(const struct conf *conf, const struct notice *notice, struct vec *ret_receivers);
 
-/* ---- outbox.c ---------------------------------------------------------------------------------
- */
+/* ---- outbox.c ------------------------------------------------------------------------------- */
 
 enum delivery_state {
 	DELIVERY_WAITING,
@@ -145,8 +142,7 @@ struct bucket { /* tokens: as many as ten seconds' worth at once */
 /* Takes one. 0, or how long to wait. */
 usec_t bucket_take(struct bucket *bucket, int64_t rate_per_minute, usec_t now);
 
-/* ---- signature.c ------------------------------------------------------------------------------
- */
+/* ---- signature.c ---------------------------------------------------------------------------- */
 
 enum { SIGNATURE_MAX_BYTES = 256, SIGNATURE_MAX_KEY_BYTES = 512 };
 /* "v1,BASE64 v1,BASE64": HMAC-SHA256 over id.timestamp.body with each secret ("whsec_" + base64).
@@ -156,8 +152,7 @@ int signature_make(const char *secret, const char *secret_old, const char *id, i
 /* First 16 hexadecimal digits of the SHA-256. */
 void signature_digest(const char *text, char ret_digest[17]);
 
-/* ---- tries: webhook.c, snmp.c ------------------------------------------------------------------
- */
+/* ---- tries: webhook.c, snmp.c --------------------------------------------------------------- */
 
 enum verdict {
 	VERDICT_DELIVERED,
@@ -194,8 +189,7 @@ bool snmp_notifier_ready(const struct snmp_notifier *notifier);
 int snmp_start(
 	struct snmp_notifier *notifier, const struct try_context *context, struct delivery *d);
 
-/* ---- deliver.c --------------------------------------------------------------------------------
- */
+/* ---- deliver.c ------------------------------------------------------------------------------ */
 
 struct receiver {
 	struct alert *alert;
@@ -229,8 +223,7 @@ void delivery_settle(struct delivery *d, enum delivery_state state, const char *
 void delivery_end(struct delivery *d, enum delivery_state state, const char *why, bool fall_back);
 void receiver_enable(struct receiver *receiver); /* an operator reloaded: 410 is forgotten */
 
-/* ---- ledger.c ---------------------------------------------------------------------------------
- */
+/* ---- ledger.c ------------------------------------------------------------------------------- */
 
 /* Rows of a delivery whose version has changed go to the store, together, in the next turn. */
 void ledger_touch(struct delivery *d);
@@ -261,8 +254,7 @@ struct token *token_free(struct token *token);
 DEFINE_AUTO(struct token *, token_free)
 int token_new(struct alert *alert, struct token **ret_token);
 
-/* ---- alert.c ----------------------------------------------------------------------------------
- */
+/* ---- alert.c -------------------------------------------------------------------------------- */
 
 struct alert {
 	struct alert_deps deps;

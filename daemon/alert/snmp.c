@@ -25,8 +25,7 @@ struct snmp_try {
 	try_fn done;
 };
 
-/* ---- the helper -------------------------------------------------------------------------------
- */
+/* ---- the helper ----------------------------------------------------------------------------- */
 
 static void on_call(struct rpc *rpc, uint64_t id, const char *call, json_t *args, void *data)
 {
@@ -80,8 +79,7 @@ bool snmp_notifier_ready(const struct snmp_notifier *notifier)
 	return notifier->child && child_rpc(notifier->child);
 }
 
-/* ---- tries ------------------------------------------------------------------------------------
- */
+/* ---- tries ---------------------------------------------------------------------------------- */
 
 static void try_end(struct snmp_try *try, const struct judgement *j)
 {
@@ -217,7 +215,7 @@ int snmp_start(
 {
 	struct rpc *rpc = child_rpc(notifier->child);
 	struct snmp_try *try;
-	json_t *args;
+	json_t *args = NULL;
 	int r;
 
 	if (!rpc)

@@ -75,8 +75,7 @@ json_t *delivery_to_json(const struct delivery *d)
 		wall_json(n->wall), "undurable", d->undurable, "in_flight", d->in_flight);
 }
 
-/* ---- deliveries -------------------------------------------------------------------------------
- */
+/* ---- deliveries ----------------------------------------------------------------------------- */
 
 struct listing {
 	struct alert *alert;
@@ -177,8 +176,7 @@ int alert_deliveries(struct alert *alert, const char *incident_id, const char *r
 	return r;
 }
 
-/* ---- figures ----------------------------------------------------------------------------------
- */
+/* ---- figures -------------------------------------------------------------------------------- */
 
 size_t alert_get_stats(const struct alert *alert, struct alert_receiver_stats *stats, size_t max)
 {

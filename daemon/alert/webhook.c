@@ -27,8 +27,7 @@ struct webhook_try {
 	char error[CURL_ERROR_SIZE];
 };
 
-/* ---- what an answer means ---------------------------------------------------------------------
- */
+/* ---- what an answer means ------------------------------------------------------------------- */
 
 static usec_t parse_retry_after(const char *text, usec_t wall)
 {
@@ -107,8 +106,7 @@ static void judge(struct webhook_try *try, int result, struct judgement *ret_jud
 	*ret_judgement = j;
 }
 
-/* ---- the transfer -----------------------------------------------------------------------------
- */
+/* ---- the transfer --------------------------------------------------------------------------- */
 
 static size_t on_answer(char *data, size_t size, size_t n, void *user)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/fs.h"
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -54,10 +55,11 @@ int fs_read_file(const char *path, size_t max, char **ret_data, size_t *ret_len)
 int fs_fsync_parent(const char *path)
 {
 	char copy[PATH_MAX];
+	size_t len = strlen(path);
 
-	if (strlen(path) >= sizeof(copy))
+	if (len >= sizeof(copy))
 		return -ENAMETOOLONG;
-	strcpy(copy, path);
+	memcpy(copy, path, len + 1);
 	auto_close int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
@@ -130,13 +132,14 @@ static int secret_path(const char *reference, char **ret_path, struct tend_error
 int fs_read_secret(const char *reference, char **ret_secret, struct tend_error *err)
 {
 	auto_free char *path = NULL;
-	char *data;
-	size_t len;
+	char *data = NULL;
+	size_t len = 0;
 	struct stat st;
 	int r = secret_path(reference, &path, err);
 
 	if (r < 0)
 		return r;
+	assert(path);
 	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return tend_error_set(

@@ -14,7 +14,7 @@ struct plugin_entry {
 	struct tend_error err;
 };
 
-/* ---- names ---- */
+/* ---- names ---------------------------------------------------------------------------------- */
 
 static bool part_is_valid(const char *part, size_t len)
 {
@@ -59,7 +59,7 @@ static bool check_name(
 	return false;
 }
 
-/* ---- plugins ---- */
+/* ---- plugins -------------------------------------------------------------------------------- */
 
 static const struct tend_probe *find_plugin(
 	struct builder *b, const struct conf_section *section, const char *key)
@@ -144,7 +144,7 @@ static void *parse_with_probe(struct builder *b, const struct conf_section *sect
 	return probe_conf;
 }
 
-/* ---- objects ---- */
+/* ---- objects -------------------------------------------------------------------------------- */
 
 static struct conf_where where(const struct conf_section *section)
 {
@@ -392,7 +392,7 @@ static int build_policy(struct builder *b, const struct conf_section *section)
 	return 0;
 }
 
-/* ---- all of them ---- */
+/* ---- all of them ---------------------------------------------------------------------------- */
 
 static const struct conf_kind *find_kind(const char *name)
 {

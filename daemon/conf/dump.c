@@ -60,7 +60,7 @@ int conf_dump(const struct conf *conf, struct str *out)
 	return r;
 }
 
-/* ---- JSON ---- */
+/* ---- JSON ----------------------------------------------------------------------------------- */
 
 /* {"name", "file", "line", every option...}; steals nothing. NULL: no memory. */
 static json_t *object_to_json(const char *name, const struct conf_where *where,

@@ -8,7 +8,7 @@
 #include "conf/options.h"
 #include "conf/rows.h"
 
-/* ---- the life of a configuration ---- */
+/* ---- the life of a configuration ------------------------------------------------------------ */
 
 static void system_free(struct conf_system *system)
 {
@@ -100,7 +100,7 @@ struct conf *conf_unref(struct conf *conf)
 	return NULL;
 }
 
-/* ---- load ---- */
+/* ---- load ----------------------------------------------------------------------------------- */
 
 static int read_files(const char *path, struct conf_sections *sections, struct conf_errors *errors)
 {

@@ -38,7 +38,7 @@ static void *member(const struct tend_option *row, void *into)
 	return (char *)into + row->offset;
 }
 
-/* ---- parse ---- */
+/* ---- parse ---------------------------------------------------------------------------------- */
 
 enum { SHOWN_BYTES = 96 };
 
@@ -307,7 +307,7 @@ int conf_options_init(const struct tend_option *rows, void *into, struct tend_er
 	return 0;
 }
 
-/* ---- check, free, compare ---- */
+/* ---- check, free, compare ------------------------------------------------------------------- */
 
 static int check_row(const struct tend_option *row, size_t size, struct tend_error *err)
 {

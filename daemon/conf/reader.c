@@ -75,7 +75,7 @@ static void end_key(struct reader *reader)
 	reader->key_open = reader->key_kept = false;
 }
 
-/* ---- one line of the file ---- */
+/* ---- one line of the file ------------------------------------------------------------------- */
 
 static bool is_blank(char c)
 {
@@ -248,7 +248,7 @@ static bool next_line(struct reader *reader, const char **ret_text, size_t *ret_
 	return true;
 }
 
-/* ---- inih ---- */
+/* ---- inih ----------------------------------------------------------------------------------- */
 
 /* Writes the next piece of the value; `head` is "key=" or " ". */
 static char *feed_piece(struct reader *reader, char *buf, size_t size, const char *head)

@@ -179,7 +179,7 @@ static int add_default_route(struct conf *conf)
 	return 0;
 }
 
-/* ---- cycles ---- */
+/* ---- cycles --------------------------------------------------------------------------------- */
 
 /* Of a component, while parents are taken away one after the other (Kahn). */
 struct node {
@@ -310,7 +310,7 @@ static int check_depends(struct builder *b)
 	return r;
 }
 
-/* ---- all of it ---- */
+/* ---- all of it ------------------------------------------------------------------------------ */
 
 static int resolve_each(struct builder *b, const char *kind, const struct map *objects,
 	int (*resolve)(struct builder *b, const struct conf_section *section))

@@ -9,7 +9,7 @@
 #include "conf/options.h"
 #include "conf/section_internal.h"
 
-/* ---- the container ---- */
+/* ---- the container -------------------------------------------------------------------------- */
 
 struct conf_section *conf_section_free(struct conf_section *section)
 {
@@ -164,7 +164,7 @@ const struct conf_key *conf_section_key(const struct conf_section *section, cons
 	return NULL;
 }
 
-/* ---- files ---- */
+/* ---- files ---------------------------------------------------------------------------------- */
 
 int conf_file_read(const char *path, struct conf_sections *sections, struct conf_errors *errors)
 {
@@ -216,7 +216,7 @@ int conf_folder_read(const char *folder, struct conf_sections *sections, struct 
 	return result;
 }
 
-/* ---- sections by rows ---- */
+/* ---- sections by rows ----------------------------------------------------------------------- */
 
 int conf_section_error(const struct conf_section *section, const char *key,
 	struct conf_errors *errors, const char *format, ...)

@@ -164,7 +164,10 @@ static void log_incident(const struct incident *incident, const char *what)
 
 	(void)snprintf(id, sizeof(id), "TEND_INCIDENT=%s", incident->id);
 	(void)snprintf(component, sizeof(component), "TEND_COMPONENT=%s", incident->component);
-	log_at(incident->severity == SEVERITY_CRITICAL ? LOG_ERR : LOG_WARNING, fields,
+	log_at(incident->phase == INCIDENT_CLOSED ? LOG_NOTICE
+			: incident->severity == SEVERITY_CRITICAL ? LOG_ERR
+								  : LOG_WARNING,
+		fields,
 		"incident %s at '%s': %s: %s", incident->id, incident->check, what, incident->text);
 }
 

@@ -76,6 +76,7 @@ static bool allowed_by_conf(struct step *step)
 	const char *frozen = policies_why_frozen(p);
 
 	if (frozen) {
+		run->was_frozen = true;
 		refuse(step, true, "actions are off: %s", frozen);
 		return false;
 	}

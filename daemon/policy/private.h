@@ -70,7 +70,9 @@ struct run {
 	bool describing;                  /* no policy: a file tells what it declares */
 	struct policy_file *file;
 	bool acted, verified, any_unknown, page;
+	bool was_frozen; /* a step was refused: actions are off, or cannot be recorded */
 	bool intent_committed, settled;
+	uint64_t token; /* of the notices that go with its end */
 };
 
 struct step {
@@ -84,6 +86,7 @@ struct step {
 	json_t *value;
 	char *message;
 	usec_t intent_wall, deadline;
+	uint64_t token; /* of the notice that goes with its intent */
 	uint64_t rpc_id; /* the runner waits for it; 0 = nobody */
 	unsigned n_ok;   /* verify */
 	struct loop_source *timer;

@@ -134,18 +134,17 @@ void run_unref_step(struct run *run)
 		settle(run);
 }
 
-struct end_commit {
-	struct policies *policies;
-	uint64_t token;
-};
-
 static void on_end_kept(int r, void *data)
 {
-	struct end_commit *commit = data;
+	struct run *run = data;
 
-	alert_committed(commit->policies->deps.alert, commit->token, r);
-	if (r != -EINPROGRESS)
-		free(commit);
+	alert_committed(run->policies->deps.alert, run->token, r);
+	if (r == -EINPROGRESS)
+		return;
+	if (r < 0)
+		log_warning("run %s: its end is not journalled, it is resumed at the next start",
+			run->id);
+	run_unref_step(run);
 }
 
 static void page_end(struct run *run, struct store_batch *batch)
@@ -173,25 +172,19 @@ static void journal_end(struct run *run)
 {
 	struct policies *p = run->policies;
 	auto(store_batch_free) struct store_batch *batch = NULL;
-	auto_free struct end_commit *commit = calloc(1, sizeof(*commit));
-	int r = commit ? store_batch_new(&batch) : -ENOMEM;
+	int r = store_batch_new(&batch);
 
 	if (r == 0)
 		r = add_end(run, batch);
 	if (r < 0)
 		batch = store_batch_free(batch);
 	page_end(run, batch);
-	if (r == 0) {
-		struct end_commit *given = TAKE(commit);
-
-		*given = (struct end_commit){ p, alert_seal(p->deps.alert) };
-		r = store_commit(p->deps.store, TAKE(batch), on_end_kept, given);
-		if (r < 0)
-			on_end_kept(r, given);
-	}
+	run->token = batch ? alert_seal(p->deps.alert) : 0;
+	run->n_in_flight++;
+	if (r == 0)
+		r = store_commit(p->deps.store, TAKE(batch), on_end_kept, run);
 	if (r < 0)
-		log_warning("run %s: its end is not journalled, it is resumed at the next start",
-			run->id);
+		on_end_kept(r, run);
 }
 
 static void tell_end(struct run *run)

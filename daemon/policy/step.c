@@ -187,6 +187,7 @@ static void begin_action(struct step *step)
 
 	if (frozen || clock_now() > step->deadline) {
 		run->page = true;
+		run->was_frozen = frozen != NULL;
 		step_outcome(step, STEP_REFUSED, NULL, "%s%s: nothing was begun",
 			frozen ? "actions are off: " : "the journal took too long",
 			frozen ? frozen : "");
@@ -212,6 +213,7 @@ static void on_intent_kept(int r, void *data)
 	} else if (r < 0) {
 		step->intent_wall = 0;
 		run->page = true;
+		run->was_frozen = true;
 		step_outcome(step, STEP_REFUSED, NULL,
 			"the journal cannot be written: nothing was begun");
 	} else if (run->state != RUN_LIVE) {
@@ -246,43 +248,31 @@ static int add_notice(struct step *step, struct store_batch *batch)
 	return alert_add(run->policies->deps.alert, &notice, batch);
 }
 
-struct intent_commit {
-	struct step *step;
-	uint64_t token;
-};
-
 static void on_notice_intent_kept(int r, void *data)
 {
-	struct intent_commit *commit = data;
+	struct step *step = data;
 
-	alert_committed(commit->step->run->policies->deps.alert, commit->token, r);
-	on_intent_kept(r, commit->step);
-	if (r != -EINPROGRESS)
-		free(commit);
+	alert_committed(step->run->policies->deps.alert, step->token, r);
+	on_intent_kept(r, step);
 }
 
 static int commit_intent(struct step *step, struct store_batch *batch)
 {
 	struct policies *p = step->run->policies;
-	struct intent_commit *commit;
 	int r;
 
 	if (step->verb->risk != RISK_NOTIFY)
 		return store_commit(p->deps.store, batch, on_intent_kept, step);
 	/* The notice is accepted by the same commit as the step: said once, whatever dies. */
-	commit = calloc(1, sizeof(*commit));
-	r = commit ? add_notice(step, batch) : -ENOMEM;
+	r = add_notice(step, batch);
 	if (r < 0) {
-		free(commit);
 		store_batch_free(batch);
 		return r;
 	}
-	*commit = (struct intent_commit){ step, alert_seal(p->deps.alert) };
-	r = store_commit(p->deps.store, batch, on_notice_intent_kept, commit);
-	if (r < 0) {
-		alert_committed(p->deps.alert, commit->token, r);
-		free(commit);
-	}
+	step->token = alert_seal(p->deps.alert);
+	r = store_commit(p->deps.store, batch, on_notice_intent_kept, step);
+	if (r < 0)
+		alert_committed(p->deps.alert, step->token, r);
 	return r;
 }
 

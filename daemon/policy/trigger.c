@@ -77,8 +77,10 @@ static unsigned runs_before(
 {
 	unsigned n = 0;
 
+	/* One that was only kept from acting has tried nothing: no cooling down from that. */
 	VEC_FOREACH(&p->recent, const struct run *, run)
-		if (strcmp(run->policy, policy) == 0 && strcmp(run->incident, incident) == 0) {
+		if (strcmp(run->policy, policy) == 0 && strcmp(run->incident, incident) == 0 &&
+			(run->acted || !run->was_frozen)) {
 			n++;
 			*ret_last = run->ended_wall;
 		}

@@ -30,8 +30,8 @@ static const struct field *field_find(const struct field *fields, size_t n, cons
 	return NULL;
 }
 
-static void refuse_key(lua_State *L, const struct decl_place *place, const struct field *fields,
-	size_t n, const char *name)
+__attribute__((noreturn)) static void refuse_key(lua_State *L, const struct decl_place *place,
+	const struct field *fields, size_t n, const char *name)
 {
 	const char *names[16], *nearest;
 	size_t n_names = MIN(n, ARRAY_SIZE(names));

@@ -252,8 +252,10 @@ static void add_verb(lua_State *L, struct door *door, int tend, const json_t *ve
 	const char *name = json_string_value(named), *dot;
 	int top = lua_gettop(L);
 
-	if (!name || strlen(name) >= DOOR_VERB_BYTES)
+	if (!name || strlen(name) >= DOOR_VERB_BYTES) {
 		luaL_error(L, "the list of verbs has an entry without a name");
+		return;
+	}
 	dot = strchr(name, '.');
 	if (dot)
 		push_group(L, tend, name, (size_t)(dot - name));

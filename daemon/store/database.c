@@ -113,8 +113,7 @@ static int set_pragmas(sqlite3 *db, struct tend_error *err)
 		err);
 }
 
-/* ---- a new one --------------------------------------------------------------------------------
- */
+/* ---- a new one ------------------------------------------------------------------------------ */
 
 static int write_beginning(sqlite3 *db, bool fresh, struct tend_error *err)
 {
@@ -156,7 +155,7 @@ static int drop_leftovers(const char *path)
 static int create(const char *path, bool fresh, struct tend_error *err)
 {
 	auto_free char *temp = str_printf("%s.new", path);
-	sqlite3 *db;
+	sqlite3 *db = NULL;
 	int r;
 
 	if (!temp || drop_leftovers(path) < 0)
@@ -175,8 +174,7 @@ static int create(const char *path, bool fresh, struct tend_error *err)
 	return fs_fsync_parent(path);
 }
 
-/* ---- one that is there ------------------------------------------------------------------------
- */
+/* ---- one that is there ---------------------------------------------------------------------- */
 
 static int quick_check(sqlite3 *db, const char *path, struct tend_error *err)
 {

@@ -23,8 +23,7 @@ enum {
 	STORE_BUSY_MSEC = 10000,
 };
 
-/* ---- batch.c ----------------------------------------------------------------------------------
- */
+/* ---- batch.c -------------------------------------------------------------------------------- */
 
 struct store_value {
 	char type; /* a letter of the format */
@@ -58,8 +57,7 @@ int values_read(struct store_values *values, const char *format, va_list ap);
 void values_clear(struct store_value *values, unsigned n);
 int values_bind(sqlite3_stmt *stmt, const struct store_value *values, unsigned n);
 
-/* ---- database.c, schema.c ----------------------------------------------------------------------
- */
+/* ---- database.c, schema.c ------------------------------------------------------------------- */
 
 int sqlite_errno(sqlite3 *db, int code); /* SQLite's result as a negative errno */
 /* Runs statements without results. On failure `err` says which file and why. */
@@ -78,8 +76,7 @@ extern const int schema_version;
 int schema_migrate(sqlite3 *db, const char *path, const char *const *migrations, int from, int to,
 	struct tend_error *err);
 
-/* ---- writer.c ----------------------------------------------------------------------------------
- */
+/* ---- writer.c ------------------------------------------------------------------------------- */
 
 struct writer;
 struct writer_state {
@@ -98,8 +95,7 @@ int writer_submit(struct writer *writer, struct store_batch *batch); /* -ENOBUFS
 struct store_batch *writer_take_done(struct writer *writer);
 void writer_get_state(struct writer *writer, struct writer_state *ret_state);
 
-/* ---- reader.c ----------------------------------------------------------------------------------
- */
+/* ---- reader.c ------------------------------------------------------------------------------- */
 
 struct reader;
 struct store_request {

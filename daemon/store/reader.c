@@ -176,8 +176,7 @@ static void *reader_thread(void *data)
 	return NULL;
 }
 
-/* ---- called from the loop ---------------------------------------------------------------------
- */
+/* ---- called from the loop ------------------------------------------------------------------- */
 
 static void reader_dispose(struct reader *reader)
 {

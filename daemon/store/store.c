@@ -37,8 +37,7 @@ struct store {
 	char epoch[UUID_TEXT_BYTES];
 };
 
-/* ---- health -----------------------------------------------------------------------------------
- */
+/* ---- health --------------------------------------------------------------------------------- */
 
 static void update_health(struct store *s)
 {
@@ -95,8 +94,7 @@ const char *store_epoch(const struct store *store)
 	return store->epoch;
 }
 
-/* ---- batches ----------------------------------------------------------------------------------
- */
+/* ---- batches -------------------------------------------------------------------------------- */
 
 static void arm_late_timer(struct store *s)
 {
@@ -176,8 +174,8 @@ static void on_event(int fd, uint32_t events, void *data)
 	if (read(fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
 		log_error("store: eventfd: %s", strerror(errno));
 	done = writer_take_done(s->writer);
-	/* First whether the disk is full, then what was committed: who hears of a commit may act, and
-	 * must know by then that nothing may be done. */
+	/* First whether the disk is full, then what was committed: who hears of a commit may act,
+	 * and must know by then that nothing may be done. */
 	update_health(s);
 	report_batches(s, done);
 	report_rows(reader_take_done(s->reader));
@@ -207,8 +205,7 @@ int store_commit(struct store *store, struct store_batch *batch, store_done_fn f
 	return 0;
 }
 
-/* ---- reads ------------------------------------------------------------------------------------
- */
+/* ---- reads ---------------------------------------------------------------------------------- */
 
 static int request_new(
 	enum store_query query, const char *format, va_list ap, struct store_request **ret_request)
@@ -269,8 +266,7 @@ int store_read_now(
 	return r;
 }
 
-/* ---- life -------------------------------------------------------------------------------------
- */
+/* ---- life ----------------------------------------------------------------------------------- */
 
 static int lock_dir(const char *dir, struct tend_error *err, int *ret_fd)
 {

@@ -81,8 +81,7 @@ static struct store_batch *list_pop(struct batch_list *list)
 	return batch;
 }
 
-/* ---- the reserve ------------------------------------------------------------------------------
- */
+/* ---- the reserve ---------------------------------------------------------------------------- */
 
 static bool reserve_take(struct writer *w)
 {
@@ -111,8 +110,7 @@ static bool reserve_release(struct writer *w)
 	return true;
 }
 
-/* ---- statements -------------------------------------------------------------------------------
- */
+/* ---- statements ----------------------------------------------------------------------------- */
 
 static void note_error(struct writer *w, const char *what, int r)
 {
@@ -165,8 +163,7 @@ static int plain(struct writer *w, const char *sql)
 	return r;
 }
 
-/* ---- group commit -----------------------------------------------------------------------------
- */
+/* ---- group commit --------------------------------------------------------------------------- */
 
 /* A failure that is this batch's own fault: the others go on. */
 static bool is_own_fault(int r)
@@ -277,8 +274,7 @@ static void commit_and_report(struct writer *w, struct batch_list *group)
 	poke(w);
 }
 
-/* ---- idle -------------------------------------------------------------------------------------
- */
+/* ---- idle ----------------------------------------------------------------------------------- */
 
 static int on_wal(void *data, sqlite3 *db, const char *name, int n_pages)
 {
@@ -387,8 +383,7 @@ static usec_t idle_work(struct writer *w)
 	return w->next_prune;
 }
 
-/* ---- the thread -------------------------------------------------------------------------------
- */
+/* ---- the thread ----------------------------------------------------------------------------- */
 
 static void take_group(struct writer *w, struct batch_list *group)
 {
@@ -457,8 +452,7 @@ bool store_thread_join(pthread_t thread, usec_t patience)
 	return pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &ts) == 0;
 }
 
-/* ---- called from the loop ---------------------------------------------------------------------
- */
+/* ---- called from the loop ------------------------------------------------------------------- */
 
 static void writer_dispose(struct writer *w)
 {

@@ -153,7 +153,7 @@ class Haproxy:
             link.connect(f"{self.folder}/stats.sock")
             link.sendall(b"show stat bench 4 -1\n")
             text = b"".join(iter(lambda: link.recv(65536), b"")).decode()
-        return sum(row["status"].startswith("UP") and row["check_status"] == "L7OK" for row in
+        return sum(row["status"].startswith("UP") and row["check_status"].endswith("L7OK") for row in
                    csv.DictReader(text.removeprefix("# ").splitlines()))
 
 

@@ -178,7 +178,7 @@ static bool run_fixture(const char *folder, const char *name)
 	return !conf || check_dump(name, conf);
 }
 
-/* ---- examples ---- */
+/* ---- examples ------------------------------------------------------------------------------- */
 
 /* What stands between two lines of text. */
 static char *between(const char *text, const char *from, const char *to)

@@ -10,7 +10,8 @@ import json
 import random
 import time
 
-from tendbox import Box, receivers, seed, tend, wait_for
+import witness
+from tendbox import Box, BoxError, receivers, seed, tend, wait_for
 
 Outcome = collections.namedtuple("Outcome", "held figures")
 
@@ -113,7 +114,10 @@ class Yard:
         return self
 
     def __exit__(self, kind, value, trace):
+        said = tend.complaints(self.box) if kind is None else []
         self.box.close(clean=kind is None)
+        if said:
+            raise RuntimeError("a sanitizer says: " + "; ".join(said)[:2000])
 
     def _start(self):
         box = self.box
@@ -187,6 +191,33 @@ class Yard:
         found = wait_for(lambda: self.heard(what, component, since), timeout,
                          f"{what} of {component}", interval=0.1)
         return found[0] - since
+
+
+# TEND-MIB: columns of tendComponentTable and tendIncidentTable, and TendState.
+_COMPONENT, _INCIDENT = witness.OID_ROOT + ".1.3.1", witness.OID_ROOT + ".1.5.1"
+_STATES = ("ok", "warning", "critical", "unknown", "pending", "unreachable")
+
+
+def snmp_view(box):
+    """What an NMS sees by a walk of the whole tree, v3 authPriv: ({component: state}, {component
+    with an incident}); None while the agent does not answer."""
+    try:
+        seen = receivers.snmp_walk(box, witness.OID_ROOT)
+    except BoxError:
+        return None
+    states = {}
+    for oid, name in seen.items():
+        if oid.startswith(_COMPONENT + ".2."):
+            state = seen.get(_COMPONENT + ".5." + oid.rsplit(".", 1)[1], "")
+            states[name] = _STATES[int(state)] if state.isdigit() else state
+    return states, {text for oid, text in seen.items() if oid.startswith(_INCIDENT + ".6.")}
+
+
+def snmp_shows(box, component, state):
+    """Does the NMS see the component in this state, and an incident of it unless it is ok?"""
+    view = snmp_view(box)
+    return (view is not None and view[0].get(component) == state
+            and (component in view[1]) == (state != "ok"))
 
 
 def probe_pause(box, since):

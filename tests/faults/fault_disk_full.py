@@ -3,8 +3,9 @@
 
 import time
 
+import witness
 from common import TARGET_INTERVAL, Outcome, Yard, gaps, probe_pause, watch_for
-from tendbox import tend, wait_for
+from tendbox import receivers, tend, wait_for
 
 DOC = "state directory full: faults are told, nothing is acted on, all recovers within 10 s"
 
@@ -32,10 +33,18 @@ def frozen(box):
     return not actions.get("enabled", False) or bool(actions.get("frozen", False))
 
 
+def informed(box, component, since):
+    """Has snmptrapd the raise? Its log has whole seconds."""
+    return any(one.what == "raised" and one.component == component and one.time >= since
+               for one in witness.from_traps(receivers.trap_log(box)))
+
+
 def told_full(yard, worker):
-    """Break it; (when, starts by then, seconds until the raise, was it told from memory)."""
+    """Break it, until both receivers were told; (when, starts by then, seconds until the
+    webhook's raise, was it told from memory)."""
     when, before = yard.break_worker(worker)
     seconds = yard.told("incident.raised", f"yard/{worker}", when, 15)
+    wait_for(lambda: informed(yard.box, f"yard/{worker}", when), 15, "the inform", 0.2)
     _, event = yard.heard("incident.raised", f"yard/{worker}", when)
     return when, before, seconds, bool(event["data"].get("undurable", False))
 
@@ -49,7 +58,7 @@ def keep_full(box, seconds):
 
 def run(long):
     nspawn = [f"--tmpfs={STATE}:size=24m,mode=0755"]
-    with Yard("diskfull", workers=3, nspawn=nspawn) as yard:
+    with Yard("diskfull", workers=3, snmp=True, nspawn=nspawn) as yard:
         box, began = yard.box, time.time()
         fill(box)
         wait_for(lambda: full(box) or fill(box), 5, "the disk to be full")

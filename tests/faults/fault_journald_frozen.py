@@ -11,18 +11,24 @@ DOC = "journald frozen: told; a unit is acted on only if its end was seen live o
 JOURNALD = "systemd-journald.service"
 RECOVER_SECONDS = 10.0
 
-# Datagrams until journald's queue takes no more: from then on whoever waits for it hangs.
+# Datagrams until journald's queue takes none from anybody: then whoever waits for it hangs. One
+# sender's own buffer is full before that.
 _FLOOD = """
 import socket
-out = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-out.connect("/run/systemd/journal/socket")
-sent = 0
-try:
-    while sent < 100000:
-        out.send(b"PRIORITY=7\\nMESSAGE=flood of the test\\n")
-        sent += 1
-except BlockingIOError:
-    print("full")
+senders = []
+for sender in range(50):
+    out = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    out.connect("/run/systemd/journal/socket")
+    senders.append(out)
+    sent = 0
+    try:
+        while sent < 100000:
+            out.send(b"PRIORITY=7\\nMESSAGE=flood of the test\\n")
+            sent += 1
+    except BlockingIOError:
+        if sent == 0:
+            print("full")
+            break
 """
 
 

@@ -184,8 +184,11 @@ class Kills:
         unpaged = self.unpaged()
         doubled = doubled_starts(self.yard)
         met_runs, met_deliveries = self.met()
-        held = (not self.wrong and not missing and not unpaged and not doubled and self.n_killed > 0
-                and len(self.runs) > 0
+        complaints = tend.complaints(self.yard.box)
+        for text in complaints:
+            print(text, file=sys.stderr)
+        held = (not self.wrong and not missing and not unpaged and not doubled
+                and not complaints and self.n_killed > 0 and len(self.runs) > 0
                 and states["unknown"] <= MAX_UNKNOWN_SHARE * len(self.runs))
         by_state = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
         return Outcome(held, (

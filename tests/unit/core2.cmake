@@ -20,7 +20,7 @@ if(TARGET tend_watch AND TARGET tend_policy)
 		target_compile_definitions(${test} PRIVATE
 			TOLD_PLUGINS="${CMAKE_CURRENT_BINARY_DIR}/told"
 			TEST_LIBEXEC="${PROJECT_BINARY_DIR}/daemon/run"
-			TEST_LUA="${PROJECT_SOURCE_DIR}/lua")
+			EXECUTOR="${CMAKE_CURRENT_SOURCE_DIR}/executor.py")
 		add_dependencies(${test} probe_told)
 	endforeach()
 	if(TARGET test_policy AND TARGET tend-run)

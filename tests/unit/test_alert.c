@@ -26,8 +26,7 @@ struct world {
 	char ends[512]; /* "a:delivered b:failed ..." */
 };
 
-/* ---- sinks ------------------------------------------------------------------------------------
- */
+/* ---- sinks ---------------------------------------------------------------------------------- */
 
 static int free_port_of(int type)
 {
@@ -100,8 +99,7 @@ static json_t *entry_data(json_t *list, size_t i)
 	return json_object_get(json_object_get(json_array_get(list, i), "body"), "data");
 }
 
-/* ---- the world --------------------------------------------------------------------------------
- */
+/* ---- the world ------------------------------------------------------------------------------ */
 
 static void on_undurable(bool undurable, void *data)
 {
@@ -276,8 +274,7 @@ static void assert_ledger(struct world *w, const char *id, const char *want)
 	assert_string_equal(got, want);
 }
 
-/* ---- the tests --------------------------------------------------------------------------------
- */
+/* ---- the tests ------------------------------------------------------------------------------ */
 
 static void test_delivered(void **state)
 {
@@ -577,8 +574,7 @@ static void test_shedding(void **state)
 	json_decref(l.rows);
 }
 
-/* ---- SNMP ---------------------------------------------------------------------------------------
- */
+/* ---- SNMP ----------------------------------------------------------------------------------- */
 
 #define TRAPD_AUTH "inform-auth-pass"
 #define TRAPD_PRIV "inform-priv-pass"

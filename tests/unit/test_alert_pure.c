@@ -11,8 +11,7 @@
 #include "base/log.h"
 #include "base/str.h"
 
-/* ---- the outbox -------------------------------------------------------------------------------
- */
+/* ---- the outbox ----------------------------------------------------------------------------- */
 
 static struct delivery *make(enum notice_kind kind, const char *fingerprint, const char *incident,
 	uint64_t sequence, enum conf_severity severity)
@@ -198,8 +197,7 @@ static void test_bucket(void **state)
 		assert_int_equal(bucket_take(&unlimited, 0, now), 0);
 }
 
-/* ---- signatures --------------------------------------------------------------------------------
- */
+/* ---- signatures ----------------------------------------------------------------------------- */
 
 /* The example of the Standard Webhooks specification, and openssl's own hand:
  * printf '%s' 'msg_p5jXN8AQM9LWM0D4loKWxJek.1614265330.{"test": 2432232314}' |
@@ -227,8 +225,7 @@ static void test_signature(void **state)
 	assert_string_equal(text, "ba7816bf8f01cfea");
 }
 
-/* ---- verdicts ----------------------------------------------------------------------------------
- */
+/* ---- verdicts ------------------------------------------------------------------------------- */
 
 static void test_judge(void **state)
 {
@@ -273,8 +270,7 @@ static void test_judge(void **state)
 	}
 }
 
-/* ---- routes ------------------------------------------------------------------------------------
- */
+/* ---- routes --------------------------------------------------------------------------------- */
 
 static void test_routes(void **state)
 {
@@ -319,7 +315,8 @@ static void test_routes(void **state)
 		}
 		assert_int_equal(routes_match(&conf, &n, &found), 0);
 		for (size_t j = 0; j < found.len; j++)
-			strcat(got, ((struct conf_receiver *)found.items[j])->name);
+			(void)snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s",
+				((struct conf_receiver *)found.items[j])->name);
 		if (strcmp(got, rows[i].want) != 0)
 			fail_msg("row %zu: %s instead of %s", i, got, rows[i].want);
 		vec_clear(&found);
@@ -328,8 +325,7 @@ static void test_routes(void **state)
 	}
 }
 
-/* ---- events ------------------------------------------------------------------------------------
- */
+/* ---- events --------------------------------------------------------------------------------- */
 
 static const char *text_at(json_t *event, const char *path)
 {

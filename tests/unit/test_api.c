@@ -228,8 +228,8 @@ static void test_metrics(void **state)
 		"tend_build_info{version=\"" TEND_VERSION "\"} 1\n",
 		"tend_healthy 1\n",
 		"tend_checks{state=\"pending\"}",
-		"tend_check_state{system=\"crm\",component=\"crm/web\",check=\"crm/web/healthz\"} "
-		"0\n",
+		("tend_check_state{system=\"crm\",component=\"crm/web\",check=\"crm/web/healthz\"} "
+		 "0\n"),
 		"tend_check_duration_seconds{system=\"crm\",",
 		"tend_check_metric{system=\"crm\",",
 		"tend_loop_lag_seconds ",

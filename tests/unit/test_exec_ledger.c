@@ -81,7 +81,7 @@ static void test_life(void **state)
 	/* Another process of the same state directory would begin ids again. */
 	struct ledger *second = NULL;
 	assert_int_equal(ledger_open(dir, &second, NULL), -EBUSY);
-	ledger = ledger_free(ledger);
+	ledger_free(ledger);
 	ledger = open_ledger();
 	assert_int_equal(ledger_begin(ledger, ID, record_begun(&record, "why", 7)), -EEXIST);
 	assert_int_equal(ledger_read(ledger, ID, &seen), 0);

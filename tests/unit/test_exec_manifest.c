@@ -127,7 +127,7 @@ static void test_every_error_at_once(void **state)
 	conf_errors_clear(&errors);
 }
 
-/* ---- whose files ---- */
+/* ---- whose files ---------------------------------------------------------------------------- */
 
 static char dir[64];
 
@@ -178,7 +178,7 @@ static void test_owner(void **state)
 	assert_int_equal(unlink(path), 0);
 }
 
-/* ---- parameters ---- */
+/* ---- parameters ----------------------------------------------------------------------------- */
 
 static void test_values(void **state)
 {
@@ -235,7 +235,8 @@ static void test_values(void **state)
 		assert_non_null(value);
 		assert_int_equal(param_parse("p", rows[i].spec, &param, &err), 0);
 		int r = param_render(&param, value, 0, &text, &err);
-		if ((r == 0) != (rows[i].text != NULL) || (r == 0 && strcmp(text, rows[i].text)))
+		if ((r == 0) != (rows[i].text != NULL) ||
+			(r == 0 && strcmp(text, rows[i].text) != 0))
 			fail_msg("%s: %s: %d, %s", rows[i].spec, rows[i].value, r,
 				text ? text : err.text);
 		if (r < 0)

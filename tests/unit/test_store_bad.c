@@ -45,7 +45,7 @@ static void damage_overwrite(const char *path)
 
 static void damage_middle(const char *path)
 {
-	struct stat st;
+	struct stat st = {0};
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
 
 	assert_true(fd >= 0 && fstat(fd, &st) == 0);

@@ -33,8 +33,8 @@ enum tend_option_type {
 	TEND_OPT_ENUM,	 /* int: index into `names` (NULL-terminated) */
 	TEND_OPT_SECRET, /* char *: only as cred:NAME or file:PATH; the member holds the secret
 			    itself, never the reference; redacted in every dump and log */
-	TEND_OPT_MAP, /* char **, NULL-terminated "key=value" strings, from all keys `name.KEY = v`
-		       */
+	TEND_OPT_MAP,	 /* char **, NULL-terminated "key=value" strings, from all keys
+			    `name.KEY = v` */
 	TEND_OPT_TYPE_MAX,
 };
 

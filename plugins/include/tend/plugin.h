@@ -43,8 +43,8 @@ struct tend_probe {
 	/* Starts an attempt; must end it (now or later) whatever it returns: a negative errno ends
 	 * it with TEND_REASON_INTERNAL. Never blocks. */
 	int (*start)(struct tend_attempt *a, const void *conf);
-	void (*cancel)(
-		struct tend_attempt *a); /* drops the plugin's data; idempotent; NULL = nothing */
+	/* Drops the plugin's data; idempotent; NULL = nothing. */
+	void (*cancel)(struct tend_attempt *a);
 	/* Optional: serves verbs of policies (sql.query, ...) with the same attempt life cycle.
 	 * `method` is the verb, `args` its arguments; the outcome goes out by
 	 * tend_attempt_outcome() before tend_attempt_finish(OK). */
@@ -57,8 +57,7 @@ struct tend_probe {
 	__attribute__((visibility("default")))                                                     \
 	const struct tend_probe *const tend_plugin_##ident = (pointer)
 
-/* ---- attempt ----------------------------------------------------------------------------------
- */
+/* ---- attempt -------------------------------------------------------------------------------- */
 
 /* Text is foreign: it is cut to 512 bytes at a character boundary and control characters are
  * escaped. Ends the attempt. */
@@ -79,8 +78,7 @@ usec_t tend_attempt_started(const struct tend_attempt *a);
 usec_t tend_attempt_deadline(const struct tend_attempt *a); /* absolute, of tend_now() */
 usec_t tend_now(void);					    /* monotonic */
 
-/* ---- loop -------------------------------------------------------------------------------------
- */
+/* ---- loop ----------------------------------------------------------------------------------- */
 
 struct tend_io;
 struct tend_timer;
@@ -96,8 +94,7 @@ void tend_io_free(struct tend_io *io); /* NULL is fine; also called by the core 
 int tend_timer_new(struct tend_attempt *a, usec_t at, tend_timer_fn fn, void *data,
 	struct tend_timer **ret_timer);
 
-/* ---- names ------------------------------------------------------------------------------------
- */
+/* ---- names ---------------------------------------------------------------------------------- */
 
 struct tend_address {
 	socklen_t length; /* port is 0 */
@@ -115,8 +112,7 @@ typedef void (*tend_resolve_fn)(struct tend_attempt *a, int r, const struct tend
 	size_t n_addresses, void *data);
 int tend_resolve(struct tend_attempt *a, const char *name, tend_resolve_fn fn, void *data);
 
-/* ---- HTTP: the shared libcurl multi ------------------------------------------------------------
- */
+/* ---- HTTP: the shared libcurl multi --------------------------------------------------------- */
 
 /* `easy` is a CURL *; the caller has set its options, the core adds resolve results (names are
  * looked up by tend_resolve() and handed over by CURLOPT_CONNECT_TO), NOSIGNAL, QUICK_EXIT and
@@ -128,8 +124,7 @@ int tend_transfer_start(
 	struct tend_attempt *a, void *easy, const char *url, tend_transfer_fn fn, void *data);
 void tend_transfer_abort(struct tend_attempt *a, void *easy); /* idempotent */
 
-/* ---- systemd units -----------------------------------------------------------------------------
- */
+/* ---- systemd units -------------------------------------------------------------------------- */
 
 /* What the bus says of a unit, kept by signals; strings live until the callback returns. */
 struct tend_unit_info {

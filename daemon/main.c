@@ -21,7 +21,7 @@ static const char usage_text[] =
 
 static int test_config(const char *path, const char *plugin_dir)
 {
-	struct conf_errors errors = { 0 };
+	struct conf_errors errors = {0};
 	struct conf *conf = NULL;
 	int r = conf_load(path, plugin_dir, &errors, &conf);
 
@@ -38,15 +38,15 @@ int main(int argc, char **argv)
 {
 	enum { OPT_PLUGIN_DIR = 256 };
 	static const struct option options[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "test", no_argument, NULL, 't' },
-		{ "foreground", no_argument, NULL, 'f' },
-		{ "plugin-dir", required_argument, NULL, OPT_PLUGIN_DIR },
-		{ "version", no_argument, NULL, 'V' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
+		{"config", required_argument, NULL, 'c'},
+		{"test", no_argument, NULL, 't'},
+		{"foreground", no_argument, NULL, 'f'},
+		{"plugin-dir", required_argument, NULL, OPT_PLUGIN_DIR},
+		{"version", no_argument, NULL, 'V'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
 	};
-	struct manager_options m = { .config_path = DEFAULT_CONFIG };
+	struct manager_options m = {.config_path = DEFAULT_CONFIG};
 	bool test = false;
 
 	for (int c; (c = getopt_long(argc, argv, "c:tfVh", options, NULL)) != -1;) {

@@ -20,7 +20,8 @@ static const struct conf_system *system_of(const struct manager *m, const char *
 	return map_get(&m->conf->systems, name);
 }
 
-/* ---- hooks between the parts -------------------------------------------------------------------------- */
+/* ---- hooks between the parts
+ * -------------------------------------------------------------------------- */
 
 static const enum notice_kind notice_of_event[INCIDENT_EVENT_MAX] = {
 	[INCIDENT_RAISED] = NOTICE_INCIDENT_RAISED,
@@ -33,7 +34,7 @@ static json_t *notice_details(const struct incident *incident)
 	json_t *members = json_array();
 	json_t *details;
 
-	VEC_FOREACH(&incident->members, const char *, name)
+	VEC_FOREACH (&incident->members, const char *, name)
 		(void)json_array_append_new(members, json_string(name));
 	details = json_pack("{s:o, s:s, s:b, s:s*}", "members", members, "phase",
 		incident_phase_names[incident->phase], "cause_unconfirmed", incident->unconfirmed,
@@ -41,8 +42,8 @@ static json_t *notice_details(const struct incident *incident)
 	return details;
 }
 
-static uint64_t on_incident_event(struct incident *incident, enum incident_event event,
-	struct store_batch *batch, void *data)
+static uint64_t on_incident_event(
+	struct incident *incident, enum incident_event event, struct store_batch *batch, void *data)
 {
 	struct manager *m = data;
 	const struct conf_system *system = system_of(m, incident->system);
@@ -75,6 +76,13 @@ static uint64_t on_incident_event(struct incident *incident, enum incident_event
 	if (r < 0)
 		log_error("incident %s: its notice cannot be made: %s", incident->id, strerror(-r));
 	return alert_seal(m->alert);
+}
+
+static void on_incident_reason(struct incident *incident, void *data)
+{
+	struct manager *m = data;
+
+	policies_on_incident(m->policies, incident, INCIDENT_CHANGED);
 }
 
 static void on_incident_told(struct incident *incident, enum incident_event event, void *data)
@@ -116,8 +124,10 @@ static void on_store_health(bool healthy, void *data)
 	if (healthy)
 		log_notice("store: writes again, actions may go on");
 	else
-		log_error("store: cannot write (%s): notices go out from memory, actions are frozen "
-			  "until it can", stats.last_error);
+		log_error(
+			"store: cannot write (%s): notices go out from memory, actions are frozen "
+			"until it can",
+			stats.last_error);
 	policies_freeze(m->policies, "store", !healthy);
 }
 
@@ -133,7 +143,8 @@ static void on_delivery(const char *incident_id, const char *receiver, const cha
 			notice_kind, receiver, state, n_tries, n_tries == 1 ? "try" : "tries");
 }
 
-/* ---- reload ------------------------------------------------------------------------------------------- */
+/* ---- reload
+ * ------------------------------------------------------------------------------------------- */
 
 static void tell_simply(struct manager *m, enum notice_kind kind, enum conf_severity severity,
 	const char *fingerprint, const char *text)
@@ -170,10 +181,20 @@ static int apply_all(struct manager *m, struct conf *conf)
 static int refuse_reload(struct manager *m, unsigned n_errors, struct tend_error *err)
 {
 	m->reload_ok = false;
+	m->reload_partial = false;
 	m->reload_n_errors = n_errors;
 	log_error("reload: %s; the configuration of before stays in force", m->reload_error);
 	tell_simply(m, NOTICE_CONFIG_FAILED, SEVERITY_WARNING, "tend/config", m->reload_error);
 	return tend_error_set(err, -EINVAL, "%s", m->reload_error);
+}
+
+static int tell_half_taken(struct manager *m, int r, struct tend_error *err)
+{
+	(void)snprintf(m->reload_error, sizeof(m->reload_error),
+		"%s: not every part took the configuration: %s", m->config_path, strerror(-r));
+	log_error("reload: %s", m->reload_error);
+	tell_simply(m, NOTICE_CONFIG_FAILED, SEVERITY_WARNING, "tend/config", m->reload_error);
+	return tend_error_set(err, r, "%s", m->reload_error);
 }
 
 static void notify_reloading(void)
@@ -187,7 +208,7 @@ static void notify_reloading(void)
 int manager_reload(struct manager *m, struct tend_error *err)
 {
 	auto(conf_unref) struct conf *conf = NULL;
-	struct conf_errors errors = { 0 };
+	struct conf_errors errors = {0};
 	int r;
 
 	notify_reloading();
@@ -195,7 +216,8 @@ int manager_reload(struct manager *m, struct tend_error *err)
 	r = conf_load(m->config_path, m->plugin_dir, &errors, &conf);
 	if (r == 0 && conf->checks.len == 0 && m->conf->checks.len > 0) {
 		(void)snprintf(m->reload_error, sizeof(m->reload_error),
-			"%s: no checks are left: a reload to nothing is refused, stop tendd instead",
+			"%s: no checks are left: a reload to nothing is refused, stop tendd "
+			"instead",
 			m->config_path);
 		r = refuse_reload(m, 1, err);
 	} else if (r < 0) {
@@ -211,21 +233,24 @@ int manager_reload(struct manager *m, struct tend_error *err)
 		r = apply_all(m, conf);
 		conf_unref(old);
 		m->reload_ok = r == 0;
-		m->reload_n_errors = 0;
+		m->reload_partial = r < 0;
+		m->reload_n_errors = r < 0;
 		m->reload_error[0] = '\0';
-		log_notice("reload: %zu systems, %zu checks, %zu receivers, %zu policies are in force",
+		if (r < 0)
+			(void)tell_half_taken(m, r, err);
+		log_notice(
+			"reload: %zu systems, %zu checks, %zu receivers, %zu policies are in force",
 			conf->systems.len, conf->checks.len, conf->receivers.len,
 			conf->policies.len);
-		if (r < 0)
-			tend_error_set(err, r, "not every part took the configuration: %s",
-				strerror(-r));
 	}
 	conf_errors_clear(&errors);
 	loop_notify("READY=1");
 	return r;
 }
 
-/* ---- life ----------------------------------------------------------------------------------------------- */
+/* ---- life
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static void on_signal(int signo, void *data)
 {
@@ -254,10 +279,9 @@ static int open_parts(struct manager *m, struct tend_error *err)
 		.on_delivery = on_delivery,
 		.data = m,
 	};
-	struct policies_deps policies_deps = { .loop = m->loop };
+	struct policies_deps policies_deps = {.loop = m->loop};
 	struct incidents_hooks hooks = {
-		on_incident_event, on_incident_commit, on_incident_told, m
-	};
+		on_incident_event, on_incident_commit, on_incident_told, on_incident_reason, m};
 	bool fresh = false;
 	int r = store_open(m->loop, m->conf->daemon.state_dir, err, &fresh, &m->store);
 
@@ -295,7 +319,8 @@ static int open_parts(struct manager *m, struct tend_error *err)
 		(void)policies_pause(m->policies, "tend",
 			"the state database was corrupt, it began afresh", NULL);
 		tell_simply(m, NOTICE_STORE_FAILED, SEVERITY_CRITICAL, "tend/store",
-			"the state database was corrupt and was set aside: Tend goes on with a fresh one, "
+			"the state database was corrupt and was set aside: Tend goes on with a "
+			"fresh one, "
 			"actions are frozen until 'tendctl action resume'");
 	}
 	return 0;
@@ -320,7 +345,7 @@ static void close_parts(struct manager *m)
 
 static int watch_signals(struct manager *m, struct loop_source *sources[3])
 {
-	static const int signals[3] = { SIGTERM, SIGINT, SIGHUP };
+	static const int signals[3] = {SIGTERM, SIGINT, SIGHUP};
 
 	for (int i = 0; i < 3; i++) {
 		int r = loop_signal_new(m->loop, signals[i], on_signal, m, &sources[i]);
@@ -348,7 +373,7 @@ static int start(struct manager *m, struct tend_error *err)
 
 static int load_first(struct manager *m)
 {
-	struct conf_errors errors = { 0 };
+	struct conf_errors errors = {0};
 	int r = conf_load(m->config_path, m->plugin_dir, &errors, &m->conf);
 
 	for (size_t i = 0; r < 0 && i < errors.len; i++)
@@ -367,8 +392,8 @@ int manager_run(const struct manager_options *options)
 		.started_wall = clock_wall(),
 		.reload_ok = true,
 	};
-	struct loop_source *signals[3] = { NULL };
-	struct tend_error err = { 0 };
+	struct loop_source *signals[3] = {NULL};
+	struct tend_error err = {0};
 	int r;
 
 	log_open("tendd", LOG_INFO);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * manager.h: the one struct that holds tendd's parts together, in the order in which they are made. The
- * parts get what they need by their deps; the API and the SNMP feed, which show everything, get this.
+ * manager.h: the one struct that holds tendd's parts together, in the order in which they are made.
+ * The parts get what they need by their deps; the API and the SNMP feed, which show everything, get
+ * this.
  */
 #ifndef TEND_MANAGER_H
 #define TEND_MANAGER_H
@@ -36,7 +37,9 @@ struct manager {
 	/* the last reload */
 	usec_t reload_wall;
 	bool reload_ok;
-	char reload_error[TEND_ERROR_TEXT_BYTES]; /* file:line: what, of the first error; "" when fine */
+	bool reload_partial; /* it failed on the way: some parts took it */
+	char reload_error[TEND_ERROR_TEXT_BYTES]; /* file:line: what, of the first error; "" when
+						     fine */
 	unsigned reload_n_errors;
 };
 

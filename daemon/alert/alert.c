@@ -55,6 +55,8 @@ int alert_new(const struct alert_deps *deps, struct alert **ret_alert)
 	loop_source_name(alert->flush_timer, "outbox-flush");
 	loop_defer_set(alert->flush_defer, false);
 	r = ledger_load(alert);
+	if (r == 0)
+		r = told_load(alert);
 	if (r < 0)
 		return r;
 	store_on_health(deps->store, on_store_health, alert);
@@ -73,6 +75,7 @@ struct alert *alert_free(struct alert *alert)
 	MAP_FOREACH (&alert->receivers, struct receiver *, receiver)
 		receiver_free(receiver);
 	map_clear(&alert->receivers);
+	told_clear(alert);
 	loop_source_free(alert->flush_defer);
 	loop_source_free(alert->flush_timer);
 	conf_unref(alert->conf);
@@ -160,10 +163,11 @@ static void write_or_keep(struct store_batch *batch, struct token *token, struct
 	int r = ledger_write(batch, d);
 
 	if (r < 0)
-		log_error("receiver '%s': notice %s does not fit into its batch: %s",
+		log_warning("receiver '%s': notice %s does not fit into its batch (%s), it is "
+			    "written after it",
 			d->receiver->name, d->record->notice.id, strerror(-r));
-	if (token_add(token, d) < 0)
-		d->released = true;
+	if (token_add(token, d, r < 0) < 0)
+		ledger_keep(d);
 }
 
 static void settle_superseded(
@@ -226,8 +230,10 @@ static void on_own_committed(int r, void *data)
 
 static int commit_own(struct alert *alert, struct store_batch *batch, struct token *token)
 {
-	int r = vec_push(&alert->tokens, token);
+	int r;
 
+	assert(token);
+	r = vec_push(&alert->tokens, token);
 	if (r < 0) {
 		store_batch_free(batch);
 		token_end(token, r);
@@ -283,19 +289,89 @@ static int queue_all(struct alert *alert, struct record *record, const struct ve
 	return n;
 }
 
-static int add_to(
-	struct alert *alert, struct record *record, struct store_batch *batch, struct token *token)
+static int add_routed(struct alert *alert, struct record *record, bool told_only,
+	struct store_batch *batch, struct token *token)
 {
+	const struct notice *n = &record->notice;
 	struct vec found = {0};
-	int r = alert->conf ? routes_match(alert->conf, &record->notice, &found) : 0;
+	int r = alert->conf && !told_only ? routes_match(alert->conf, n, &found) : 0;
 
+	/* First of all: one that is shed while it is queued counts as not told. */
+	if (n->kind == NOTICE_INCIDENT_RAISED && n->incident_id)
+		VEC_FOREACH (&found, struct conf_receiver *, conf)
+			told_add(alert, n->incident_id, conf->name);
 	if (r == 0)
 		r = queue_all(alert, record, &found, batch, token);
 	vec_clear(&found);
 	return r;
 }
 
-static int add_own(struct alert *alert, struct record *record)
+/* To those who know of the incident. Nothing is recorded when nobody ever did. */
+static int add_told(
+	struct alert *alert, struct record *record, struct store_batch *batch, struct token *token)
+{
+	const char *incident = record->notice.incident_id;
+	struct vec found = {0};
+	int r = 0;
+
+	if (map_get(&alert->told, incident))
+		r = told_match(alert, incident, &found);
+	if (r == 0 && (found.len > 0 || map_get(&alert->told, incident)))
+		r = queue_all(alert, record, &found, batch, token);
+	vec_clear(&found);
+	return r;
+}
+
+/* A change is news of a kind of its own to whom the routes name only now: a raise. */
+static int raise_to_more(
+	struct alert *alert, const struct notice *n, struct store_batch *batch, struct token *token)
+{
+	auto(record_unref) struct record *record = NULL;
+	struct notice raise = *n;
+	struct vec found = {0};
+	size_t n_more = 0;
+	int r = alert->conf ? routes_match(alert->conf, n, &found) : 0;
+
+	for (size_t i = 0; i < found.len; i++) {
+		struct conf_receiver *conf = found.items[i];
+
+		if (!told_has(alert, n->incident_id, conf->name))
+			found.items[n_more++] = conf;
+	}
+	found.len = n_more;
+	raise.kind = NOTICE_INCIDENT_RAISED;
+	uuid7(raise.id);
+	if (r == 0 && n_more > 0)
+		r = record_new(&raise, &record);
+	for (size_t i = 0; i < n_more && r == 0; i++)
+		told_add(alert, n->incident_id, ((struct conf_receiver *)found.items[i])->name);
+	if (r == 0 && n_more > 0)
+		r = queue_all(alert, record, &found, batch, token);
+	vec_clear(&found);
+	return r;
+}
+
+static int add_to(struct alert *alert, struct record *record, bool told_only,
+	struct store_batch *batch, struct token *token)
+{
+	const struct notice *n = &record->notice;
+	int r, n_more = 0;
+
+	if (!n->incident_id || !told_knows(alert, n->incident_id) ||
+		(n->kind != NOTICE_INCIDENT_CHANGED && n->kind != NOTICE_INCIDENT_CLEARED))
+		return add_routed(alert, record, told_only, batch, token);
+	r = add_told(alert, record, batch, token);
+	if (n->kind == NOTICE_INCIDENT_CLEARED)
+		told_drop(alert, n->incident_id);
+	else if (!told_only)
+		n_more = raise_to_more(alert, n, batch, token);
+	/* What one half queued must be sealed, whatever became of the other. */
+	if (r <= 0 && n_more <= 0)
+		return r < 0 ? r : n_more;
+	return MAX(r, 0) + MAX(n_more, 0);
+}
+
+static int add_own(struct alert *alert, struct record *record, bool told_only)
 {
 	auto(store_batch_free) struct store_batch *batch = NULL;
 	auto(token_free) struct token *token = NULL;
@@ -305,7 +381,7 @@ static int add_own(struct alert *alert, struct record *record)
 		r = token_new(alert, &token);
 	if (r < 0)
 		return r;
-	n = add_to(alert, record, batch, token);
+	n = add_to(alert, record, told_only, batch, token);
 	if (n < 0)
 		return n;
 	r = commit_own(alert, TAKE(batch), TAKE(token));
@@ -327,7 +403,8 @@ int alert_add(struct alert *alert, struct notice *notice, struct store_batch *ba
 		r = token_new(alert, &alert->unsealed);
 	if (r < 0)
 		return r;
-	return batch ? add_to(alert, record, batch, alert->unsealed) : add_own(alert, record);
+	return batch ? add_to(alert, record, notice->told_only, batch, alert->unsealed)
+		     : add_own(alert, record, notice->told_only);
 }
 
 uint64_t alert_seal(struct alert *alert)

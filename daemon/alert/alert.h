@@ -48,6 +48,7 @@ struct notice { /* what the caller fills; strings borrowed, NULL where they do n
 	usec_t wall;	    /* when it happened */
 	usec_t since_wall;  /* incident opened */
 	json_t *details;    /* more `data` members (borrowed); NULL */
+	bool told_only;	    /* nobody who was not told of the incident yet hears of it now */
 };
 
 struct alert;
@@ -73,7 +74,9 @@ DEFINE_AUTO(struct alert *, alert_free)
 int alert_apply(struct alert *alert, struct conf *conf);
 
 /* Returns the number of deliveries added, or a negative errno. `batch` NULL: makes and commits its
- * own. */
+ * own. An incident's raise goes where the routes say; its changes and its clear go to those that
+ * were told and are still configured; a change that the routes give to somebody else goes to them
+ * as the raise (under an id of its own). */
 int alert_add(struct alert *alert, struct notice *notice, struct store_batch *batch);
 /* The caller's batch with the notices added since the last call ended like r (store_done_fn). The
  * caller calls alert_seal() when it commits: everything added since belongs to the returned token.

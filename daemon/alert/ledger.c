@@ -10,7 +10,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { FLUSH_MAX_ROWS = 500 };
+/* A page of the largest notices, parsed, is some 20 MiB. */
+enum { FLUSH_MAX_ROWS = 500, LOAD_PAGE_ROWS = 200 };
 #define FLUSH_RETRY (5 * USEC_PER_SEC)
 
 /* ---- rows ----------------------------------------------------------------------------------- */
@@ -75,7 +76,7 @@ struct token *token_free(struct token *token)
 	return NULL;
 }
 
-int token_add(struct token *token, struct delivery *d)
+int token_add(struct token *token, struct delivery *d, bool missing)
 {
 	struct write *write = malloc(sizeof(*write));
 	int r = write ? vec_push(&token->writes, write) : -ENOMEM;
@@ -84,7 +85,8 @@ int token_add(struct token *token, struct delivery *d)
 		free(write);
 		return r;
 	}
-	*write = (struct write){.delivery = delivery_ref(d), .version = d->version};
+	*write = (struct write){
+		.delivery = delivery_ref(d), .version = d->version, .missing = missing};
 	d->n_writing++;
 	return 0;
 }
@@ -101,6 +103,8 @@ static void apply_write(const struct write *write, int r)
 {
 	struct delivery *d = write->delivery;
 
+	if (write->missing)
+		r = -EFBIG;
 	if (r == 0) {
 		d->saved = MAX(d->saved, write->version);
 		d->record->saved = true;
@@ -111,6 +115,7 @@ static void apply_write(const struct write *write, int r)
 }
 
 static void unwritten_push(struct alert *alert, struct delivery *d);
+static void arm_flush(struct alert *alert);
 
 void token_end(struct token *token, int r)
 {
@@ -125,6 +130,8 @@ void token_end(struct token *token, int r)
 		if (ended && write->delivery->saved != write->delivery->version)
 			unwritten_push(alert, write->delivery);
 	}
+	if (r == 0 && alert->unwritten.len > 0)
+		arm_flush(alert);
 	/* The receivers may call back and add tokens: nothing of this one is touched afterwards. */
 	for (size_t i = 0; i < token->writes.len; i++)
 		receiver_pump(((struct write *)token->writes.items[i])->delivery->receiver);
@@ -173,6 +180,15 @@ void ledger_touch(struct delivery *d)
 	struct alert *alert = d->receiver->alert;
 
 	d->version++;
+	unwritten_push(alert, d);
+	arm_flush(alert);
+}
+
+void ledger_keep(struct delivery *d)
+{
+	struct alert *alert = d->receiver->alert;
+
+	release(d, false);
 	unwritten_push(alert, d);
 	arm_flush(alert);
 }
@@ -235,7 +251,7 @@ static int collect(struct alert *alert, struct store_batch *batch, struct token 
 			continue;
 		r = ledger_write(batch, d);
 		if (r == 0)
-			r = token_add(token, d);
+			r = token_add(token, d, false);
 		if (r < 0)
 			break;
 	}
@@ -273,21 +289,57 @@ void ledger_flush(struct alert *alert)
 	loop_timer_set(alert->flush_timer, clock_now() + FLUSH_RETRY);
 }
 
-void ledger_flush_last(struct alert *alert)
+/* One batch, from the `*at`th on; `ret_n` are in it. One that is too large for any batch is
+ * skipped.
+ */
+static int flush_chunk(struct alert *alert, size_t *at, size_t *ret_n)
 {
 	auto(store_batch_free) struct store_batch *batch = NULL;
+	size_t n = 0;
 	int r = store_batch_new(&batch);
 
-	VEC_FOREACH (&alert->unwritten, struct delivery *, d)
-		if (r == 0 && d->saved != d->version)
+	while (r == 0 && *at < alert->unwritten.len && n < FLUSH_MAX_ROWS) {
+		struct delivery *d = alert->unwritten.items[*at];
+
+		if (d->saved != d->version)
 			r = ledger_write(batch, d);
-	if (r == 0 && alert->unwritten.len > 0)
+		if (r == -EFBIG && n > 0) { /* the first of the next batch */
+			r = 0;
+			break;
+		}
+		if (r == 0 && d->saved != d->version)
+			n++;
+		(*at)++;
+	}
+	if (r == 0 && n > 0)
 		r = store_commit(alert->deps.store, TAKE(batch), NULL, NULL);
-	if (r < 0)
+	*ret_n = n;
+	return r;
+}
+
+void ledger_flush_last(struct alert *alert)
+{
+	size_t at = 0, n, n_lost = 0;
+	int r, why = 0;
+
+	while (at < alert->unwritten.len) {
+		size_t began = at;
+
+		r = flush_chunk(alert, &at, &n);
+		if (r == 0)
+			continue;
+		why = r;
+		n_lost += n + (r == -EFBIG ? 1 : 0);
+		if (r == -ENOMEM || at == began) {
+			n_lost += alert->unwritten.len - at;
+			break;
+		}
+	}
+	if (why < 0)
 		log_error(
 			"outbox: the end of %zu deliveries is not recorded: %s; they are repeated "
 			"under the same ids",
-			alert->unwritten.len, strerror(-r));
+			n_lost, strerror(-why));
 }
 
 void ledger_clear(struct alert *alert)
@@ -391,13 +443,15 @@ static int load_delivery(struct receiver *receiver, struct map *records, json_t 
 	return r;
 }
 
-static int load_waiting(struct alert *alert, struct receiver *receiver, struct map *records)
+/* What comes after `*sequence`, which moves on. Returns the number of rows. */
+static int load_page(
+	struct alert *alert, struct receiver *receiver, struct map *records, int64_t *sequence)
 {
 	auto_json json_t *rows = NULL;
 	json_t *row;
 	size_t i;
-	int r = store_read_now(
-		alert->deps.store, STORE_QUERY_DELIVERIES_WAITING, &rows, "s", receiver->name);
+	int r = store_read_now(alert->deps.store, STORE_QUERY_DELIVERIES_WAITING, &rows, "sii",
+		receiver->name, *sequence, (int64_t)LOAD_PAGE_ROWS);
 
 	if (r < 0)
 		return r;
@@ -409,7 +463,21 @@ static int load_waiting(struct alert *alert, struct receiver *receiver, struct m
 				receiver->name);
 		else if (r < 0)
 			return r;
+		*sequence = json_integer_value(json_object_get(row, "sequence"));
 	}
+	return (int)json_array_size(rows);
+}
+
+static int load_waiting(struct alert *alert, struct receiver *receiver, struct map *records)
+{
+	int64_t sequence = -1;
+	int r;
+
+	do {
+		r = load_page(alert, receiver, records, &sequence);
+	} while (r == LOAD_PAGE_ROWS);
+	if (r < 0)
+		return r;
 	if (receiver->outbox.n_waiting > 0)
 		log_notice("receiver '%s': %zu notices wait since before the start", receiver->name,
 			receiver->outbox.n_waiting);

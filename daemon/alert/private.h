@@ -63,6 +63,21 @@ char *notice_compose_text(const struct notice *notice, json_t *merged);
  * any route every receiver. Pure. */
 int routes_match(const struct conf *conf, const struct notice *notice, struct vec *ret_receivers);
 
+/* ---- told.c --------------------------------------------------------------------------------- */
+
+struct alert;
+/* It gets the incident's raise. Where that cannot be kept, told_knows() is false from then on. */
+void told_add(struct alert *alert, const char *incident, const char *receiver);
+void told_remove(struct alert *alert, const char *incident, const char *receiver);
+void told_drop(struct alert *alert, const char *incident); /* it was cleared */
+bool told_has(const struct alert *alert, const char *incident, const char *receiver);
+/* False: who was told of this one may have been lost, the routes must do. */
+bool told_knows(const struct alert *alert, const char *incident);
+/* The told receivers (struct conf_receiver *) that are configured, in the order of the telling. */
+int told_match(const struct alert *alert, const char *incident, struct vec *ret_receivers);
+int told_load(struct alert *alert);
+void told_clear(struct alert *alert);
+
 /* ---- outbox.c ------------------------------------------------------------------------------- */
 
 enum delivery_state {
@@ -233,6 +248,8 @@ void ledger_flush(struct alert *alert);
 void ledger_flush_last(struct alert *alert); /* at the end of the daemon */
 void ledger_clear(struct alert *alert);
 int ledger_load(struct alert *alert);
+/* No batch has it: delivered from memory, written when the store takes it. */
+void ledger_keep(struct delivery *d);
 json_t *delivery_to_json(const struct delivery *d);
 
 /* A batch that carries deliveries: `token` of alert_seal(). */
@@ -245,8 +262,9 @@ struct token {
 struct write {
 	struct delivery *delivery;
 	unsigned version;
+	bool missing; /* no room in the batch: however that ends, the row is not in the store */
 };
-int token_add(struct token *token, struct delivery *d);
+int token_add(struct token *token, struct delivery *d, bool missing);
 /* Applies the batch's end (a store_done_fn's r) to what it wrote; frees it unless r is
  * -EINPROGRESS. */
 void token_end(struct token *token, int r);
@@ -261,6 +279,8 @@ struct alert {
 	struct conf *conf;
 	struct map
 		receivers; /* struct receiver * by name; those that are gone until they are empty */
+	struct map told;   /* by incident: told.c */
+	bool told_incomplete;
 	struct snmp_notifier *notifier;
 	char host[256];
 	usec_t started;

@@ -89,8 +89,9 @@ static json_t *problems_json(const struct api *api, const json_t *actions)
 
 	if (!m->reload_ok && m->reload_wall)
 		(void)json_array_append_new(problems,
-			json_sprintf("the last reload was refused, the configuration before is in "
-				     "force: %s",
+			json_sprintf("the last reload was %s: %s",
+				m->reload_partial ? "taken by some parts only"
+						  : "refused, the configuration before is in force",
 				m->reload_error));
 	if (json_is_true(json_object_get(actions, "enabled")) &&
 		json_is_false(json_object_get(actions, "executor_connected")))
@@ -98,6 +99,14 @@ static json_t *problems_json(const struct api *api, const json_t *actions)
 			json_sprintf("tend-exec cannot be reached, nothing can be healed: %s",
 				json_string_value(json_object_get(actions, "executor_trouble"))
 					?: "no connection"));
+	if (!policies_runner_up(m->policies))
+		(void)json_array_append_new(
+			problems, json_string("tend-run is down, no policy can run"));
+	if (policies_n_broken(m->policies) > 0)
+		(void)json_array_append_new(problems,
+			json_sprintf("%zu policy files or settings are broken, see 'tendctl "
+				     "policy list'",
+				policies_n_broken(m->policies)));
 	if (api->tcp_error[0])
 		(void)json_array_append_new(problems, json_string(api->tcp_error));
 	return problems;

@@ -89,7 +89,7 @@ static void put_row(const struct tend_option *row)
 {
 	fputs(".TP\n", stdout);
 	put_bold(row->name);
-	if (row->type == TEND_OPT_MAP)
+	if (conf_option_is_map(row))
 		fputs(".\\fINAME\\fR", stdout);
 	fputs(" = ", stdout);
 	if (row->type == TEND_OPT_ENUM) {

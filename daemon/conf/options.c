@@ -21,6 +21,7 @@ static const struct {
 	[TEND_OPT_ENUM] = {sizeof(int), "word"},
 	[TEND_OPT_SECRET] = {sizeof(char *), "secret"},
 	[TEND_OPT_MAP] = {sizeof(char **), "text by name"},
+	[TEND_OPT_SECRET_MAP] = {sizeof(char **), "secret by name"},
 };
 
 size_t conf_option_size(enum tend_option_type type)
@@ -266,6 +267,7 @@ int conf_option_set(
 		r = set_list(to, text);
 		break;
 	case TEND_OPT_MAP:
+	case TEND_OPT_SECRET_MAP:
 		return tend_error_set(err, -EINVAL, "needs a name: %s.NAME = VALUE", row->name);
 	default:
 		return set_number(row, to, text, err);
@@ -273,10 +275,13 @@ int conf_option_set(
 	return r < 0 ? tend_error_set(err, r, "%s", strerror(-r)) : 0;
 }
 
-int conf_option_map_add(
-	const struct tend_option *row, void *into, const char *key, const char *value)
+bool conf_option_is_map(const struct tend_option *row)
 {
-	char ***map = member(row, into);
+	return row->type == TEND_OPT_MAP || row->type == TEND_OPT_SECRET_MAP;
+}
+
+static int map_append(char ***map, const char *key, const char *value)
+{
 	size_t n = strv_len(*map);
 	auto_free char *item = str_printf("%s=%s", key, value);
 	char **p = item ? realloc(*map, (n + 2) * sizeof(*p)) : NULL;
@@ -287,6 +292,21 @@ int conf_option_map_add(
 	p[n] = TAKE(item);
 	p[n + 1] = NULL;
 	return 0;
+}
+
+int conf_option_map_add(const struct tend_option *row, void *into, const char *key,
+	const char *value, struct tend_error *err)
+{
+	char *secret = NULL;
+	int r = 0;
+
+	if (row->type == TEND_OPT_SECRET_MAP)
+		r = fs_read_secret(value, &secret, err);
+	if (r < 0)
+		return r;
+	r = map_append(member(row, into), key, secret ? secret : value);
+	fs_free_secret(secret);
+	return r < 0 ? tend_error_set(err, r, "%s", strerror(-r)) : 0;
 }
 
 int conf_options_init(const struct tend_option *rows, void *into, struct tend_error *err)
@@ -347,6 +367,13 @@ int conf_options_check(const struct tend_option *rows, size_t size, struct tend_
 	return r;
 }
 
+static void free_secrets(char **map)
+{
+	for (char **item = map; item && *item; item++)
+		fs_free_secret(*item);
+	free(map);
+}
+
 void conf_options_free(const struct tend_option *rows, void *into)
 {
 	for (const struct tend_option *row = rows; into && row && row->name; row++) {
@@ -362,6 +389,9 @@ void conf_options_free(const struct tend_option *rows, void *into)
 		case TEND_OPT_LIST:
 		case TEND_OPT_MAP:
 			strv_free(*(char ***)m);
+			break;
+		case TEND_OPT_SECRET_MAP:
+			free_secrets(*(char ***)m);
 			break;
 		default:
 			continue;
@@ -404,6 +434,7 @@ static bool same_member(const struct tend_option *row, const void *a, const void
 	case TEND_OPT_LIST:
 		return same_list(*(char **const *)pa, *(char **const *)pb);
 	case TEND_OPT_MAP:
+	case TEND_OPT_SECRET_MAP:
 		return same_map(*(char **const *)pa, *(char **const *)pb);
 	default:
 		return memcmp(pa, pb, types[row->type].size) == 0;

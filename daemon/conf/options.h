@@ -2,7 +2,7 @@
 /*
  * conf/options.h: the engine over option rows: one table gives parsing, ranges, defaults, dump,
  * comparison and the manual. Members are owned by the struct and freed by conf_options_free();
- * secrets are wiped first and never printed. Only TEND_OPT_SECRET reads a (small) file.
+ * secrets are wiped first and never printed. Only secrets are read from (small) files.
  */
 #ifndef CONF_OPTIONS_H
 #define CONF_OPTIONS_H
@@ -23,8 +23,9 @@ int conf_options_init(const struct tend_option *rows, void *into, struct tend_er
 /* Parses `text` into the member. An empty text sets a STRING to NULL, a LIST to none. */
 int conf_option_set(
 	const struct tend_option *row, void *into, const char *text, struct tend_error *err);
+bool conf_option_is_map(const struct tend_option *row);
 int conf_option_map_add(const struct tend_option *row, void *into, const char *key,
-	const char *value); /* -ENOMEM */
+	const char *value, struct tend_error *err);
 void conf_options_free(const struct tend_option *rows, void *into);
 bool conf_options_same(const struct tend_option *rows, const void *a, const void *b);
 

@@ -1,19 +1,39 @@
 /* SPDX-License-Identifier: MIT */
-/* Options as ini lines and as JSON. Secrets leave here as "***" only. */
+/* Options as ini lines and as JSON. Secrets leave here as "***" only, webhooks without path. */
 #include <inttypes.h>
 #include <string.h>
 #include "conf/options.h"
 
 static const char REDACTED[] = "***";
 
+enum { SHOWN_BYTES = 320 }; /* a scheme, a host's name of 255 bytes, a port */
+
 static const void *member(const struct tend_option *row, const void *from)
 {
 	return (const char *)from + row->offset;
 }
 
+/* Neither user, path nor query: they may be what lets one in. */
+static const char *url_text(const char *url, char buf[SHOWN_BYTES])
+{
+	const char *scheme = strstr(url, "://"), *host = scheme ? scheme + 3 : url, *at;
+	size_t n = strcspn(host, "/?#");
+	const char *rest = host + n;
+
+	at = memrchr(host, '@', n);
+	if (at) {
+		n -= (size_t)(at + 1 - host);
+		host = at + 1;
+	}
+	(void)snprintf(buf, SHOWN_BYTES, "%.*s%.*s%s%s", scheme ? (int)MIN(scheme + 3 - url, 8) : 0,
+		url, (int)MIN(n, (size_t)280), host, *rest ? "/" : "",
+		*rest && strcmp(rest, "/") != 0 ? REDACTED : "");
+	return buf;
+}
+
 /* The text of a scalar as it would be written; NULL when it is not set. */
 static const char *scalar_text(
-	const struct tend_option *row, const void *from, char buf[CONF_VALUE_BYTES])
+	const struct tend_option *row, const void *from, char buf[SHOWN_BYTES])
 {
 	const void *m = member(row, from);
 
@@ -37,8 +57,15 @@ static const char *scalar_text(
 	case TEND_OPT_SECRET:
 		return *(char *const *)m ? REDACTED : NULL;
 	default:
+		if (*(char *const *)m && row->flags & TEND_OPTION_PRIVATE_URL)
+			return url_text(*(char *const *)m, buf);
 		return *(char *const *)m;
 	}
+}
+
+static const char *map_value(const struct tend_option *row, const char *value)
+{
+	return row->type == TEND_OPT_SECRET_MAP ? REDACTED : value;
 }
 
 /* A line break in a value becomes an indented line, which reads back as a line break. */
@@ -59,16 +86,18 @@ static int dump_value(struct str *out, const char *value)
 	return r;
 }
 
-static int dump_map(struct str *out, const char *prefix, const char *name, char *const *map)
+static int dump_map(
+	const struct tend_option *row, const void *from, const char *prefix, struct str *out)
 {
+	char *const *map = *(char **const *)member(row, from);
 	int r = 0;
 
 	for (; map && *map && r == 0; map++) {
 		size_t n = strcspn(*map, "=");
 
-		r = str_appendf(out, "%s%s.%.*s = ", prefix, name, (int)n, *map);
+		r = str_appendf(out, "%s%s.%.*s = ", prefix, row->name, (int)n, *map);
 		if (r == 0)
-			r = dump_value(out, *map + n + 1);
+			r = dump_value(out, map_value(row, *map + n + 1));
 	}
 	return r;
 }
@@ -85,12 +114,12 @@ static int dump_list(struct str *out, char *const *list)
 static int dump_row(
 	const struct tend_option *row, const void *from, const char *prefix, struct str *out)
 {
-	char buf[CONF_VALUE_BYTES];
+	char buf[SHOWN_BYTES];
 	const char *text = NULL;
 	int r;
 
-	if (row->type == TEND_OPT_MAP)
-		return dump_map(out, prefix, row->name, *(char **const *)member(row, from));
+	if (conf_option_is_map(row))
+		return dump_map(row, from, prefix, out);
 	if (row->type != TEND_OPT_LIST)
 		text = scalar_text(row, from, buf);
 	/* What is not set is left out, unless a default would come in its place. */
@@ -126,15 +155,17 @@ static json_t *list_to_json(char *const *list)
 	return array;
 }
 
-static json_t *map_to_json(char *const *map)
+static json_t *map_to_json(const struct tend_option *row, const void *from)
 {
+	char *const *map = *(char **const *)member(row, from);
 	json_t *object = json_object();
 
 	for (; object && map && *map; map++) {
 		size_t n = strcspn(*map, "=");
 		auto_free char *key = strndup(*map, n);
 
-		if (!key || json_object_set_new(object, key, json_string(*map + n + 1)) < 0) {
+		if (!key || json_object_set_new(
+				    object, key, json_string(map_value(row, *map + n + 1))) < 0) {
 			json_decref(object);
 			return NULL;
 		}
@@ -145,7 +176,7 @@ static json_t *map_to_json(char *const *map)
 static json_t *row_to_json(const struct tend_option *row, const void *from)
 {
 	const void *m = member(row, from);
-	char buf[CONF_VALUE_BYTES];
+	char buf[SHOWN_BYTES];
 	const char *text;
 
 	switch (row->type) {
@@ -158,7 +189,8 @@ static json_t *row_to_json(const struct tend_option *row, const void *from)
 	case TEND_OPT_LIST:
 		return list_to_json(*(char **const *)m);
 	case TEND_OPT_MAP:
-		return map_to_json(*(char **const *)m);
+	case TEND_OPT_SECRET_MAP:
+		return map_to_json(row, from);
 	default:
 		text = scalar_text(row, from, buf);
 		return text ? json_string(text) : json_null();

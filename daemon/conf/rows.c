@@ -184,7 +184,10 @@ const struct tend_option conf_receiver_rows[] = {
 	RECEIVER(STRING, fallback, "fallback", NULL,
 		"The receiver that gets what could not be delivered here."),
 	RECEIVER(STRING, url, "url", NULL,
-		"webhook: where notices are posted, http:// or https://."),
+		"webhook: where notices are posted, http:// or https://. What is behind the host "
+		"may "
+		"be a secret and is not shown.",
+		.flags = TEND_OPTION_PRIVATE_URL),
 	RECEIVER(SECRET, secret, "secret", NULL,
 		"webhook: key of the signature (Standard Webhooks), whsec_ and base64."),
 	RECEIVER(SECRET, secret_old, "secret_old", NULL,

@@ -245,7 +245,7 @@ static const struct tend_option *find_row(
 	for (const struct tend_option *row = rows; row->name; row++) {
 		size_t n = strlen(row->name);
 
-		if (row->type == TEND_OPT_MAP && strncmp(row->name, key, n) == 0 && key[n] == '.' &&
+		if (conf_option_is_map(row) && strncmp(row->name, key, n) == 0 && key[n] == '.' &&
 			key[n + 1]) {
 			*ret_sub = key + n + 1;
 			return row;
@@ -314,8 +314,9 @@ static int parse_key(const struct conf_section *section, const struct conf_key *
 		if (check_indented_key(section, key, tables[0].rows, errors) < 0)
 			return -EINVAL;
 		if (sub)
-			return conf_option_map_add(row, tables[i].into, sub, key->value);
-		r = conf_option_set(row, tables[i].into, key->value, &why);
+			r = conf_option_map_add(row, tables[i].into, sub, key->value, &why);
+		else
+			r = conf_option_set(row, tables[i].into, key->value, &why);
 		if (r < 0)
 			conf_section_error(
 				section, key->name, errors, "%s: %s", key->name, why.text);

@@ -8,6 +8,8 @@
 #include "incident/private.h"
 #include "watch/depend.h"
 
+/* A root that has been well for so long is not what the incident is about any more. */
+#define ROOT_WELL_USEC (30 * USEC_PER_SEC)
 /* A child's incident that is younger than this when its parent fails is the parent's fault. */
 #define REPARENT_USEC (60 * USEC_PER_SEC)
 
@@ -24,7 +26,8 @@ const char *const incident_event_names[INCIDENT_EVENT_MAX] = {
 	[INCIDENT_CLEARED] = "cleared",
 };
 
-/* ---- the store ------------------------------------------------------------------------------------- */
+/* ---- the store
+ * ------------------------------------------------------------------------------------- */
 
 struct pending_commit {
 	struct incidents *incidents;
@@ -39,8 +42,7 @@ static struct pending_commit *pending_new(struct incidents *incidents)
 	if (!p)
 		return NULL;
 	*p = (struct pending_commit){
-		.incidents = incidents, .next = incidents->pending, .prev = &incidents->pending
-	};
+		.incidents = incidents, .next = incidents->pending, .prev = &incidents->pending};
 	if (p->next)
 		p->next->prev = &p->next;
 	incidents->pending = p;
@@ -106,8 +108,8 @@ static struct store_batch *new_batch(void)
 	return store_batch_new(&batch) < 0 ? NULL : batch;
 }
 
-static void commit_quietly(struct incidents *incidents, struct incident *incident,
-	struct store_batch *batch)
+static void commit_quietly(
+	struct incidents *incidents, struct incident *incident, struct store_batch *batch)
 {
 	if (!batch)
 		return;
@@ -148,7 +150,8 @@ void incident_note(struct incidents *incidents, struct incident *incident, const
 		commit_quietly(incidents, incident, batch);
 }
 
-/* ---- opening and changing ---------------------------------------------------------------------------- */
+/* ---- opening and changing
+ * ---------------------------------------------------------------------------- */
 
 static enum conf_severity severity_of(const struct check *check)
 {
@@ -160,15 +163,15 @@ static enum conf_severity severity_of(const struct check *check)
 static void log_incident(const struct incident *incident, const char *what)
 {
 	char id[64], component[256];
-	const char *const fields[] = { LOG_ID_INCIDENT, id, component, NULL };
+	const char *const fields[] = {LOG_ID_INCIDENT, id, component, NULL};
 
 	(void)snprintf(id, sizeof(id), "TEND_INCIDENT=%s", incident->id);
 	(void)snprintf(component, sizeof(component), "TEND_COMPONENT=%s", incident->component);
-	log_at(incident->phase == INCIDENT_CLOSED ? LOG_NOTICE
-			: incident->severity == SEVERITY_CRITICAL ? LOG_ERR
-								  : LOG_WARNING,
-		fields,
-		"incident %s at '%s': %s: %s", incident->id, incident->check, what, incident->text);
+	log_at(incident->phase == INCIDENT_CLOSED	  ? LOG_NOTICE
+		: incident->severity == SEVERITY_CRITICAL ? LOG_ERR
+							  : LOG_WARNING,
+		fields, "incident %s at '%s': %s: %s", incident->id, incident->check, what,
+		incident->text);
 }
 
 static int set_root(struct incident *incident, const struct check *check)
@@ -217,7 +220,8 @@ static void open_incident(struct incidents *incidents, struct check *check)
 	struct store_batch *batch = new_batch();
 	char when[CLOCK_TEXT_BYTES];
 
-	if (!incident || set_root(incident, check) < 0 || vec_push(&incidents->open, incident) < 0) {
+	if (!incident || set_root(incident, check) < 0 ||
+		vec_push(&incidents->open, incident) < 0) {
 		log_error("check '%s': out of memory, no incident is opened", check->conf->name);
 		store_batch_free(batch);
 		return;
@@ -239,12 +243,13 @@ static void open_incident(struct incidents *incidents, struct check *check)
 	commit_event(incidents, TAKE(incident), INCIDENT_RAISED, batch);
 }
 
-/* A younger incident below `check` turns out to be its fault: it moves here, one raise stays one. */
+/* A younger incident below `check` turns out to be its fault: it moves here, one raise stays one.
+ */
 static struct incident *find_to_reparent(struct incidents *incidents, const struct check *check)
 {
 	usec_t now = clock_wall();
 
-	VEC_FOREACH(&incidents->open, struct incident *, incident) {
+	VEC_FOREACH (&incidents->open, struct incident *, incident) {
 		struct component *c = watch_find_component(incidents->watch, incident->component);
 
 		if (c && incident->opened_wall + REPARENT_USEC > now &&
@@ -269,7 +274,7 @@ static void reparent(struct incidents *incidents, struct incident *incident, str
 
 static struct incident *find_by_component(const struct incidents *incidents, const char *component)
 {
-	VEC_FOREACH(&incidents->open, struct incident *, incident)
+	VEC_FOREACH (&incidents->open, struct incident *, incident)
 		if (strcmp(incident->component, component) == 0)
 			return incident;
 	return NULL;
@@ -298,8 +303,7 @@ static void add_member(struct incidents *incidents, struct incident *incident, s
 
 static void on_fault(struct incidents *incidents, struct check *check)
 {
-	const char *at =
-		check->unreachable ? check->unreachable_why : check->conf->component->name;
+	const char *at = check->unreachable ? check->unreachable_why : check->conf->component->name;
 	struct incident *incident = find_by_component(incidents, at);
 
 	if (incident) {
@@ -317,12 +321,13 @@ static void on_fault(struct incidents *incidents, struct check *check)
 		open_incident(incidents, check);
 }
 
-/* ---- closing ------------------------------------------------------------------------------------------- */
+/* ---- closing
+ * ------------------------------------------------------------------------------------------- */
 
 /* A member that fails, or of which nothing is known yet, and that has no incident of its own. */
 static const char *still_failing(const struct incidents *incidents, const struct incident *incident)
 {
-	VEC_FOREACH(&incident->members, const char *, name) {
+	VEC_FOREACH (&incident->members, const char *, name) {
 		struct check *check = watch_find_check(incidents->watch, name);
 
 		if (check &&
@@ -352,7 +357,7 @@ static void close_incident(struct incidents *incidents, struct incident *inciden
 	free(incident->summary);
 	incident->summary = incident_summary(incident);
 	add_timeline(incident, batch, "closed", "%s", incident->summary ? incident->summary : "");
-	VEC_FOREACH(&incident->members, const char *, name)
+	VEC_FOREACH (&incident->members, const char *, name)
 		if (map_get(&incidents->by_check, name) == incident)
 			(void)map_remove(&incidents->by_check, name);
 	for (size_t i = 0; i < incidents->open.len; i++)
@@ -380,20 +385,21 @@ static bool proven_or_asked(
 }
 
 /* A result from before the repair proves nothing: a service that is still starting would be told as
- * healed, and as a new fault right after. All that hung on it, and its component, are looked at anew. */
+ * healed, and as a new fault right after. All that hung on it, and its component, are looked at
+ * anew. */
 static bool all_proven(struct incidents *incidents, struct incident *incident, bool first)
 {
 	struct component *component = watch_find_component(incidents->watch, incident->component);
 	bool proven = true;
 
-	VEC_FOREACH(&incident->members, const char *, name) {
+	VEC_FOREACH (&incident->members, const char *, name) {
 		struct check *check = watch_find_check(incidents->watch, name);
 
 		if (check && map_get(&incidents->by_check, name) == incident)
 			proven = proven_or_asked(incidents, incident, check, first) && proven;
 	}
 	if (component)
-		VEC_FOREACH(&component->checks, struct check *, check)
+		VEC_FOREACH (&component->checks, struct check *, check)
 			proven = proven_or_asked(incidents, incident, check, first) && proven;
 	return proven;
 }
@@ -419,6 +425,49 @@ static void look_for_end(struct incidents *incidents, struct incident *incident)
 	}
 }
 
+/* A database that was slow to answer and then refused is down, whatever it was at first. What is
+ * seen while it comes up again is no reason. */
+static void follow_reason(
+	struct incidents *incidents, struct incident *incident, const struct check *check)
+{
+	char *text;
+
+	if (strcmp(incident->check, check->conf->name) != 0 || check->unreachable ||
+		incident->phase >= INCIDENT_RECOVERING || incident->reason == check->last.reason ||
+		check->last.verdict != check->state.hard)
+		return;
+	text = strdup(check->last.text);
+	if (!text)
+		return;
+	free(incident->text);
+	incident->text = text;
+	incident->reason = check->last.reason;
+	commit_quietly(incidents, incident, new_batch());
+	if (incidents->hooks.on_reason)
+		incidents->hooks.on_reason(incident, incidents->hooks.data);
+}
+
+/* The root is well, and has been, but its component still fails: what heals and what people read must
+ * look at the check that fails now. No notice: neither severity nor component have changed. */
+static void follow_fault(struct incidents *incidents, struct incident *incident)
+{
+	const struct check *root = watch_find_check(incidents->watch, incident->check), *next;
+	const struct component *component =
+		watch_find_component(incidents->watch, incident->component);
+
+	if (!root || !component || state_failed(root->state.now) ||
+		root->state.hard_since_wall + ROOT_WELL_USEC > clock_wall())
+		return;
+	next = depend_root_check(component);
+	if (!next || !state_failed(next->state.hard) ||
+		map_get(&incidents->by_check, next->conf->name) != incident)
+		return;
+	incident_note(incidents, incident, "located", "%s is well, what still fails is %s: %s",
+		incident->check, next->conf->name, next->last.text);
+	if (set_root(incident, next) == 0)
+		commit_quietly(incidents, incident, new_batch());
+}
+
 void incidents_on_result(struct incidents *incidents, struct check *check, unsigned events)
 {
 	struct incident *incident = map_get(&incidents->by_check, check->conf->name);
@@ -426,9 +475,13 @@ void incidents_on_result(struct incidents *incidents, struct check *check, unsig
 	if (state_failed(check->state.hard)) {
 		if (events & STATE_EVENT_HARD)
 			on_fault(incidents, check);
+		else if (incident)
+			follow_reason(incidents, incident, check);
 		/* It has an incident of its own now: the one it hung on may end without it. */
 		if (incident && incident != map_get(&incidents->by_check, check->conf->name))
 			look_for_end(incidents, incident);
+		else if (incident && !events)
+			follow_fault(incidents, incident);
 		return;
 	}
 	if (!incident)
@@ -443,7 +496,8 @@ void incidents_apply(struct incidents *incidents)
 		look_for_end(incidents, incidents->open.items[i]);
 }
 
-/* ---- the rest ------------------------------------------------------------------------------------------ */
+/* ---- the rest
+ * ------------------------------------------------------------------------------------------ */
 
 int incident_set_phase(
 	struct incidents *incidents, struct incident *incident, enum incident_phase phase)
@@ -491,7 +545,7 @@ static struct incident *find_in(const struct vec *list, const char *id, size_t *
 {
 	struct incident *found = NULL;
 
-	VEC_FOREACH(list, struct incident *, incident) {
+	VEC_FOREACH (list, struct incident *, incident) {
 		if (!str_startswith(incident->id, id))
 			continue;
 		found = incident;
@@ -546,9 +600,9 @@ struct incidents *incidents_free(struct incidents *incidents)
 {
 	if (!incidents)
 		return NULL;
-	VEC_FOREACH(&incidents->open, struct incident *, open)
+	VEC_FOREACH (&incidents->open, struct incident *, open)
 		incident_free(open);
-	VEC_FOREACH(&incidents->recent, struct incident *, closed)
+	VEC_FOREACH (&incidents->recent, struct incident *, closed)
 		incident_free(closed);
 	vec_clear(&incidents->open);
 	vec_clear(&incidents->recent);

@@ -16,9 +16,9 @@ struct incident *incident_free(struct incident *incident)
 {
 	if (!incident)
 		return NULL;
-	VEC_FOREACH(&incident->timeline, struct timeline_entry *, entry)
+	VEC_FOREACH (&incident->timeline, struct timeline_entry *, entry)
 		timeline_entry_free(entry);
-	VEC_FOREACH(&incident->members, char *, name)
+	VEC_FOREACH (&incident->members, char *, name)
 		free(name);
 	vec_clear(&incident->timeline);
 	vec_clear(&incident->members);
@@ -39,7 +39,7 @@ int incident_add_member(struct incident *incident, const char *check)
 	char *copy;
 	int r;
 
-	VEC_FOREACH(&incident->members, const char *, name)
+	VEC_FOREACH (&incident->members, const char *, name)
 		if (strcmp(name, check) == 0)
 			return 0;
 	if (incident->members.len >= INCIDENT_MAX_MEMBERS)
@@ -82,7 +82,7 @@ static json_t *members_to_json(const struct incident *incident)
 {
 	json_t *members = json_array();
 
-	VEC_FOREACH(&incident->members, const char *, name)
+	VEC_FOREACH (&incident->members, const char *, name)
 		(void)json_array_append_new(members, json_string(name));
 	return members;
 }
@@ -90,9 +90,9 @@ static json_t *members_to_json(const struct incident *incident)
 int incident_put(struct incident *incident, struct store_batch *batch)
 {
 	auto_json json_t *doc = json_pack(
-		"{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:b, s:o, s:s?, s:s?, s:I, s:s?}", "system",
-		incident->system, "component", incident->component, "check", incident->check,
-		"severity", conf_severity_names[incident->severity], "reason",
+		"{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:b, s:o, s:s?, s:s?, s:I, s:s?}",
+		"system", incident->system, "component", incident->component, "check",
+		incident->check, "severity", conf_severity_names[incident->severity], "reason",
 		tend_reason_name(incident->reason), "text", incident->text, "located",
 		(json_int_t)incident->located_wall, "unconfirmed", incident->unconfirmed, "told",
 		incident->told, "members", members_to_json(incident), "ack_author",
@@ -106,7 +106,8 @@ int incident_put(struct incident *incident, struct store_batch *batch)
 		(int64_t)incident->opened_wall, (int64_t)incident->closed_wall, doc);
 }
 
-/* ---- loading ------------------------------------------------------------------------------------------- */
+/* ---- loading
+ * ------------------------------------------------------------------------------------------- */
 
 static char *dup_member(json_t *doc, const char *key)
 {
@@ -131,7 +132,7 @@ static void load_timeline(struct incidents *incidents, struct incident *incident
 
 	if (store_read_now(incidents->store, STORE_QUERY_TIMELINE_OF, &rows, "s", incident->id) < 0)
 		return;
-	json_array_foreach(rows, i, row) {
+	json_array_foreach (rows, i, row) {
 		const char *kind = json_string_value(json_object_get(row, "kind"));
 		const char *text = json_string_value(json_object_get(row, "text"));
 
@@ -176,7 +177,7 @@ static struct incident *incident_from_row(struct incidents *incidents, json_t *r
 	incident->ack_comment = dup_member(doc, "ack_comment");
 	incident->summary = dup_member(doc, "summary");
 	incident->snmp_index = ++incidents->next_index;
-	json_array_foreach(json_object_get(doc, "members"), i, member)
+	json_array_foreach (json_object_get(doc, "members"), i, member)
 		(void)incident_add_member(incident, json_string_value(member));
 	load_timeline(incidents, incident);
 	return TAKE(incident);
@@ -187,11 +188,12 @@ static int load_rows(struct incidents *incidents, json_t *rows, struct vec *list
 	size_t i;
 	json_t *row;
 
-	json_array_foreach(rows, i, row) {
+	json_array_foreach (rows, i, row) {
 		struct incident *incident = incident_from_row(incidents, row);
 
 		if (!incident) {
-			log_warning("incidents: a row of the database cannot be read, it is left out");
+			log_warning(
+				"incidents: a row of the database cannot be read, it is left out");
 			continue;
 		}
 		if (vec_push(list, incident) < 0) {
@@ -223,14 +225,15 @@ int incidents_load(struct incidents *incidents)
 		incidents->recent.items[i] = incidents->recent.items[n - 1 - i];
 		incidents->recent.items[n - 1 - i] = swap;
 	}
-	VEC_FOREACH(&incidents->open, struct incident *, incident)
-		VEC_FOREACH(&incident->members, const char *, name)
+	VEC_FOREACH (&incidents->open, struct incident *, incident)
+		VEC_FOREACH (&incident->members, const char *, name)
 			if (map_put(&incidents->by_check, name, incident) < 0)
 				r = -ENOMEM;
 	return r;
 }
 
-/* ---- views --------------------------------------------------------------------------------------------- */
+/* ---- views
+ * --------------------------------------------------------------------------------------------- */
 
 char *incident_summary(const struct incident *incident)
 {
@@ -238,13 +241,13 @@ char *incident_summary(const struct incident *incident)
 	const char *action = NULL;
 	size_t n_actions = 0;
 
-	VEC_FOREACH(&incident->timeline, const struct timeline_entry *, entry)
+	VEC_FOREACH (&incident->timeline, const struct timeline_entry *, entry)
 		if (strcmp(entry->kind, "action") == 0) {
 			action = entry->text;
 			n_actions++;
 		}
-	return str_printf("%s failed (%s: %s) for %s; %zu checks hung on it; %s%s", incident->component,
-		tend_reason_name(incident->reason), incident->text,
+	return str_printf("%s failed (%s: %s) for %s; %zu checks hung on it; %s%s",
+		incident->component, tend_reason_name(incident->reason), incident->text,
 		clock_format_span(incident->closed_wall - incident->opened_wall, span),
 		incident->members.len, n_actions ? "last action: " : "Tend did nothing to it",
 		action ? action : "");
@@ -258,24 +261,26 @@ json_t *incident_to_json(const struct incident *incident, bool full)
 	if (incident->ack_author)
 		ack = json_pack("{s:s, s:s, s:o}", "author", incident->ack_author, "comment",
 			incident->ack_comment, "at", clock_to_json(incident->ack_wall));
-	doc = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s?, s:b, s:o}",
-		"id", incident->id, "fingerprint", incident->fingerprint, "system", incident->system,
-		"component", incident->component, "check", incident->check, "phase",
-		incident_phase_names[incident->phase], "state",
+	doc = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, "
+			"s:s?, s:b, s:o}",
+		"id", incident->id, "fingerprint", incident->fingerprint, "system",
+		incident->system, "component", incident->component, "check", incident->check,
+		"phase", incident_phase_names[incident->phase], "state",
 		incident->phase == INCIDENT_CLOSED ? "closed" : "open", "severity",
 		conf_severity_names[incident->severity], "reason",
 		tend_reason_name(incident->reason), "text", incident->text, "opened",
-		clock_to_json(incident->opened_wall), "located", clock_to_json(incident->located_wall),
-		"closed", clock_to_json(incident->closed_wall), "acknowledged", ack, "summary",
+		clock_to_json(incident->opened_wall), "located",
+		clock_to_json(incident->located_wall), "closed",
+		clock_to_json(incident->closed_wall), "acknowledged", ack, "summary",
 		incident->summary, "unconfirmed", incident->unconfirmed, "members",
 		members_to_json(incident));
 	if (!doc || !full)
 		return doc;
 	timeline = json_array();
-	VEC_FOREACH(&incident->timeline, const struct timeline_entry *, entry)
-		(void)json_array_append_new(timeline,
-			json_pack("{s:o, s:s, s:s}", "at", clock_to_json(entry->wall), "kind",
-				entry->kind, "text", entry->text));
+	VEC_FOREACH (&incident->timeline, const struct timeline_entry *, entry)
+		(void)json_array_append_new(
+			timeline, json_pack("{s:o, s:s, s:s}", "at", clock_to_json(entry->wall),
+					  "kind", entry->kind, "text", entry->text));
 	(void)json_object_set_new(doc, "timeline", timeline);
 	return doc;
 }

@@ -17,7 +17,7 @@ struct incidents {
 	struct watch *watch;
 	struct incidents_hooks hooks;
 	struct vec open, recent; /* struct incident *, in order of their opening / closing */
-	struct map by_check;     /* member's name -> open incident */
+	struct map by_check;	 /* member's name -> open incident */
 	uint32_t next_index;
 	struct pending_commit *pending;
 	/* While on_event runs: what is noted of this incident belongs into its batch. */

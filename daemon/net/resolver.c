@@ -77,8 +77,7 @@ struct resolver {
 	uint64_t n_lookups, n_cached, n_failed;
 };
 
-/* ---- files ------------------------------------------------------------------------------------
- */
+/* ---- files ---------------------------------------------------------------------------------- */
 
 static bool stat_same(const struct stat *a, const struct stat *b)
 {
@@ -136,8 +135,7 @@ static void refresh_files(struct resolver *resolver)
 	refresh_servers(resolver);
 }
 
-/* ---- names ------------------------------------------------------------------------------------
- */
+/* ---- names ---------------------------------------------------------------------------------- */
 
 static struct name *name_new(struct resolver *resolver, const char *text)
 {
@@ -301,8 +299,7 @@ static void name_failed(struct name *name, int r)
 	name_done(name, &answer);
 }
 
-/* ---- asking -----------------------------------------------------------------------------------
- */
+/* ---- asking --------------------------------------------------------------------------------- */
 
 static void ask_next_server(struct name *name);
 
@@ -406,8 +403,7 @@ static int name_wait(struct name *name)
 	return 0;
 }
 
-/* ---- the door ---------------------------------------------------------------------------------
- */
+/* ---- the door ------------------------------------------------------------------------------- */
 
 /* Lower case, without the final dot; -EINVAL for what can be no name. */
 static int normalize(const char *name, char out[HOSTS_MAX_NAME_BYTES])

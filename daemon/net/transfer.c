@@ -57,8 +57,7 @@ struct transfers {
 
 static void shard_drain(struct shard *shard);
 
-/* ---- what libcurl asks of the loop -------------------------------------------------------------
- */
+/* ---- what libcurl asks of the loop ---------------------------------------------------------- */
 
 static void on_socket_ready(int fd, uint32_t events, void *data)
 {
@@ -126,8 +125,7 @@ static int on_curl_timer(CURLM *multi, long timeout_msec, void *data)
 	return 0;
 }
 
-/* ---- shards ------------------------------------------------------------------------------------
- */
+/* ---- shards --------------------------------------------------------------------------------- */
 
 static struct shard *shard_free(struct shard *shard)
 {
@@ -179,8 +177,7 @@ static int shard_with_room(struct transfers *transfers, struct shard **ret_shard
 	return shard_new(transfers, ret_shard);
 }
 
-/* ---- the life of a transfer ---------------------------------------------------------------------
- */
+/* ---- the life of a transfer ----------------------------------------------------------------- */
 
 static void leave_shard(struct net_transfer *t)
 {
@@ -358,8 +355,7 @@ static void shard_drain(struct shard *shard)
 	}
 }
 
-/* ---- time ---------------------------------------------------------------------------------------
- */
+/* ---- time ----------------------------------------------------------------------------------- */
 
 static void check_time(struct net_transfer *t, usec_t now)
 {
@@ -412,8 +408,7 @@ static void on_sweep(void *data)
 	loop_timer_set(transfers->sweep, transfers->n_running > 0 ? clock_now() + SWEEP_USEC : 0);
 }
 
-/* ---- start --------------------------------------------------------------------------------------
- */
+/* ---- start ---------------------------------------------------------------------------------- */
 
 static int keep_addresses(struct net_transfer *t, const struct tend_address *addresses, size_t n)
 {
@@ -516,8 +511,7 @@ void transfers_add_stats(const struct transfers *transfers, struct net_stats *st
 	stats->n_running += transfers->n_running;
 }
 
-/* ---- the whole ----------------------------------------------------------------------------------
- */
+/* ---- the whole ------------------------------------------------------------------------------ */
 
 int transfers_new(struct loop *loop, struct resolver *resolver, struct transfers **ret_transfers)
 {

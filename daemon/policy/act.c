@@ -22,13 +22,14 @@ static usec_t arg_duration(const struct step *step, const char *name, usec_t fal
 
 const struct conf_component *act_component_of_unit(const struct conf *conf, const char *unit)
 {
-	MAP_FOREACH(&conf->components, const struct conf_component *, component)
+	MAP_FOREACH (&conf->components, const struct conf_component *, component)
 		if (component->unit && strcmp(component->unit, unit) == 0)
 			return component;
 	return NULL;
 }
 
-/* ---- the executor ------------------------------------------------------------------------------------------ */
+/* ---- the executor
+ * ------------------------------------------------------------------------------------------ */
 
 static const enum step_state state_of_outcome[EXEC_OUTCOME_MAX] = {
 	[EXEC_DONE] = STEP_DONE,
@@ -94,7 +95,8 @@ static void expect_job(struct step *step)
 	if (!str_startswith(step->verb->name, "unit."))
 		return;
 	step->expecting_job = true;
-	units_expect_job(watch_units(step->run->policies->deps.watch), arg_text(step, "unit"), true);
+	units_expect_job(
+		watch_units(step->run->policies->deps.watch), arg_text(step, "unit"), true);
 }
 
 static char *why_text(const struct step *step)
@@ -164,7 +166,9 @@ void act_resume(struct step *step)
 	}
 }
 
-/* ---- checks --------------------------------------------------------------------------------------------------- */
+/* ---- checks
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 static void on_check_ran(int r, struct check *check, void *data)
 {
@@ -189,8 +193,8 @@ void act_check_run(struct step *step)
 		on_check_ran, step);
 	if (r < 0) {
 		step->probing = false;
-		step_outcome(step, STEP_FAILED, NULL, "there is no check '%s'",
-			arg_text(step, "check"));
+		step_outcome(
+			step, STEP_FAILED, NULL, "there is no check '%s'", arg_text(step, "check"));
 		run_unref_step(step->run);
 	}
 }
@@ -217,7 +221,8 @@ static void verify_tick(void *data)
 	/* Its own schedule may be slow: ask it often enough to be done well within the limit. */
 	(void)watch_run_now(p->deps.watch, check->conf->name, now, NULL, NULL);
 	usec_t left = step->deadline - now;
-	usec_t pace = MIN(check->conf->interval, MAX(left / (verify_wanted(step) + 2), USEC_PER_SEC));
+	usec_t pace =
+		MIN(check->conf->interval, MAX(left / (verify_wanted(step) + 2), USEC_PER_SEC));
 	loop_timer_set(step->timer, MIN(now + pace, step->deadline));
 }
 
@@ -227,8 +232,8 @@ void act_verify(struct step *step)
 	usec_t within = arg_duration(step, "within", 120 * USEC_PER_SEC);
 
 	if (!watch_find_check(run->policies->deps.watch, arg_text(step, "check"))) {
-		step_outcome(step, STEP_FAILED, NULL, "there is no check '%s'",
-			arg_text(step, "check"));
+		step_outcome(
+			step, STEP_FAILED, NULL, "there is no check '%s'", arg_text(step, "check"));
 		return;
 	}
 	step->n_ok = 0;
@@ -257,20 +262,23 @@ static void verify_look(struct step *step, const struct check *check)
 
 void act_on_result(struct policies *p, struct check *check)
 {
-	VEC_FOREACH(&p->runs, struct run *, run)
-		MAP_FOREACH(&run->steps, struct step *, step)
-			if (step->timer && step->state == STEP_INTENT && step->verb->execute == act_verify &&
+	VEC_FOREACH (&p->runs, struct run *, run)
+		MAP_FOREACH (&run->steps, struct step *, step)
+			if (step->timer && step->state == STEP_INTENT &&
+				step->verb->execute == act_verify &&
 				strcmp(arg_text(step, "check"), check->conf->name) == 0)
 				verify_look(step, check);
 }
 
-/* ---- databases -------------------------------------------------------------------------------------------------- */
+/* ---- databases
+ * --------------------------------------------------------------------------------------------------
+ */
 
 /* It was sent, or may have been, and no answer came. */
 static bool may_have_happened(enum tend_reason reason)
 {
 	return reason == TEND_REASON_TOO_SLOW || reason == TEND_REASON_CANCELLED ||
-		reason == TEND_REASON_PROTOCOL || reason == TEND_REASON_INTERNAL;
+	       reason == TEND_REASON_PROTOCOL || reason == TEND_REASON_INTERNAL;
 }
 
 static void on_sql(enum tend_reason reason, const char *text, json_t *outcome, void *data)
@@ -312,7 +320,9 @@ void act_sql(struct step *step)
 	run_unref_step(run);
 }
 
-/* ---- words and time ------------------------------------------------------------------------------------------------ */
+/* ---- words and time
+ * ------------------------------------------------------------------------------------------------
+ */
 
 void act_notice(struct step *step)
 {
@@ -326,8 +336,8 @@ void act_log(struct step *step)
 
 	log_info("policy '%s' on '%s': %s", run->policy, run->component, arg_text(step, "text"));
 	if (incident)
-		incident_note(run->policies->deps.incidents, incident, "log", "%s: %s",
-			run->policy, arg_text(step, "text"));
+		incident_note(run->policies->deps.incidents, incident, "log", "%s: %s", run->policy,
+			arg_text(step, "text"));
 	step_outcome(step, STEP_DONE, NULL, "%s", "");
 }
 

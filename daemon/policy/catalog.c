@@ -7,8 +7,12 @@
 #include "base/log.h"
 #include "policy/private.h"
 
-enum { FILE_MAX_BYTES = 256 << 10, CATALOG_MAX_FILES = 500, LIBRARY_MAX_BYTES = 512 << 10,
-	CATALOG_AT_ONCE = 8 };
+enum {
+	FILE_MAX_BYTES = 256 << 10,
+	CATALOG_MAX_FILES = 500,
+	LIBRARY_MAX_BYTES = 512 << 10,
+	CATALOG_AT_ONCE = 8
+};
 
 char *hash_text(const char *text, char buf[65])
 {
@@ -30,6 +34,7 @@ static struct policy_file *policy_file_free(struct policy_file *file)
 	free(file->chunk);
 	free(file->source);
 	free(file->error);
+	json_decref(file->declarations);
 	free(file);
 	return NULL;
 }
@@ -39,6 +44,7 @@ static void policy_def_free(struct policy_def *def)
 {
 	json_decref(def->decl);
 	free(def->name);
+	free(def->error);
 	free(def);
 }
 
@@ -46,10 +52,10 @@ struct catalog *catalog_free(struct catalog *catalog)
 {
 	if (!catalog)
 		return NULL;
-	MAP_FOREACH(&catalog->defs, struct policy_def *, def)
+	MAP_FOREACH (&catalog->defs, struct policy_def *, def)
 		policy_def_free(def);
 	map_clear(&catalog->defs);
-	VEC_FOREACH(&catalog->files, struct policy_file *, file)
+	VEC_FOREACH (&catalog->files, struct policy_file *, file)
 		policy_file_free(file);
 	vec_clear(&catalog->files);
 	json_decref(catalog->library);
@@ -63,7 +69,7 @@ static int lua_file_filter(const struct dirent *entry)
 	return entry->d_name[0] != '.' && str_endswith(entry->d_name, ".lua");
 }
 
-/* Calls fn for the *.lua of a folder, in order of their names; a missing folder has none. */
+/* Calls fn for the *.lua of a folder, in order of their names. */
 static int each_lua_file(struct catalog *catalog, const char *dir,
 	int (*fn)(struct catalog *catalog, const char *path, const char *name))
 {
@@ -71,7 +77,7 @@ static int each_lua_file(struct catalog *catalog, const char *dir,
 	int n = scandir(dir, &entries, lua_file_filter, alphasort), r = 0;
 
 	if (n < 0)
-		return errno == ENOENT ? 0 : -errno;
+		return -errno;
 	for (int i = 0; i < n; i++) {
 		auto_free char *path = str_printf("%s/%s", dir, entries[i]->d_name);
 
@@ -81,6 +87,42 @@ static int each_lua_file(struct catalog *catalog, const char *dir,
 	}
 	free(entries);
 	return r;
+}
+
+/* An entry that is no file but has something to tell; steals error. */
+static int add_complaint(struct catalog *catalog, const char *path, const char *name, char *error)
+{
+	auto(policy_file_free) struct policy_file *entry = calloc(1, sizeof(*entry));
+	int r;
+
+	if (!entry) {
+		free(error);
+		return -ENOMEM;
+	}
+	entry->error = error;
+	entry->path = strdup(path);
+	entry->chunk = strdup(name);
+	if (!entry->path || !entry->chunk || !entry->error)
+		return -ENOMEM;
+	log_warning("policies: %s: %s", name, error);
+	r = vec_push(&catalog->files, entry);
+	if (r == 0)
+		TAKE(entry);
+	return r;
+}
+
+/* A folder that cannot be read is told like a broken file: the other policies run. */
+static int read_folder(struct catalog *catalog, const char *dir,
+	int (*fn)(struct catalog *catalog, const char *path, const char *name))
+{
+	int r = each_lua_file(catalog, dir, fn);
+
+	if (r == 0 || r == -ENOMEM)
+		return r;
+	return add_complaint(catalog, dir, dir,
+		r == -E2BIG ? str_printf("more than %d policy files, the rest is not read",
+				      CATALOG_MAX_FILES)
+			    : str_printf("the folder cannot be read: %s", strerror(-r)));
 }
 
 static int add_library(struct catalog *catalog, const char *path, const char *name)
@@ -94,7 +136,8 @@ static int add_library(struct catalog *catalog, const char *path, const char *na
 			strerror(-r));
 		return 0;
 	}
-	return json_object_set_new(catalog->library, key, json_stringn(text, len)) < 0 ? -EINVAL : 0;
+	return json_object_set_new(catalog->library, key, json_stringn(text, len)) < 0 ? -EINVAL
+										       : 0;
 }
 
 static int add_file(struct catalog *catalog, const char *path, const char *name)
@@ -115,8 +158,8 @@ static int add_file(struct catalog *catalog, const char *path, const char *name)
 	if (r == 0 && (strlen(file->source) != len || !str_utf8_valid(file->source, len)))
 		r = -EILSEQ;
 	if (r < 0) {
-		file->error = str_printf("%s: %s", name,
-			r == -EILSEQ ? "it is not UTF-8 text" : strerror(-r));
+		file->error = str_printf(
+			"%s: %s", name, r == -EILSEQ ? "it is not UTF-8 text" : strerror(-r));
 		log_error("policy file '%s': %s, the other policies run", path, file->error);
 	} else {
 		hash_text(file->source, file->hash);
@@ -160,8 +203,113 @@ static void describe_some(struct policies *p)
 	}
 }
 
+static int add_def(struct catalog *c, struct policy_file *file, json_t *decl)
+{
+	const char *name = json_string_value(json_object_get(decl, "name"));
+	struct policy_def *def;
+
+	if (!name)
+		return -EINVAL;
+	if (map_get(&c->defs, name)) {
+		free(file->error);
+		file->error = str_printf(
+			"%s: the policy '%s' is declared in another file too", file->chunk, name);
+		return -EEXIST;
+	}
+	def = calloc(1, sizeof(*def));
+	if (!def)
+		return -ENOMEM;
+	def->name = strdup(name);
+	def->file = file;
+	def->decl = json_incref(decl);
+	if (!def->name || map_put(&c->defs, name, def) < 0) {
+		policy_def_free(def);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/* In the order of the files, whichever was described first: of two policies of one name the first
+ * counts. */
+static void declare_all(struct catalog *c)
+{
+	VEC_FOREACH (&c->files, struct policy_file *, file) {
+		size_t i;
+		json_t *decl;
+
+		json_array_foreach (file->declarations, i, decl)
+			(void)add_def(c, file, decl);
+		if (file->error && file->source)
+			log_error("policy file '%s': %s; the other policies run", file->path,
+				file->error);
+	}
+}
+
+char *catalog_unknown_param(const struct policy_def *def, const char *param)
+{
+	json_t *declared = json_object_get(def->decl, "params"), *value;
+	auto_free const char **names = NULL;
+	const char *key, *near;
+	size_t n = 0;
+
+	if (json_object_get(declared, param))
+		return NULL;
+	names = calloc(json_object_size(declared) + 1, sizeof(*names));
+	json_object_foreach (declared, key, value)
+		if (names)
+			names[n++] = key;
+	near = names ? str_nearest(param, names, n) : NULL;
+	return str_printf("%s has no parameter '%.64s'%s%s%s", def->name, param,
+		near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+static void check_params(struct policy_def *def, const struct conf_policy *settings)
+{
+	for (char **kv = settings->params; kv && *kv && !def->error; kv++) {
+		auto_free char *key = strndup(*kv, strcspn(*kv, "="));
+		auto_free char *text = key ? catalog_unknown_param(def, key) : NULL;
+
+		if (!text)
+			continue;
+		def->error = str_printf("%s:%u: %s", settings->where.file, settings->where.line, text);
+		log_error("policies: %s; its runs fail", def->error ? def->error : text);
+	}
+}
+
+static int add_unknown(struct catalog *c, const struct conf_policy *settings)
+{
+	auto_free const char **names = calloc(c->defs.len + 1, sizeof(*names));
+	const char *near;
+	size_t n = 0;
+
+	if (!names)
+		return -ENOMEM;
+	MAP_FOREACH (&c->defs, const struct policy_def *, def)
+		names[n++] = def->name;
+	near = str_nearest(settings->name, names, n);
+	return add_complaint(c, settings->where.file, settings->name,
+		str_printf("%s:%u: there is no policy '%s'%s%s%s", settings->where.file,
+			settings->where.line, settings->name, near ? ", did you mean '" : "",
+			near ? near : "", near ? "'?" : ""));
+}
+
+/* What the configuration sets is known to be wrong before a fault needs it. */
+static void check_settings(const struct conf *conf, struct catalog *c)
+{
+	MAP_FOREACH (&conf->policies, const struct conf_policy *, settings) {
+		struct policy_def *def = map_get(&c->defs, settings->name);
+
+		if (def)
+			check_params(def, settings);
+		else if (add_unknown(c, settings) < 0)
+			log_warning("[policy %s]: there is no such policy", settings->name);
+	}
+}
+
 static void adopt(struct policies *p)
 {
+	declare_all(p->loading);
+	check_settings(p->conf, p->loading);
 	catalog_free(p->catalog);
 	p->catalog = TAKE(p->loading);
 	/* Incidents that were open before the policies were known are looked at now. */
@@ -177,11 +325,11 @@ static int read_folders(struct catalog *catalog, const struct conf_daemon *conf)
 	catalog->library = json_object();
 	if (!library || !shipped || !catalog->library)
 		return -ENOMEM;
-	r = each_lua_file(catalog, library, add_library);
+	r = read_folder(catalog, library, add_library);
 	if (r == 0)
-		r = each_lua_file(catalog, shipped, add_file);
+		r = read_folder(catalog, shipped, add_file);
 	for (char **dir = conf->policy_dirs; r == 0 && dir && *dir; dir++)
-		r = each_lua_file(catalog, *dir, add_file);
+		r = read_folder(catalog, *dir, add_file);
 	return r;
 }
 
@@ -216,50 +364,17 @@ int catalog_load(struct policies *p)
 	return 0;
 }
 
-static int add_def(struct catalog *c, struct policy_file *file, json_t *decl)
-{
-	const char *name = json_string_value(json_object_get(decl, "name"));
-	struct policy_def *def;
-
-	if (!name)
-		return -EINVAL;
-	if (map_get(&c->defs, name)) {
-		free(file->error);
-		file->error = str_printf(
-			"%s: the policy '%s' is declared in another file too", file->chunk, name);
-		return -EEXIST;
-	}
-	def = calloc(1, sizeof(*def));
-	if (!def)
-		return -ENOMEM;
-	def->name = strdup(name);
-	def->file = file;
-	def->decl = json_incref(decl);
-	if (!def->name || map_put(&c->defs, name, def) < 0) {
-		policy_def_free(def);
-		return -ENOMEM;
-	}
-	return 0;
-}
-
 void catalog_described(
 	struct policies *p, struct policy_file *file, json_t *declarations, const char *error)
 {
-	struct catalog *c = p->loading;
-	size_t i;
-	json_t *decl;
-
 	if (error && !file->error) {
 		char text[1024];
 
 		str_sanitize(text, sizeof(text), error, strlen(error));
 		file->error = strdup(text);
 	}
-	json_array_foreach(declarations, i, decl)
-		(void)add_def(c, file, decl);
-	if (file->error)
-		log_error("policy file '%s': %s; the other policies run", file->path, file->error);
-	if (--c->n_left == 0)
+	file->declarations = json_incref(declarations);
+	if (--p->loading->n_left == 0)
 		adopt(p);
 	else
 		describe_some(p);

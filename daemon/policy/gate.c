@@ -6,7 +6,8 @@
 #include "policy/private.h"
 #include "watch/units.h"
 
-bool gate_note(struct policies *p, const char *incident_id, const char *policy, const char *format, ...)
+bool gate_note(
+	struct policies *p, const char *incident_id, const char *policy, const char *format, ...)
 {
 	struct gate *gate;
 	char raw[512], text[512];
@@ -17,7 +18,7 @@ bool gate_note(struct policies *p, const char *incident_id, const char *policy, 
 	va_end(ap);
 	str_sanitize(text, sizeof(text), raw, strlen(raw));
 	/* The same "no" again only gets younger. */
-	VEC_FOREACH(&p->gates, struct gate *, old)
+	VEC_FOREACH (&p->gates, struct gate *, old)
 		if (strcmp(old->incident, incident_id) == 0 && strcmp(old->policy, policy) == 0 &&
 			strcmp(old->why, text) == 0) {
 			old->wall = clock_wall();
@@ -104,8 +105,8 @@ static bool within_limits(struct step *step)
 	const char *which;
 	struct limits limits = {
 		.per_target = (unsigned)(settings && settings->budget
-				? settings->budget
-				: p->conf->daemon.budget_per_target),
+						 ? settings->budget
+						 : p->conf->daemon.budget_per_target),
 		.global = (unsigned)p->conf->daemon.budget_global,
 	};
 	auto_free struct action *actions = NULL;
@@ -120,8 +121,9 @@ static bool within_limits(struct step *step)
 	}
 	breaker = limits_breaker(actions, n, step->target, clock_wall());
 	if (breaker.state == BREAKER_OPEN) {
-		refuse(step, true, "the breaker of %s is open after %u actions that did not help; "
-				   "one try is let through at %s",
+		refuse(step, true,
+			"the breaker of %s is open after %u actions that did not help; "
+			"one try is let through at %s",
 			step->target, breaker.n_failures, clock_format(breaker.until, when));
 		return false;
 	}
@@ -156,10 +158,16 @@ static bool evidence_is_fresh(struct step *step)
 		refuse(step, false, "the root cause is at %s now", incident->component);
 		return false;
 	}
-	if (!check || !check->last.number ||
-		!limits_fresh(clock_now() - check->last.finished,
-			MAX(check->conf->interval, check->conf->timeout))) {
+	if (!check ||
+		(check->last.number && !limits_fresh(clock_now() - check->last.finished,
+					       MAX(check->conf->interval, check->conf->timeout)))) {
 		refuse(step, true, "there is no fresh result of the check");
+		return false;
+	}
+	/* Without a result since the start, the confirmed state is of before; the probe that comes
+	 * now says whether it holds. */
+	if (!state_failed(check->state.hard)) {
+		refuse(step, false, "it is well again: %s", check->last.text);
 		return false;
 	}
 	return true;

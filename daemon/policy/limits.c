@@ -19,7 +19,7 @@ const char *const breaker_state_names[BREAKER_STATE_MAX + 1] = {
 struct breaker limits_breaker(
 	const struct action *actions, size_t n, const char *target, usec_t now)
 {
-	struct breaker b = { .state = BREAKER_CLOSED };
+	struct breaker b = {.state = BREAKER_CLOSED};
 	usec_t span = BREAKER_OPEN_USEC;
 	usec_t open = 0;
 	bool tripped = false;
@@ -34,7 +34,7 @@ struct breaker limits_breaker(
 			continue;
 		}
 		if (a->verdict == ACTION_VERIFIED) {
-			b = (struct breaker){ .state = BREAKER_CLOSED };
+			b = (struct breaker){.state = BREAKER_CLOSED};
 			tripped = false;
 			span = BREAKER_OPEN_USEC;
 			continue;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * policy/limits.h: may Tend act? Pure functions over plain data: the history of actions, a time, the
- * limits. No clock, no I/O, no allocation. Times are wall-clock microseconds: limits outlive restarts.
+ * policy/limits.h: may Tend act? Pure functions over plain data: the history of actions, a time,
+ * the limits. No clock, no I/O, no allocation. Times are wall-clock microseconds: limits outlive
+ * restarts.
  */
 #ifndef POLICY_LIMITS_H
 #define POLICY_LIMITS_H
@@ -11,7 +12,7 @@
 #include <tend/option.h>
 
 enum action_verdict {
-	ACTION_OPEN,       /* begun, its run has not ended */
+	ACTION_OPEN,	   /* begun, its run has not ended */
 	ACTION_VERIFIED,   /* the symptom was seen gone afterwards */
 	ACTION_UNVERIFIED, /* it failed, or helped nothing */
 	ACTION_VERDICT_MAX,
@@ -46,7 +47,8 @@ struct breaker {
 
 #define ACTION_OPEN_MAX_USEC (3600 * USEC_PER_SEC) /* a run ends within this */
 
-/* `actions` in order of time. Half-open lets one try through: while that is open, the breaker is, too. */
+/* `actions` in order of time. Half-open lets one try through: while that is open, the breaker is,
+ * too. */
 struct breaker limits_breaker(
 	const struct action *actions, size_t n, const char *target, usec_t now);
 /* Is one more action within the budgets? *ret_next: when it will be, if not. */

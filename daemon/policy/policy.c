@@ -9,7 +9,8 @@
 
 #define ACTIONS_KEPT_USEC (24 * 3600 * USEC_PER_SEC)
 
-/* ---- history of actions ------------------------------------------------------------------------------------ */
+/* ---- history of actions
+ * ------------------------------------------------------------------------------------ */
 
 static void action_row_free(struct action_row *row)
 {
@@ -30,7 +31,7 @@ void actions_add(struct policies *p, usec_t wall, const char *target, const char
 	row->path = strdup(path);
 	row->verb = strdup(verb);
 	(void)snprintf(row->run, sizeof(row->run), "%s", run);
-	row->action = (struct action){ wall, row->target, verdict };
+	row->action = (struct action){wall, row->target, verdict};
 	if (!row->target || !row->path || !row->verb || vec_push(&p->actions, row) < 0) {
 		action_row_free(row);
 		return;
@@ -53,7 +54,7 @@ size_t actions_plain(const struct policies *p, struct action **ret_actions)
 	*ret_actions = list;
 	if (!list)
 		return 0;
-	VEC_FOREACH(&p->actions, const struct action_row *, row)
+	VEC_FOREACH (&p->actions, const struct action_row *, row)
 		list[n++] = row->action;
 	return n;
 }
@@ -64,7 +65,7 @@ void actions_judge(struct policies *p, struct run *run)
 	struct store_batch *batch = NULL;
 	size_t n = 0;
 
-	VEC_FOREACH(&p->actions, struct action_row *, row) {
+	VEC_FOREACH (&p->actions, struct action_row *, row) {
 		if (strcmp(row->run, run->id) != 0)
 			continue;
 		row->action.verdict = verdict;
@@ -87,7 +88,7 @@ static int load_actions(struct policies *p)
 	int r = store_read_now(p->deps.store, STORE_QUERY_ACTIONS_SINCE, &rows, "i",
 		(int64_t)(clock_wall() - ACTIONS_KEPT_USEC));
 
-	json_array_foreach(rows, i, row) {
+	json_array_foreach (rows, i, row) {
 		const char *outcome = json_string_value(json_object_get(row, "outcome"));
 		const char *target = json_string_value(json_object_get(row, "target"));
 		enum action_verdict verdict = ACTION_UNVERIFIED;
@@ -96,15 +97,17 @@ static int load_actions(struct policies *p)
 			if (strcmp(action_verdict_names[k], outcome) == 0)
 				verdict = (enum action_verdict)k;
 		if (target)
-			actions_add(p, (usec_t)json_integer_value(json_object_get(row, "at")), target,
-				json_string_value(json_object_get(row, "run")),
+			actions_add(p, (usec_t)json_integer_value(json_object_get(row, "at")),
+				target, json_string_value(json_object_get(row, "run")),
 				json_string_value(json_object_get(row, "path")),
 				json_string_value(json_object_get(row, "verb")), verdict);
 	}
 	return r;
 }
 
-/* ---- the switch ------------------------------------------------------------------------------------------------ */
+/* ---- the switch
+ * ------------------------------------------------------------------------------------------------
+ */
 
 const char *policies_why_frozen(const struct policies *p)
 {
@@ -179,8 +182,8 @@ static void tell_switch(struct policies *p, enum conf_severity severity, const c
 		log_error("the notice about the switch cannot be made");
 }
 
-int policies_pause(struct policies *policies, const char *author, const char *comment,
-	struct tend_error *err)
+int policies_pause(
+	struct policies *policies, const char *author, const char *comment, struct tend_error *err)
 {
 	char text[512], clean[384];
 
@@ -188,7 +191,8 @@ int policies_pause(struct policies *policies, const char *author, const char *co
 		return tend_error_set(err, -EINVAL, "a pause needs a comment");
 	str_sanitize(clean, sizeof(clean), comment, strlen(comment));
 	if (set_switch(policies, true, author, clean) < 0)
-		return tend_error_set(err, -ENOMEM, "the pause holds, but is not kept over a restart");
+		return tend_error_set(
+			err, -ENOMEM, "the pause holds, but is not kept over a restart");
 	(void)snprintf(text, sizeof(text), "actions are paused by %s: %s", author, clean);
 	tell_switch(policies, SEVERITY_WARNING, text);
 	return 0;
@@ -237,8 +241,7 @@ void policies_page(struct policies *p, const struct run *run, struct store_batch
 	char text[1024];
 	const struct incident *incident =
 		run->incident[0] ? incidents_find(p->deps.incidents, run->incident) : NULL;
-	auto_json json_t *details =
-		json_pack("{s:s, s:s}", "run", run->id, "policy", run->policy);
+	auto_json json_t *details = json_pack("{s:s, s:s}", "run", run->id, "policy", run->policy);
 	struct notice notice = {
 		.kind = NOTICE_POLICY_FAILED,
 		.severity = SEVERITY_CRITICAL,
@@ -261,7 +264,9 @@ void policies_page(struct policies *p, const struct run *run, struct store_batch
 		log_error("run %s: its page cannot be made", run->id);
 }
 
-/* ---- life ------------------------------------------------------------------------------------------------------- */
+/* ---- life
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 static void on_retry(void *data)
 {
@@ -283,7 +288,8 @@ static void on_tell(void *data)
 	p->told_frozen = frozen;
 	if (frozen)
 		(void)snprintf(text, sizeof(text),
-			"actions are frozen until the %s can be written again: faults are told, not "
+			"actions are frozen until the %s can be written again: faults are told, "
+			"not "
 			"healed",
 			(const char *)p->freezes.items[0]);
 	else
@@ -297,12 +303,12 @@ static void on_runner_up(struct child *child, struct rpc *rpc, void *data)
 	struct policies *p = data;
 
 	/* A launch that fails takes its run off the list: walk a copy. */
-	struct vec waiting = { 0 };
-	VEC_FOREACH(&p->runs, struct run *, run)
+	struct vec waiting = {0};
+	VEC_FOREACH (&p->runs, struct run *, run)
 		if (run->state == RUN_LIVE && !run->rpc && run->pid == 0 &&
 			(run->describing || run->intent_committed))
 			(void)vec_push(&waiting, run);
-	VEC_FOREACH(&waiting, struct run *, run)
+	VEC_FOREACH (&waiting, struct run *, run)
 		if (run_launch(run) < 0)
 			run_end(run, RUN_FAILED, "its runner cannot be started");
 	vec_clear(&waiting);
@@ -311,10 +317,9 @@ static void on_runner_up(struct child *child, struct rpc *rpc, void *data)
 static int start_runner(struct policies *p)
 {
 	auto_free char *path = str_printf("%s/tend-run", p->conf->daemon.libexec_dir);
-	const char *argv[] = { path, NULL };
+	const char *argv[] = {path, NULL};
 	struct child_spec spec = {
-		.name = "tend-run", .argv = argv, .on_up = on_runner_up, .data = p
-	};
+		.name = "tend-run", .argv = argv, .on_up = on_runner_up, .data = p};
 
 	return path ? child_new(p->deps.loop, &spec, &p->runner) : -ENOMEM;
 }
@@ -325,7 +330,8 @@ static int start_exec(struct policies *p)
 
 	if (p->exec && str_eq(p->exec_path, path))
 		return 0;
-	/* Requests that are open would lose their outcome: a changed path counts at the next start. */
+	/* Requests that are open would lose their outcome: a changed path counts at the next start.
+	 */
 	if (p->exec) {
 		log_warning("the executor's socket is read at the start only: restart tendd");
 		return 0;
@@ -402,27 +408,28 @@ struct policies *policies_free(struct policies *policies)
 	/* Live runs are not ended: they go on from their journal at the next start. */
 	while (policies->runs.len > 0)
 		run_free(policies->runs.items[0]);
-	VEC_FOREACH(&policies->recent, struct run *, run)
+	VEC_FOREACH (&policies->recent, struct run *, run)
 		run_free(run);
 	vec_clear(&policies->recent);
 	vec_clear(&policies->runs);
 	catalog_free(policies->catalog);
 	catalog_free(policies->loading);
 	policies->runner = child_free(policies->runner);
-	VEC_FOREACH(&policies->gates, struct gate *, gate) {
+	VEC_FOREACH (&policies->gates, struct gate *, gate) {
 		free(gate->policy);
 		free(gate->why);
 		free(gate);
 	}
 	vec_clear(&policies->gates);
-	VEC_FOREACH(&policies->actions, struct action_row *, row)
+	VEC_FOREACH (&policies->actions, struct action_row *, row)
 		action_row_free(row);
 	vec_clear(&policies->actions);
-	VEC_FOREACH(&policies->freezes, char *, cause)
+	VEC_FOREACH (&policies->freezes, char *, cause)
 		free(cause);
 	vec_clear(&policies->freezes);
 	loop_source_free(policies->retry_timer);
 	loop_source_free(policies->tell);
+	reapers_free(policies);
 	free(policies->exec_path);
 	free(policies->switch_author);
 	free(policies->switch_comment);

@@ -19,7 +19,8 @@ const char *const run_state_names[RUN_STATE_MAX + 1] = {
 	[RUN_UNKNOWN] = "unknown",
 };
 
-/* ---- the struct ------------------------------------------------------------------------------------------ */
+/* ---- the struct
+ * ------------------------------------------------------------------------------------------ */
 
 int run_new(struct policies *p, struct run **ret_run)
 {
@@ -59,6 +60,18 @@ static void close_runner(struct run *run)
 		(void)kill(run->pid, SIGKILL);
 }
 
+/* What only a runner needs; the journal shows the steps of a run that has ended. */
+static void drop_work(struct run *run)
+{
+	MAP_FOREACH (&run->steps, struct step *, step)
+		step_free(step);
+	map_clear(&run->steps);
+	json_decref(TAKE(run->ctx));
+	json_decref(TAKE(run->params));
+	json_decref(TAKE(run->library));
+	free(TAKE(run->source));
+}
+
 struct run *run_free(struct run *run)
 {
 	if (!run)
@@ -67,18 +80,12 @@ struct run *run_free(struct run *run)
 	close_runner(run);
 	loop_source_free(run->exited);
 	loop_source_free(run->wall_timer);
-	MAP_FOREACH(&run->steps, struct step *, step)
-		step_free(step);
-	map_clear(&run->steps);
-	json_decref(run->ctx);
-	json_decref(run->params);
-	json_decref(run->library);
+	drop_work(run);
 	free(run->policy);
 	free(run->component);
 	free(run->check);
 	free(run->author);
 	free(run->chunk);
-	free(run->source);
 	free(run->message);
 	free(run);
 	return NULL;
@@ -86,7 +93,7 @@ struct run *run_free(struct run *run)
 
 struct run *run_find_live(const struct policies *p, const char *component)
 {
-	VEC_FOREACH(&p->runs, struct run *, run)
+	VEC_FOREACH (&p->runs, struct run *, run)
 		if (!run->describing && run->state == RUN_LIVE &&
 			strcmp(run->component, component) == 0)
 			return run;
@@ -95,14 +102,15 @@ struct run *run_find_live(const struct policies *p, const char *component)
 
 struct incident *run_incident(const struct run *run)
 {
-	struct incident *incident = run->incident[0]
-		? incidents_find(run->policies->deps.incidents, run->incident)
-		: NULL;
+	struct incident *incident =
+		run->incident[0] ? incidents_find(run->policies->deps.incidents, run->incident)
+				 : NULL;
 
 	return incident && incident->phase != INCIDENT_CLOSED ? incident : NULL;
 }
 
-/* ---- the end --------------------------------------------------------------------------------------------- */
+/* ---- the end
+ * --------------------------------------------------------------------------------------------- */
 
 /* Into the list of ended runs, once nothing will call back into it. */
 static void settle(struct run *run)
@@ -117,8 +125,7 @@ static void settle(struct run *run)
 		return;
 	}
 	forget_live(run);
-	json_decref(run->library);
-	run->library = NULL;
+	drop_work(run);
 	if (p->recent.len > POLICY_MAX_RECENT) {
 		struct run *oldest = p->recent.items[0];
 
@@ -193,7 +200,7 @@ static void tell_end(struct run *run)
 	struct incident *incident =
 		run->incident[0] ? incidents_find(p->deps.incidents, run->incident) : NULL;
 	char id[64];
-	const char *const fields[] = { LOG_ID_RUN, id, NULL };
+	const char *const fields[] = {LOG_ID_RUN, id, NULL};
 
 	(void)snprintf(id, sizeof(id), "TEND_RUN=%s", run->id);
 	log_at(run->state == RUN_DONE ? LOG_NOTICE : LOG_WARNING, fields,
@@ -209,7 +216,7 @@ static void tell_end(struct run *run)
 /* An action whose outcome nobody knows may have happened. */
 static void end_steps(struct run *run)
 {
-	MAP_FOREACH(&run->steps, struct step *, step) {
+	MAP_FOREACH (&run->steps, struct step *, step) {
 		step_cancel(step);
 		if (step->state == STEP_INTENT && step->intent_wall &&
 			step->verb->risk >= RISK_CHANGE)
@@ -240,7 +247,8 @@ void run_end(struct run *run, enum run_state state, const char *message)
 
 		settle(run);
 		if (file)
-			catalog_described(p, file, NULL, message ? message : "it cannot be described");
+			catalog_described(
+				p, file, NULL, message ? message : "it cannot be described");
 		return;
 	}
 	actions_judge(p, run);
@@ -253,7 +261,8 @@ void run_end(struct run *run, enum run_state state, const char *message)
 		trigger_wish(p, clock_now() + COOLDOWN_MIN_USEC);
 }
 
-/* ---- the runner -------------------------------------------------------------------------------------------- */
+/* ---- the runner
+ * -------------------------------------------------------------------------------------------- */
 
 static void on_ended(struct run *run, json_t *args)
 {
@@ -262,15 +271,16 @@ static void on_ended(struct run *run, json_t *args)
 	json_t *value = json_object_get(args, "value");
 	bool refused = false, failed = false;
 
-	MAP_FOREACH(&run->steps, const struct step *, step) {
+	MAP_FOREACH (&run->steps, const struct step *, step) {
 		refused = refused || step->state == STEP_REFUSED;
-		failed = failed ||
-			(step->state == STEP_FAILED && step->verb && step->verb->risk >= RISK_CHANGE);
+		failed = failed || (step->state == STEP_FAILED && step->verb &&
+					   step->verb->risk >= RISK_CHANGE);
 		if ((step->state == STEP_REFUSED || step->state == STEP_FAILED) && !message)
 			message = step->message;
 	}
 	/* `return nil, message, outcome`: what a step was refused is no failure of the policy. */
-	if (!ok && !run->acted && str_eq(json_string_value(json_object_get(args, "outcome")), "refused"))
+	if (!ok && !run->acted &&
+		str_eq(json_string_value(json_object_get(args, "outcome")), "refused"))
 		run_end(run, RUN_REFUSED, message);
 	else if (!ok)
 		run_end(run, RUN_FAILED, message ? message : "it failed without a word");
@@ -320,8 +330,8 @@ static void runner_gone(struct run *run, const char *why)
 		return;
 	}
 	log_warning("%s %s: its runner has gone (%s), it is started again%s",
-		run->describing ? "policy file" : "run", run->describing ? run->chunk : run->id, why,
-		run->describing ? "" : " from its journal");
+		run->describing ? "policy file" : "run", run->describing ? run->chunk : run->id,
+		why, run->describing ? "" : " from its journal");
 	if (run_launch(run) < 0)
 		run_end(run, RUN_FAILED, "its runner cannot be started again");
 }
@@ -330,7 +340,7 @@ static void on_run_close(struct rpc *rpc, const char *why, void *data)
 {
 	struct run *run = data;
 
-	MAP_FOREACH(&run->steps, struct step *, step)
+	MAP_FOREACH (&run->steps, struct step *, step)
 		step->rpc_id = 0;
 	run->rpc = rpc_free(run->rpc);
 	/* The exit tells more than an end of file; without a pid the fork itself failed. */
@@ -353,9 +363,9 @@ static void on_run_exit(pid_t pid, int code, int status, void *data)
 		(void)snprintf(why, sizeof(why), "the runner exited with status %d", status);
 	else
 		(void)snprintf(why, sizeof(why), "the runner was ended by signal %d (%s)", status,
-			status == SIGSYS ? "a forbidden system call"
-				: status == SIGKILL ? "a limit"
-						    : "a fault");
+			status == SIGSYS    ? "a forbidden system call"
+			: status == SIGKILL ? "a limit"
+					    : "a fault");
 	/* Its last words may still be in the socket: the close comes after them. */
 	if (!run->rpc)
 		runner_gone(run, why);
@@ -370,7 +380,8 @@ static void on_wall(void *data)
 				: "it ran longer than its limit");
 }
 
-/* ---- the clone's pid ------------------------------------------------------------------------------------------- */
+/* ---- the clone's pid
+ * ------------------------------------------------------------------------------------------- */
 
 struct fork_call {
 	struct policies *policies;
@@ -381,14 +392,21 @@ struct fork_call {
 /* A clone whose run has ended already is still our child: somebody must reap it. */
 struct reaper {
 	struct loop_source *source;
+	struct reaper *next, **prev;
 };
+
+static void reaper_free(struct reaper *reaper)
+{
+	*reaper->prev = reaper->next;
+	if (reaper->next)
+		reaper->next->prev = reaper->prev;
+	loop_source_free(reaper->source);
+	free(reaper);
+}
 
 static void on_reaped(pid_t pid, int code, int status, void *data)
 {
-	struct reaper *reaper = data;
-
-	loop_source_free(reaper->source);
-	free(reaper);
+	reaper_free(data);
 }
 
 static void reap(struct policies *p, pid_t pid)
@@ -396,13 +414,25 @@ static void reap(struct policies *p, pid_t pid)
 	struct reaper *reaper = calloc(1, sizeof(*reaper));
 
 	(void)kill(pid, SIGKILL);
-	if (reaper && loop_child_new(p->deps.loop, pid, on_reaped, reaper, &reaper->source) < 0)
-		free(reaper);
+	if (!reaper)
+		return;
+	*reaper = (struct reaper){.next = p->reapers, .prev = &p->reapers};
+	if (reaper->next)
+		reaper->next->prev = &reaper->next;
+	p->reapers = reaper;
+	if (loop_child_new(p->deps.loop, pid, on_reaped, reaper, &reaper->source) < 0)
+		reaper_free(reaper);
+}
+
+void reapers_free(struct policies *p)
+{
+	while (p->reapers)
+		reaper_free(p->reapers);
 }
 
 static struct run *find_launched(struct policies *p, const struct fork_call *call)
 {
-	VEC_FOREACH(&p->runs, struct run *, run)
+	VEC_FOREACH (&p->runs, struct run *, run)
 		if (strcmp(run->id, call->run) == 0)
 			return run->n_restarts == call->launch ? run : NULL;
 	return NULL;
@@ -416,8 +446,8 @@ static void on_forked(const struct rpc_reply *reply, void *data)
 	struct run *run = find_launched(p, call);
 
 	if (reply->r < 0 || pid <= 1) {
-		/* Its socket is closed by whoever had it, and that is what the run sees; one that hangs
-		 * has to be made to let go. */
+		/* Its socket is closed by whoever had it, and that is what the run sees; one that
+		 * hangs has to be made to let go. */
 		log_warning("tend-run: no process for run %s: %s", call->run,
 			reply->message ? reply->message : "no pid");
 		if (reply->r == -ETIMEDOUT && p->runner)
@@ -457,16 +487,16 @@ static int call_fork(struct run *run, struct rpc *parent, int fd, usec_t limit)
 static int send_start(struct run *run)
 {
 	json_t *args = json_pack("{s:s, s:s, s:s, s:s, s:O}", "mode",
-		run->describing ? "describe" : "run", "name", run->chunk, "chunk", run->chunk, "source",
-		run->source, "library", run->library);
+		run->describing ? "describe" : "run", "name", run->chunk, "chunk", run->chunk,
+		"source", run->source, "library", run->library);
 
 	if (!args)
 		return -ENOMEM;
 	if (!run->describing)
-		(void)json_object_update_new(args,
-			json_pack("{s:s, s:s, s:O, s:O, s:o}", "policy", run->policy, "run",
-				run->id, "ctx", run->ctx, "params", run->params, "verbs",
-				verbs_to_json()));
+		(void)json_object_update_new(
+			args, json_pack("{s:s, s:s, s:O, s:O, s:o}", "policy", run->policy, "run",
+				      run->id, "ctx", run->ctx, "params", run->params, "verbs",
+				      verbs_to_json()));
 	return rpc_call(run->rpc, "start", args, 0, NULL, NULL, NULL);
 }
 
@@ -501,14 +531,16 @@ int run_launch(struct run *run)
 	return r < 0 ? r : send_start(run);
 }
 
-/* ---- the journal of the run itself --------------------------------------------------------------------------- */
+/* ---- the journal of the run itself
+ * --------------------------------------------------------------------------- */
 
 json_t *run_doc(const struct run *run)
 {
-	return json_pack("{s:s?, s:s, s:s, s:s, s:O?, s:O?, s:O?, s:s?, s:b, s:b}", "check", run->check,
-		"author", run->author, "chunk", run->chunk, "source", run->hash, "ctx", run->ctx,
-		"params", run->params, "library", run->state == RUN_LIVE ? run->library : NULL,
-		"message", run->message, "acted", run->acted, "verified", run->verified);
+	return json_pack("{s:s?, s:s, s:s, s:s, s:O?, s:O?, s:O?, s:s?, s:b, s:b}", "check",
+		run->check, "author", run->author, "chunk", run->chunk, "source", run->hash, "ctx",
+		run->ctx, "params", run->params, "library",
+		run->state == RUN_LIVE ? run->library : NULL, "message", run->message, "acted",
+		run->acted, "verified", run->verified);
 }
 
 static void on_begun(int r, void *data)
@@ -608,14 +640,63 @@ static int resume_one(struct policies *p, json_t *row)
 	return 0;
 }
 
+/* One that has ended: for cool-downs and views. */
+static int remember_one(struct policies *p, json_t *row)
+{
+	json_t *doc = json_object_get(row, "doc_json");
+	const char *state = text_of(row, "state");
+	struct run *run = calloc(1, sizeof(*run));
+
+	if (!run)
+		return -ENOMEM;
+	run->policies = p;
+	run->settled = true;
+	run->state = RUN_FAILED;
+	for (int i = 0; i < RUN_STATE_MAX; i++)
+		if (strcmp(run_state_names[i], state) == 0)
+			run->state = (enum run_state)i;
+	(void)snprintf(run->id, sizeof(run->id), "%s", text_of(row, "id"));
+	(void)snprintf(run->incident, sizeof(run->incident), "%s", text_of(row, "incident"));
+	run->policy = strdup(text_of(row, "policy"));
+	run->component = strdup(text_of(row, "target"));
+	run->author = strdup(text_of(doc, "author"));
+	run->message = *text_of(doc, "message") ? strdup(text_of(doc, "message")) : NULL;
+	run->started_wall = (usec_t)json_integer_value(json_object_get(row, "started"));
+	run->ended_wall = (usec_t)json_integer_value(json_object_get(row, "ended"));
+	run->acted = json_is_true(json_object_get(doc, "acted"));
+	run->verified = json_is_true(json_object_get(doc, "verified"));
+	if (run->policy && run->component && run->author && vec_push(&p->recent, run) == 0)
+		return 0;
+	run_free(run);
+	return -ENOMEM;
+}
+
+static int remember_ended(struct policies *p)
+{
+	auto_json json_t *rows = NULL;
+	int r = store_read_now(
+		p->deps.store, STORE_QUERY_RUNS, &rows, "i", (int64_t)POLICY_MAX_RECENT);
+
+	/* Newest first in the database, newest last here. */
+	for (size_t i = json_array_size(rows); r == 0 && i-- > 0;) {
+		json_t *row = json_array_get(rows, i);
+
+		if (json_integer_value(json_object_get(row, "ended")) > 0)
+			r = remember_one(p, row);
+	}
+	return r;
+}
+
 int runs_resume(struct policies *p)
 {
 	auto_json json_t *rows = NULL;
 	size_t i;
 	json_t *row;
-	int r = store_read_now(p->deps.store, STORE_QUERY_RUNS_LIVE, &rows, "");
+	int r = remember_ended(p);
 
-	json_array_foreach(rows, i, row)
+	if (r == 0)
+		r = store_read_now(p->deps.store, STORE_QUERY_RUNS_LIVE, &rows, "");
+	json_array_foreach (rows, i, row)
 		if (r == 0)
 			r = resume_one(p, row);
 	return r;
@@ -625,8 +706,8 @@ json_t *run_to_json(const struct run *run)
 {
 	char started[CLOCK_TEXT_BYTES], ended[CLOCK_TEXT_BYTES];
 
-	return json_pack("{s:s, s:s, s:s, s:s?, s:s, s:s, s:s, s:s?, s:s?, s:b, s:b}", "id", run->id,
-		"policy", run->policy, "target", run->component, "incident",
+	return json_pack("{s:s, s:s, s:s, s:s?, s:s, s:s, s:s, s:s?, s:s?, s:b, s:b}", "id",
+		run->id, "policy", run->policy, "target", run->component, "incident",
 		run->incident[0] ? run->incident : NULL, "state", run_state_names[run->state],
 		"author", run->author, "started", clock_format(run->started_wall, started), "ended",
 		run->ended_wall ? clock_format(run->ended_wall, ended) : NULL, "message",

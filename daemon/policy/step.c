@@ -48,7 +48,13 @@ struct step *step_free(struct step *step)
 	return NULL;
 }
 
-static struct step *step_new(struct run *run, const char *path, const struct verb *verb, json_t *args)
+static size_t json_bytes(const json_t *json)
+{
+	return json ? json_dumpb(json, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY) : 0;
+}
+
+static struct step *step_new(
+	struct run *run, const char *path, const struct verb *verb, json_t *args)
 {
 	struct step *step = calloc(1, sizeof(*step));
 
@@ -61,10 +67,12 @@ static struct step *step_new(struct run *run, const char *path, const struct ver
 	uuid7(step->job);
 	if (!step->path || !step->args || map_put(&run->steps, path, step) < 0)
 		return step_free(step);
+	run->steps_bytes += json_bytes(step->args);
 	return step;
 }
 
-/* ---- answers ---------------------------------------------------------------------------------------------- */
+/* ---- answers
+ * ---------------------------------------------------------------------------------------------- */
 
 static void answer(struct step *step)
 {
@@ -100,8 +108,8 @@ static json_t *outcome_doc(const struct step *step)
 
 static int add_intent(struct step *step, struct store_batch *batch)
 {
-	auto_json json_t *args = json_pack("{s:O, s:s, s:s?}", "args", step->args, "job", step->job,
-		"target", step->target);
+	auto_json json_t *args = json_pack(
+		"{s:O, s:s, s:s?}", "args", step->args, "job", step->job, "target", step->target);
 
 	step->intent_wall = clock_wall();
 	return args ? store_batch_add(batch, STORE_STEP_INTENT, "sssji", step->run->id, step->path,
@@ -109,8 +117,8 @@ static int add_intent(struct step *step, struct store_batch *batch)
 		    : -ENOMEM;
 }
 
-/* A step that was refused before its intent is recorded, too: a replay that asked the gates anew could
- * act in the midst of what came after. */
+/* A step that was refused before its intent is recorded, too: a replay that asked the gates anew
+ * could act in the midst of what came after. */
 static int journal_outcome(struct step *step, bool with_intent)
 {
 	struct run *run = step->run;
@@ -131,9 +139,10 @@ static void note_action(struct step *step)
 {
 	struct run *run = step->run;
 	struct incident *incident = run_incident(run);
-	const char *object = json_string_value(json_object_get(step->args, step->verb->args[0].name));
+	const char *object =
+		json_string_value(json_object_get(step->args, step->verb->args[0].name));
 	char id[64];
-	const char *const fields[] = { LOG_ID_ACTION, id, NULL };
+	const char *const fields[] = {LOG_ID_ACTION, id, NULL};
 
 	(void)snprintf(id, sizeof(id), "TEND_RUN=%s", run->id);
 	log_at(LOG_NOTICE, fields, "policy '%s' on '%s': %s %s: %s%s%s", run->policy,
@@ -150,8 +159,7 @@ static void note_action(struct step *step)
 			run->policies->deps.incidents, incident, INCIDENT_RECOVERING);
 }
 
-void step_outcome(
-	struct step *step, enum step_state state, json_t *value, const char *format, ...)
+void step_outcome(struct step *step, enum step_state state, json_t *value, const char *format, ...)
 {
 	struct run *run = step->run;
 	char raw[1024], text[1024];
@@ -165,6 +173,7 @@ void step_outcome(
 	step->timer = loop_source_free(step->timer);
 	step->state = state;
 	step->value = value;
+	run->steps_bytes += json_bytes(value);
 	step->message = *text ? strdup(text) : NULL;
 	run->any_unknown = run->any_unknown || state == STEP_UNKNOWN;
 	if (step->verb->risk >= RISK_CHANGE && journalled)
@@ -176,7 +185,9 @@ void step_outcome(
 		on_outcome_kept(-EIO, step);
 }
 
-/* ---- intent ------------------------------------------------------------------------------------------------- */
+/* ---- intent
+ * -------------------------------------------------------------------------------------------------
+ */
 
 /* The intent is kept: the last moment to think better of it. */
 static void begin_action(struct step *step)
@@ -300,7 +311,8 @@ void step_intend(struct step *step)
 		on_intent_kept(r, step);
 }
 
-/* ---- a call of the runner -------------------------------------------------------------------------------------- */
+/* ---- a call of the runner
+ * -------------------------------------------------------------------------------------- */
 
 /* What an action is on: budgets, breakers and the ledger of actions go by it. */
 static int find_target(struct step *step, struct tend_error *err)
@@ -328,10 +340,17 @@ static void begin_step(struct run *run, struct rpc *rpc, uint64_t id, const char
 	const struct verb *verb, json_t *args)
 {
 	struct step *step;
-	struct tend_error err = { 0 };
+	struct tend_error err = {0};
 
 	if (run->steps.len >= POLICY_MAX_STEPS) {
 		run_end(run, RUN_FAILED, "it made more than 10,000 steps");
+		return;
+	}
+	/* The values stay in memory as long as the run: a replay is answered from them. */
+	if (run->steps_bytes > RUN_MAX_BYTES) {
+		run_end(run, RUN_FAILED,
+			"its steps were given and answered more than 8 MiB, which is the limit of "
+			"a run");
 		return;
 	}
 	step = step_new(run, path, verb, args);
@@ -353,8 +372,8 @@ static void begin_step(struct run *run, struct rpc *rpc, uint64_t id, const char
 }
 
 /* A path that has been here before: after a restart the runner walks the same way again. */
-static void meet_again(struct run *run, struct step *step, uint64_t id, const struct verb *verb,
-	json_t *args)
+static void meet_again(
+	struct run *run, struct step *step, uint64_t id, const struct verb *verb, json_t *args)
 {
 	auto_json json_t *given = json_is_object(args) ? json_incref(args) : json_object();
 
@@ -384,7 +403,7 @@ void step_on_call(struct run *run, struct rpc *rpc, uint64_t id, json_t *args)
 	json_t *verb_args = json_object_get(args, "args");
 	const struct verb *verb = name ? verb_find(name) : NULL;
 	struct step *step;
-	struct tend_error err = { 0 };
+	struct tend_error err = {0};
 
 	if (!path || strlen(path) > 200 || !verb) {
 		rpc_error(rpc, id, "invalid", "there is no verb '%.64s'", name ? name : "");
@@ -401,7 +420,8 @@ void step_on_call(struct run *run, struct rpc *rpc, uint64_t id, json_t *args)
 		begin_step(run, rpc, id, path, verb, verb_args);
 }
 
-/* ---- after a restart -------------------------------------------------------------------------------------------- */
+/* ---- after a restart
+ * -------------------------------------------------------------------------------------------- */
 
 static int restore_one(struct run *run, json_t *row)
 {
@@ -425,6 +445,7 @@ static int restore_one(struct run *run, json_t *row)
 	step->target = target ? strdup(target) : NULL;
 	step->message = message ? strdup(message) : NULL;
 	step->value = json_incref(json_object_get(outcome, "value"));
+	run->steps_bytes += json_bytes(step->value);
 	step->intent_wall = (usec_t)json_integer_value(json_object_get(row, "at_intent"));
 	step->restored = true;
 	for (int i = 0; i < STEP_STATE_MAX; i++)
@@ -446,7 +467,7 @@ int steps_restore(struct run *run, json_t *rows)
 	json_t *row;
 	int r = 0;
 
-	json_array_foreach(rows, i, row)
+	json_array_foreach (rows, i, row)
 		if (r == 0)
 			r = restore_one(run, row);
 	return r;

@@ -17,7 +17,7 @@ static bool pattern_matches(const json_t *pattern, const char *text)
 		return false;
 	if (json_is_string(pattern))
 		return str_glob(json_string_value(pattern), text);
-	json_array_foreach((json_t *)(uintptr_t)pattern, i, item)
+	json_array_foreach ((json_t *)(uintptr_t)pattern, i, item)
 		if (json_is_string(item) && str_glob(json_string_value(item), text))
 			return true;
 	return false;
@@ -30,14 +30,14 @@ bool trigger_matches(const json_t *decl, const struct conf_policy *settings,
 	const struct {
 		const char *key, *text, *why;
 	} rules[] = {
-		{ "component", incident->component, "its component is another" },
-		{ "kind", component ? conf_component_kinds[component->conf->kind] : "",
-			"the component is of another kind" },
-		{ "unit", component ? component->conf->unit : NULL,
-			"the component has no unit, or another" },
-		{ "check", incident->check, "the check is another" },
-		{ "reason", tend_reason_name(incident->reason), "the reason is another" },
-		{ "severity", conf_severity_names[incident->severity], "the severity is another" },
+		{"component", incident->component, "its component is another"},
+		{"kind", component ? conf_component_kinds[component->conf->kind] : "",
+			"the component is of another kind"},
+		{"unit", component ? component->conf->unit : NULL,
+			"the component has no unit, or another"},
+		{"check", incident->check, "the check is another"},
+		{"reason", tend_reason_name(incident->reason), "the reason is another"},
+		{"severity", conf_severity_names[incident->severity], "the severity is another"},
 	};
 
 	*ret_why = "it has no trigger on incidents";
@@ -71,20 +71,27 @@ enum conf_mode trigger_mode(
 	return system ? (enum conf_mode)p->conf->daemon.mode[system->environment] : MODE_SUGGEST;
 }
 
-/* How often this policy ran for this incident without helping, and when the last run ended. */
-static unsigned runs_before(
-	const struct policies *p, const char *policy, const char *incident, usec_t *ret_last)
+static unsigned count_ended(
+	const struct vec *runs, const char *policy, const char *incident, usec_t *last)
 {
 	unsigned n = 0;
 
-	/* One that was only kept from acting has tried nothing: no cooling down from that. */
-	VEC_FOREACH(&p->recent, const struct run *, run)
-		if (strcmp(run->policy, policy) == 0 && strcmp(run->incident, incident) == 0 &&
-			(run->acted || !run->was_frozen)) {
+	VEC_FOREACH (runs, const struct run *, run)
+		if (!run->describing && run->state != RUN_LIVE &&
+			strcmp(run->policy, policy) == 0 && strcmp(run->incident, incident) == 0) {
 			n++;
-			*ret_last = run->ended_wall;
+			*last = MAX(*last, run->ended_wall);
 		}
 	return n;
+}
+
+/* How often this policy ran for this incident, and when the last run ended. One that has ended is in the
+ * first list until that is journalled. */
+static unsigned runs_before(
+	const struct policies *p, const char *policy, const char *incident, usec_t *last)
+{
+	return count_ended(&p->runs, policy, incident, last) +
+		count_ended(&p->recent, policy, incident, last);
 }
 
 static json_t *check_context(const struct check *check)
@@ -157,15 +164,16 @@ static void start_for_incident(struct policies *p, const struct policy_def *def,
 	struct incident *incident, const struct component *component)
 {
 	const struct check *check = watch_find_check(p->deps.watch, incident->check);
-	struct run *run = make_run(p, def, component, check, incident,
-		policy_params(p, def->name), "tend");
+	struct run *run =
+		make_run(p, def, component, check, incident, policy_params(p, def->name), "tend");
 
 	if (!run) {
 		(void)gate_note(p, incident->id, def->name, "there is no room for another run");
 		trigger_wish(p, clock_now() + COOLDOWN_MIN_USEC);
 		return;
 	}
-	incident_note(p->deps.incidents, incident, "policy", "%s starts, run %s", def->name, run->id);
+	incident_note(
+		p->deps.incidents, incident, "policy", "%s starts, run %s", def->name, run->id);
 	run_begin(run);
 }
 
@@ -174,17 +182,25 @@ static void suggest(struct policies *p, const struct policy_def *def, struct inc
 	enum conf_mode mode)
 {
 	bool hand = json_is_true(json_object_get(def->decl, "hand"));
-	bool first = gate_note(p, incident->id, def->name,
-		"mode is %s: it would run now%s%s%s%s", conf_mode_names[mode],
-		hand ? ", by hand: tendctl policy run " : "", hand ? def->name : "",
-		hand ? " " : "", hand ? incident->component : "");
+	bool first = gate_note(p, incident->id, def->name, "mode is %s: it would run now%s%s%s%s",
+		conf_mode_names[mode], hand ? ", by hand: tendctl policy run " : "",
+		hand ? def->name : "", hand ? " " : "", hand ? incident->component : "");
 
-	if (first && hand && mode == MODE_SUGGEST)
+	if (!first)
+		return;
+	if (mode != MODE_SUGGEST)
+		log_notice("incident %s on '%s': policy '%s' would run now, its mode is %s",
+			incident->id, incident->component, def->name, conf_mode_names[mode]);
+	else if (hand)
 		incident_note(p->deps.incidents, incident, "suggested", "tendctl policy run %s %s",
 			def->name, incident->component);
+	else
+		incident_note(p->deps.incidents, incident, "suggested",
+			"policy %s would run in mode auto", def->name);
 }
 
-static bool cools_down(struct policies *p, const struct policy_def *def, const struct incident *incident)
+static bool cools_down(
+	struct policies *p, const struct policy_def *def, const struct incident *incident)
 {
 	usec_t last = 0, wall = clock_wall(), at;
 	unsigned n = runs_before(p, def->name, incident->id, &last);
@@ -228,14 +244,14 @@ void trigger_incident(struct policies *p, struct incident *incident)
 
 	if (!component || incident->phase == INCIDENT_CLOSED || !p->catalog)
 		return;
-	MAP_FOREACH(&p->catalog->defs, const struct policy_def *, def)
+	MAP_FOREACH (&p->catalog->defs, const struct policy_def *, def)
 		consider(p, def, incident, component);
 }
 
 void trigger_all(struct policies *p)
 {
 	/* A run that is begun changes no list of incidents, so this walk is safe. */
-	VEC_FOREACH(incidents_open(p->deps.incidents), struct incident *, incident)
+	VEC_FOREACH (incidents_open(p->deps.incidents), struct incident *, incident)
 		trigger_incident(p, incident);
 }
 
@@ -249,10 +265,25 @@ void trigger_wish(struct policies *p, usec_t at)
 
 static struct incident *open_at(const struct policies *p, const char *component)
 {
-	VEC_FOREACH(incidents_open(p->deps.incidents), struct incident *, open)
+	VEC_FOREACH (incidents_open(p->deps.incidents), struct incident *, open)
 		if (strcmp(open->component, component) == 0)
 			return open;
 	return NULL;
+}
+
+static int check_run_params(
+	const struct policy_def *def, json_t *params, struct tend_error *err)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach (params, name, value) {
+		auto_free char *text = catalog_unknown_param(def, name);
+
+		if (text)
+			return tend_error_set(err, -EINVAL, "%s", text);
+	}
+	return 0;
 }
 
 int policies_run(struct policies *policies, const char *name, const char *target, json_t *params,
@@ -262,20 +293,20 @@ int policies_run(struct policies *policies, const char *name, const char *target
 		policies->catalog ? map_get(&policies->catalog->defs, name) : NULL;
 	const struct conf_policy *settings = policy_settings(policies, name);
 	struct check *check = target ? watch_find_check(policies->deps.watch, target) : NULL;
-	struct component *component = check ? check->component
-		: target ? watch_find_component(policies->deps.watch, target)
-			 : NULL;
+	struct component *component = check    ? check->component
+				      : target ? watch_find_component(policies->deps.watch, target)
+					       : NULL;
 	struct incident *incident;
 	const struct run *live;
 	json_t *merged;
 	struct run *run;
 
 	if (!def)
-		return tend_error_set(err, -ENOENT, "there is no policy '%s', see 'tendctl policy list'",
-			name);
+		return tend_error_set(
+			err, -ENOENT, "there is no policy '%s', see 'tendctl policy list'", name);
 	if (!json_is_true(json_object_get(def->decl, "hand")))
-		return tend_error_set(err, -EINVAL, "%s cannot be started by hand: it has no 'hand = true'",
-			name);
+		return tend_error_set(err, -EINVAL,
+			"%s cannot be started by hand: it has no 'hand = true'", name);
 	if (settings && !settings->enabled)
 		return tend_error_set(err, -EINVAL, "the configuration disables %s", name);
 	if (!component)
@@ -291,6 +322,10 @@ int policies_run(struct policies *policies, const char *name, const char *target
 	merged = policy_params(policies, name);
 	if (params)
 		(void)json_object_update(merged, params);
+	if (check_run_params(def, merged, err) < 0) {
+		json_decref(merged);
+		return -EINVAL;
+	}
 	run = make_run(policies, def, component, check, incident, merged, author);
 	if (!run)
 		return tend_error_set(err, -EBUSY, "there is no room for another run");

@@ -26,7 +26,7 @@ static const char *const arg_type_names[ARG_TYPE_MAX] = {
 const struct verb verbs[] = {
 	{
 		.name = "check.run",
-		.args = { { "check", ARG_STRING, true } },
+		.args = {{"check", ARG_STRING, true}},
 		.risk = RISK_OBSERVE,
 		.timeout = 2 * MINUTE_USEC,
 		.doc = "Runs a check now and gives its state, reason, text and metrics.",
@@ -34,17 +34,18 @@ const struct verb verbs[] = {
 	},
 	{
 		.name = "verify",
-		.args = { { "check", ARG_STRING, true }, { "ok", ARG_INTEGER, false },
-			{ "within", ARG_DURATION, false } },
+		.args = {{"check", ARG_STRING, true}, {"ok", ARG_INTEGER, false},
+			{"within", ARG_DURATION, false}},
 		.risk = RISK_OBSERVE,
 		.timeout = 30 * MINUTE_USEC,
-		.doc = "Waits until a check was well `ok` times in a row (3), `within` a time (2m); "
+		.doc = "Waits until a check was well `ok` times in a row (3), `within` a time "
+		       "(2m); "
 		       "success of a run is the symptom gone.",
 		.execute = act_verify,
 	},
 	{
 		.name = "unit.start",
-		.args = { { "unit", ARG_STRING, true } },
+		.args = {{"unit", ARG_STRING, true}},
 		.risk = RISK_CHANGE,
 		.timeout = 5 * MINUTE_USEC,
 		.resume = RESUME_ATTACH,
@@ -54,7 +55,7 @@ const struct verb verbs[] = {
 	},
 	{
 		.name = "unit.stop",
-		.args = { { "unit", ARG_STRING, true } },
+		.args = {{"unit", ARG_STRING, true}},
 		.risk = RISK_CHANGE,
 		.timeout = 5 * MINUTE_USEC,
 		.resume = RESUME_ATTACH,
@@ -64,7 +65,7 @@ const struct verb verbs[] = {
 	},
 	{
 		.name = "unit.restart",
-		.args = { { "unit", ARG_STRING, true } },
+		.args = {{"unit", ARG_STRING, true}},
 		.risk = RISK_CHANGE,
 		.timeout = 5 * MINUTE_USEC,
 		.resume = RESUME_ATTACH,
@@ -74,7 +75,7 @@ const struct verb verbs[] = {
 	},
 	{
 		.name = "command.run",
-		.args = { { "command", ARG_STRING, true }, { "args", ARG_OBJECT, false } },
+		.args = {{"command", ARG_STRING, true}, {"args", ARG_OBJECT, false}},
 		.risk = RISK_CHANGE,
 		.timeout = 60 * MINUTE_USEC,
 		.resume = RESUME_ATTACH,
@@ -84,8 +85,8 @@ const struct verb verbs[] = {
 	},
 	{
 		.name = "sql.query",
-		.args = { { "sql", ARG_STRING, true }, { "params", ARG_ARRAY, false },
-			{ "component", ARG_STRING, false }, { "max_rows", ARG_INTEGER, false } },
+		.args = {{"sql", ARG_STRING, true}, {"params", ARG_ARRAY, false},
+			{"component", ARG_STRING, false}, {"max_rows", ARG_INTEGER, false}},
 		.risk = RISK_OBSERVE,
 		.timeout = MINUTE_USEC,
 		.doc = "One statement in a read-only transaction under the role that only reads.",
@@ -93,8 +94,8 @@ const struct verb verbs[] = {
 	},
 	{
 		.name = "sql.terminate_backend",
-		.args = { { "pid", ARG_INTEGER, true }, { "backend_start", ARG_STRING, true },
-			{ "component", ARG_STRING, false } },
+		.args = {{"pid", ARG_INTEGER, true}, {"backend_start", ARG_STRING, true},
+			{"component", ARG_STRING, false}},
 		.risk = RISK_CHANGE,
 		.timeout = MINUTE_USEC,
 		/* Bound to the session's own start: a second time finds nobody. */
@@ -105,7 +106,7 @@ const struct verb verbs[] = {
 	},
 	{
 		.name = "notice.send",
-		.args = { { "text", ARG_STRING, true }, { "severity", ARG_STRING, false } },
+		.args = {{"text", ARG_STRING, true}, {"severity", ARG_STRING, false}},
 		.risk = RISK_NOTIFY,
 		.timeout = MINUTE_USEC,
 		.resume = RESUME_DONE,
@@ -114,7 +115,7 @@ const struct verb verbs[] = {
 	},
 	{
 		.name = "log",
-		.args = { { "text", ARG_STRING, true } },
+		.args = {{"text", ARG_STRING, true}},
 		.risk = RISK_OBSERVE,
 		.timeout = MINUTE_USEC,
 		.resume = RESUME_DONE,
@@ -123,7 +124,7 @@ const struct verb verbs[] = {
 	},
 	{
 		.name = "sleep",
-		.args = { { "duration", ARG_DURATION, true } },
+		.args = {{"duration", ARG_DURATION, true}},
 		.risk = RISK_OBSERVE,
 		.timeout = 24 * 60 * MINUTE_USEC,
 		.doc = "Waits; what is left of it after a restart is waited then.",
@@ -209,8 +210,7 @@ int verb_check_args(const struct verb *verb, const json_t *args, struct tend_err
 
 	if (!json_is_object(args) && json_array_size(args) > 0)
 		return tend_error_set(err, -EINVAL, "%s takes named arguments", verb->name);
-	json_object_foreach((json_t *)(uintptr_t)args, key, value)
-	{
+	json_object_foreach ((json_t *)(uintptr_t)args, key, value) {
 		const struct verb_arg *arg = find_arg(verb, key);
 
 		if (!arg)

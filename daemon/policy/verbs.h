@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * policy/verbs.h: the verb table: what a policy may ask for. One row gives a verb its arguments, risk,
- * time limit, whether a step without an outcome may be done again, its documentation and its function.
- * The same table validates, limits and documents. Pure but for the functions, which are in act.c.
+ * policy/verbs.h: the verb table: what a policy may ask for. One row gives a verb its arguments,
+ * risk, time limit, whether a step without an outcome may be done again, its documentation and its
+ * function. The same table validates, limits and documents. Pure but for the functions, which are
+ * in act.c.
  */
 #ifndef POLICY_VERBS_H
 #define POLICY_VERBS_H

@@ -10,17 +10,18 @@ static json_t *policy_to_json(const struct policies *p, const struct policy_def 
 	json_t *modes = json_object();
 	const struct run *last = NULL;
 
-	MAP_FOREACH(&p->conf->systems, const struct conf_system *, system)
+	MAP_FOREACH (&p->conf->systems, const struct conf_system *, system)
 		(void)json_object_set_new(modes, system->name,
 			json_string(conf_mode_names[trigger_mode(p, def->name, system)]));
-	VEC_FOREACH(&p->recent, const struct run *, run)
+	VEC_FOREACH (&p->recent, const struct run *, run)
 		if (strcmp(run->policy, def->name) == 0)
 			last = run;
-	return json_pack("{s:s, s:s, s:O?, s:O?, s:O?, s:b, s:o, s:s, s:o}", "name", def->name,
+	return json_pack("{s:s, s:s, s:O?, s:O?, s:O?, s:b, s:o, s:s, s:o, s:s*}", "name", def->name,
 		"file", def->file->path, "doc", json_object_get(def->decl, "doc"), "on",
 		json_object_get(def->decl, "on"), "params", json_object_get(def->decl, "params"),
 		"enabled", settings ? settings->enabled : true, "mode", modes, "source",
-		def->file->hash, "last_run", last ? run_to_json(last) : json_null());
+		def->file->hash, "last_run", last ? run_to_json(last) : json_null(),
+		"error", def->error);
 }
 
 json_t *policies_to_json(const struct policies *policies)
@@ -29,14 +30,32 @@ json_t *policies_to_json(const struct policies *policies)
 
 	if (!policies->catalog)
 		return list;
-	MAP_FOREACH(&policies->catalog->defs, const struct policy_def *, def)
+	MAP_FOREACH (&policies->catalog->defs, const struct policy_def *, def)
 		(void)json_array_append_new(list, policy_to_json(policies, def));
-	VEC_FOREACH(&policies->catalog->files, const struct policy_file *, file)
+	VEC_FOREACH (&policies->catalog->files, const struct policy_file *, file)
 		if (file->error)
-			(void)json_array_append_new(list,
-				json_pack("{s:s, s:s, s:s, s:b}", "name", file->chunk, "file",
-					file->path, "error", file->error, "enabled", 0));
+			(void)json_array_append_new(
+				list, json_pack("{s:s, s:s, s:s, s:b}", "name", file->chunk, "file",
+					      file->path, "error", file->error, "enabled", 0));
 	return list;
+}
+
+size_t policies_n_broken(const struct policies *policies)
+{
+	size_t n = 0;
+
+	if (!policies->catalog)
+		return 0;
+	MAP_FOREACH (&policies->catalog->defs, const struct policy_def *, def)
+		n += def->error != NULL;
+	VEC_FOREACH (&policies->catalog->files, const struct policy_file *, file)
+		n += file->error != NULL;
+	return n;
+}
+
+bool policies_runner_up(const struct policies *policies)
+{
+	return policies->runner && child_rpc(policies->runner);
 }
 
 static json_t *breakers_to_json(const struct policies *p)
@@ -46,15 +65,15 @@ static json_t *breakers_to_json(const struct policies *p)
 	json_t *list = json_array();
 	char until[CLOCK_TEXT_BYTES];
 
-	MAP_FOREACH(&p->conf->components, const struct conf_component *, component) {
+	MAP_FOREACH (&p->conf->components, const struct conf_component *, component) {
 		struct breaker b = limits_breaker(actions, n, component->name, clock_wall());
 
 		if (b.state != BREAKER_CLOSED || b.n_failures)
-			(void)json_array_append_new(list,
-				json_pack("{s:s, s:s, s:i, s:s?}", "target", component->name,
-					"state", breaker_state_names[b.state], "failures",
-					(int)b.n_failures, "until",
-					b.until ? clock_format(b.until, until) : NULL));
+			(void)json_array_append_new(
+				list, json_pack("{s:s, s:s, s:i, s:s?}", "target", component->name,
+					      "state", breaker_state_names[b.state], "failures",
+					      (int)b.n_failures, "until",
+					      b.until ? clock_format(b.until, until) : NULL));
 	}
 	return list;
 }
@@ -65,14 +84,14 @@ json_t *policies_actions_to_json(const struct policies *policies)
 	json_t *recent = json_array(), *freezes = json_array();
 	char at[CLOCK_TEXT_BYTES];
 
-	VEC_FOREACH(&policies->freezes, const char *, cause)
+	VEC_FOREACH (&policies->freezes, const char *, cause)
 		(void)json_array_append_new(freezes, json_string(cause));
-	VEC_FOREACH(&policies->actions, const struct action_row *, row)
-		(void)json_array_append_new(recent,
-			json_pack("{s:s, s:s, s:s, s:s, s:s}", "at",
-				clock_format(row->action.wall, at), "target", row->target, "verb",
-				row->verb, "run", row->run, "outcome",
-				action_verdict_names[row->action.verdict]));
+	VEC_FOREACH (&policies->actions, const struct action_row *, row)
+		(void)json_array_append_new(
+			recent, json_pack("{s:s, s:s, s:s, s:s, s:s}", "at",
+					clock_format(row->action.wall, at), "target", row->target,
+					"verb", row->verb, "run", row->run, "outcome",
+					action_verdict_names[row->action.verdict]));
 	return json_pack("{s:b, s:s?, s:s?, s:s?, s:s?, s:o, s:b, s:s, s:o, s:o}", "enabled",
 		why == NULL, "why", why, "author",
 		policies->switched_off ? policies->switch_author : NULL, "comment",
@@ -88,7 +107,7 @@ json_t *policies_explain(const struct policies *policies, const char *incident_i
 	json_t *list = json_array();
 	char at[CLOCK_TEXT_BYTES];
 
-	VEC_FOREACH(&policies->gates, const struct gate *, gate)
+	VEC_FOREACH (&policies->gates, const struct gate *, gate)
 		if (strcmp(gate->incident, incident_id) == 0)
 			(void)json_array_append_new(list,
 				json_pack("{s:s, s:s, s:s}", "at", clock_format(gate->wall, at),
@@ -96,7 +115,9 @@ json_t *policies_explain(const struct policies *policies, const char *incident_i
 	return list;
 }
 
-/* ---- runs ------------------------------------------------------------------------------------------------------ */
+/* ---- runs
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 struct rows_call {
 	policies_rows_fn fn;
@@ -118,8 +139,7 @@ static json_t *run_row_to_json(json_t *row)
 		json_object_get(row, "id"), "policy", json_object_get(row, "policy"), "target",
 		json_object_get(row, "target"), "incident", json_object_get(row, "incident"),
 		"state", json_object_get(row, "state"), "author", json_object_get(doc, "author"),
-		"started", time_of(row, "started"), "ended",
-		time_of(row, "ended"), "message",
+		"started", time_of(row, "started"), "ended", time_of(row, "ended"), "message",
 		json_object_get(doc, "message"), "acted", json_object_get(doc, "acted"), "verified",
 		json_object_get(doc, "verified"));
 }
@@ -131,7 +151,7 @@ static void on_runs(int r, json_t *rows, void *data)
 	size_t i;
 	json_t *row;
 
-	json_array_foreach(rows, i, row)
+	json_array_foreach (rows, i, row)
 		(void)json_array_append_new(list, run_row_to_json(row));
 	call->fn(r, list, call->data);
 }
@@ -143,7 +163,7 @@ int policies_runs(struct policies *policies, int limit, policies_rows_fn fn, voi
 
 	if (!call)
 		return -ENOMEM;
-	*call = (struct rows_call){ fn, data, policies, NULL };
+	*call = (struct rows_call){fn, data, policies, NULL};
 	r = store_read(policies->deps.store, STORE_QUERY_RUNS, on_runs, call, "i", (int64_t)limit);
 	if (r < 0)
 		free(call);
@@ -157,10 +177,9 @@ static json_t *step_row_to_json(json_t *row)
 
 	return json_pack("{s:O?, s:O?, s:O?, s:O?, s:o, s:o, s:O?, s:O?}", "path",
 		json_object_get(row, "path"), "verb", json_object_get(row, "verb"), "args", args,
-		"state", json_object_get(row, "state"), "at",
-		time_of(row, "at_intent"), "ended",
-		time_of(row, "at_outcome"), "value",
-		json_object_get(outcome, "value"), "message", json_object_get(outcome, "message"));
+		"state", json_object_get(row, "state"), "at", time_of(row, "at_intent"), "ended",
+		time_of(row, "at_outcome"), "value", json_object_get(outcome, "value"), "message",
+		json_object_get(outcome, "message"));
 }
 
 static void on_steps(int r, json_t *rows, void *data)
@@ -170,7 +189,7 @@ static void on_steps(int r, json_t *rows, void *data)
 	json_t *steps = json_array(), *row;
 	size_t i;
 
-	json_array_foreach(rows, i, row)
+	json_array_foreach (rows, i, row)
 		(void)json_array_append_new(steps, step_row_to_json(row));
 	(void)json_object_set_new(json_array_get(runs, 0), "steps", steps);
 	call->fn(r, runs, call->data);
@@ -204,7 +223,7 @@ int policies_run_show(
 
 	if (!call)
 		return -ENOMEM;
-	*call = (struct rows_call){ fn, data, policies, NULL };
+	*call = (struct rows_call){fn, data, policies, NULL};
 	r = store_read(policies->deps.store, STORE_QUERY_RUN_ONE, on_run_row, call, "s", run_id);
 	if (r < 0)
 		free(call);

@@ -28,14 +28,13 @@ static unsigned check_nearness(const struct check *check)
 
 static bool is_down_now(const struct check *check)
 {
-	return !check->unreachable &&
-		(check->state.now == TEND_STATE_CRITICAL ||
-			check->state.hard == TEND_STATE_CRITICAL);
+	return !check->unreachable && (check->state.now == TEND_STATE_CRITICAL ||
+					      check->state.hard == TEND_STATE_CRITICAL);
 }
 
 bool depend_is_down(const struct component *component)
 {
-	VEC_FOREACH(&component->checks, const struct check *, check)
+	VEC_FOREACH (&component->checks, const struct check *, check)
 		if (is_down_now(check))
 			return true;
 	return false;
@@ -44,7 +43,7 @@ bool depend_is_down(const struct component *component)
 struct component *depend_culprit(
 	const struct component *component, depend_lookup_fn lookup, void *data)
 {
-	VEC_FOREACH(&component->conf->parents, const struct conf_component *, conf) {
+	VEC_FOREACH (&component->conf->parents, const struct conf_component *, conf) {
 		struct component *parent = lookup(conf, data), *deeper;
 
 		if (!parent)
@@ -62,7 +61,7 @@ struct check *depend_root_check(const struct component *component)
 {
 	struct check *best = NULL;
 
-	VEC_FOREACH(&component->checks, struct check *, check) {
+	VEC_FOREACH (&component->checks, struct check *, check) {
 		if (!state_failed(check->state.now) || check->unreachable)
 			continue;
 		enum tend_state worse =
@@ -78,12 +77,12 @@ struct check *depend_root_check(const struct component *component)
 int depend_ancestors(const struct component *component, depend_lookup_fn lookup, void *data,
 	struct vec *ret_components)
 {
-	VEC_FOREACH(&component->conf->parents, const struct conf_component *, conf) {
+	VEC_FOREACH (&component->conf->parents, const struct conf_component *, conf) {
 		struct component *parent = lookup(conf, data);
 		bool known = false;
 		int r;
 
-		VEC_FOREACH(ret_components, struct component *, c)
+		VEC_FOREACH (ret_components, struct component *, c)
 			known = known || c == parent;
 		if (!parent || known)
 			continue;
@@ -98,7 +97,7 @@ int depend_ancestors(const struct component *component, depend_lookup_fn lookup,
 
 bool depend_is_ancestor(const struct conf_component *ancestor, const struct conf_component *of)
 {
-	VEC_FOREACH(&of->parents, const struct conf_component *, parent)
+	VEC_FOREACH (&of->parents, const struct conf_component *, parent)
 		if (parent == ancestor || depend_is_ancestor(ancestor, parent))
 			return true;
 	return false;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watch/depend.h: which component is to blame. Pure reads of struct component and struct check; nothing
- * is changed, nothing blocks. A component is down when one of its checks says critical just now (one
- * failing answer of a parent is enough to locate a fault that a child has confirmed), and until its
- * recovery is confirmed.
+ * watch/depend.h: which component is to blame. Pure reads of struct component and struct check;
+ * nothing is changed, nothing blocks. A component is down when one of its checks says critical just
+ * now (one failing answer of a parent is enough to locate a fault that a child has confirmed), and
+ * until its recovery is confirmed.
  */
 #ifndef WATCH_DEPEND_H
 #define WATCH_DEPEND_H
@@ -14,12 +14,12 @@
 typedef struct component *(*depend_lookup_fn)(const struct conf_component *conf, void *data);
 
 bool depend_is_down(const struct component *component);
-/* The failing ancestor that has no failing ancestor itself, NULL if none is down. Of several, the first
- * in order of configuration, depth first. */
+/* The failing ancestor that has no failing ancestor itself, NULL if none is down. Of several, the
+ * first in order of configuration, depth first. */
 struct component *depend_culprit(
 	const struct component *component, depend_lookup_fn lookup, void *data);
-/* The failing check of a component whose reason is nearest to a cause (a unit that has failed says more
- * than a connection that is refused); NULL if none fails. */
+/* The failing check of a component whose reason is nearest to a cause (a unit that has failed says
+ * more than a connection that is refused); NULL if none fails. */
 struct check *depend_root_check(const struct component *component);
 /* All ancestors, nearest first, each once. */
 int depend_ancestors(const struct component *component, depend_lookup_fn lookup, void *data,

@@ -79,5 +79,5 @@ struct heap_node *heap_top(const struct heap *h)
 void heap_clear(struct heap *h)
 {
 	free(h->nodes);
-	*h = (struct heap){ 0 };
+	*h = (struct heap){0};
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watch/heap.h: an intrusive binary min-heap over a time. An element keeps its own place (`index`), so
- * that it can be moved and removed in O(log n). Owns its array only.
+ * watch/heap.h: an intrusive binary min-heap over a time. An element keeps its own place (`index`),
+ * so that it can be moved and removed in O(log n). Owns its array only.
  */
 #ifndef WATCH_HEAP_H
 #define WATCH_HEAP_H
@@ -23,8 +23,8 @@ struct heap {
 };
 
 int heap_put(struct heap *h, struct heap_node *node, usec_t at); /* inserts or moves; -ENOMEM */
-void heap_remove(struct heap *h, struct heap_node *node);        /* fine when it is not in */
-struct heap_node *heap_top(const struct heap *h);                /* NULL when empty */
+void heap_remove(struct heap *h, struct heap_node *node);	 /* fine when it is not in */
+struct heap_node *heap_top(const struct heap *h);		 /* NULL when empty */
 void heap_clear(struct heap *h);
 
 #endif

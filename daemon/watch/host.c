@@ -168,7 +168,8 @@ static void attempt_end(struct tend_attempt *a, enum tend_reason reason)
 	a->reason = reason;
 	a->finished = clock_now();
 	/* A failure that was noticed so late speaks of Tend, whoever noticed it. */
-	if (reason != TEND_REASON_OK && a->finished > a->started + a->spec.timeout + LATE_DEADLINE_USEC)
+	if (reason != TEND_REASON_OK &&
+		a->finished > a->started + a->spec.timeout + LATE_DEADLINE_USEC)
 		a->reason = TEND_REASON_CANCELLED;
 	while (a->held)
 		held_cancel(a->held);
@@ -272,7 +273,7 @@ struct host *host_free(struct host *host)
 		host->ended = a->next;
 		attempt_free(a);
 	}
-	MAP_FOREACH(&host->interests, struct unit_interest *, i) {
+	MAP_FOREACH (&host->interests, struct unit_interest *, i) {
 		units_watch_free(i->watch);
 		map_clear(&i->checks);
 		free(i);
@@ -319,8 +320,9 @@ int attempt_start(
 	/* Ended attempts are freed from the loop only, so `a` outlives start() whatever it does. */
 	*ret_attempt = a;
 	if (spec->method)
-		r = spec->probe->call ? spec->probe->call(a, spec->probe_conf, spec->method, spec->args)
-				      : -EOPNOTSUPP;
+		r = spec->probe->call
+			    ? spec->probe->call(a, spec->probe_conf, spec->method, spec->args)
+			    : -EOPNOTSUPP;
 	else
 		r = spec->probe->start(a, spec->probe_conf);
 	if (r < 0)
@@ -334,7 +336,7 @@ void attempt_abandon(struct tend_attempt *a)
 	attempt_stop(a, TEND_REASON_CANCELLED, "cancelled");
 }
 
-/* ---- tend/plugin.h: attempt --------------------------------------------------------------------- */
+/* ---- tend/plugin.h: attempt ----------------------------------------------------------------- */
 
 void tend_attempt_finish(struct tend_attempt *a, enum tend_reason reason, const char *format, ...)
 {
@@ -376,7 +378,7 @@ int tend_attempt_metric(struct tend_attempt *a, const char *name, double value, 
 		a->metrics_cap = cap;
 	}
 	struct metric *m = &a->metrics[a->n_metrics++];
-	*m = (struct metric){ .value = value };
+	*m = (struct metric){.value = value};
 	(void)snprintf(m->name, sizeof(m->name), "%s", name);
 	(void)snprintf(m->unit, sizeof(m->unit), "%s", unit ? unit : "");
 	return 0;
@@ -418,7 +420,7 @@ usec_t tend_now(void)
 	return clock_now();
 }
 
-/* ---- tend/plugin.h: loop ------------------------------------------------------------------------ */
+/* ---- tend/plugin.h: loop -------------------------------------------------------------------- */
 
 static void host_io(int fd, uint32_t events, void *data)
 {
@@ -484,7 +486,8 @@ int tend_timer_new(struct tend_attempt *a, usec_t at, tend_timer_fn fn, void *da
 	return 0;
 }
 
-/* ---- tend/plugin.h: names, transfers, units ------------------------------------------------------ */
+/* ---- tend/plugin.h: names, transfers, units
+ * ------------------------------------------------------ */
 
 static void host_resolved(
 	int r, const struct tend_address *addresses, size_t n_addresses, void *data)
@@ -537,8 +540,8 @@ int tend_transfer_start(
 		return -ENOMEM;
 	h->u.http.fn = fn;
 	h->u.http.easy = easy;
-	r = net_transfer_start(a->host->net, easy, url, tend_attempt_deadline(a), host_transferred, h,
-		&transfer);
+	r = net_transfer_start(
+		a->host->net, easy, url, tend_attempt_deadline(a), host_transferred, h, &transfer);
 	if (r < 0)
 		held_drop(h);
 	else if (transfer)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watch/host.h: the other side of tend/plugin.h: the life of an attempt. One absolute deadline, exactly
- * one end: the plugin finishes it, or the deadline, or attempt_abandon(). What it watched ends with it;
- * `done` is called later, from the loop, never from within a call of the plugin. Never blocks.
+ * watch/host.h: the other side of tend/plugin.h: the life of an attempt. One absolute deadline,
+ * exactly one end: the plugin finishes it, or the deadline, or attempt_abandon(). What it watched
+ * ends with it; `done` is called later, from the loop, never from within a call of the plugin.
+ * Never blocks.
  */
 #ifndef WATCH_HOST_H
 #define WATCH_HOST_H
@@ -31,7 +32,7 @@ struct attempt_spec {
 	const char *name;
 	usec_t timeout;
 	const char *method; /* NULL: start(); else call() */
-	json_t *args;       /* of the method; borrowed, referenced */
+	json_t *args;	    /* of the method; borrowed, referenced */
 	attempt_done_fn done;
 	void *data;
 };

@@ -32,12 +32,13 @@ static struct state_conf state_conf_of(const struct conf_check *conf)
 	};
 }
 
-/* ---- telling ----------------------------------------------------------------------------------------- */
+/* ---- telling
+ * ----------------------------------------------------------------------------------------- */
 
 static void log_state(const struct check *check)
 {
 	char field[256];
-	const char *const fields[] = { LOG_ID_STATE, field, NULL };
+	const char *const fields[] = {LOG_ID_STATE, field, NULL};
 
 	(void)snprintf(field, sizeof(field), "TEND_CHECK=%s", check->conf->name);
 	log_at(state_failed(check->state.hard) ? LOG_WARNING : LOG_NOTICE, fields,
@@ -73,7 +74,8 @@ static void tell(struct watch *w, struct check *check, unsigned events)
 		w->on_result(check, events, w->on_result_data);
 }
 
-/* ---- locating ---------------------------------------------------------------------------------------- */
+/* ---- locating
+ * ---------------------------------------------------------------------------------------- */
 
 static void promote(struct watch *w, struct check *check)
 {
@@ -90,8 +92,7 @@ static void promote(struct watch *w, struct check *check)
 /* The parents have answered, or had their time: the fault is where the deepest failing one is. */
 static void conclude(struct watch *w, struct check *check, bool confirmed)
 {
-	struct component *culprit =
-		depend_culprit(check->component, lookup_component, w);
+	struct component *culprit = depend_culprit(check->component, lookup_component, w);
 	struct check *root = depend_root_check(culprit ? culprit : check->component);
 
 	check->locate = watch_locate_free(check->locate);
@@ -140,12 +141,12 @@ struct locate *watch_locate_free(struct locate *l)
 
 static usec_t ask_parents(struct watch *w, struct locate *l)
 {
-	struct vec ancestors = { 0 };
+	struct vec ancestors = {0};
 	usec_t longest = 0;
 
 	(void)depend_ancestors(l->check->component, lookup_component, w, &ancestors);
-	VEC_FOREACH(&ancestors, struct component *, component)
-		VEC_FOREACH(&component->checks, struct check *, parent) {
+	VEC_FOREACH (&ancestors, struct component *, component)
+		VEC_FOREACH (&component->checks, struct check *, parent) {
 			if (watch_run_now(w, parent->conf->name, 0, on_parent_answered, l) < 0)
 				continue;
 			l->n_pending++;
@@ -180,7 +181,8 @@ void watch_locate(struct watch *w, struct check *check)
 		loop_timer_set(l->timer, clock_now() + wait);
 }
 
-/* ---- components -------------------------------------------------------------------------------------- */
+/* ---- components
+ * -------------------------------------------------------------------------------------- */
 
 enum tend_state watch_check_shown_state(const struct check *check)
 {
@@ -193,7 +195,7 @@ static enum tend_state worst_of_checks(const struct component *component)
 {
 	enum tend_state worst = TEND_STATE_PENDING;
 
-	VEC_FOREACH(&component->checks, const struct check *, check)
+	VEC_FOREACH (&component->checks, const struct check *, check)
 		worst = state_worse(worst, watch_check_shown_state(check));
 	return worst;
 }
@@ -201,12 +203,12 @@ static enum tend_state worst_of_checks(const struct component *component)
 /* What hung on a component that is well again is asked first: most of it is well too. */
 static void recheck_children(struct watch *w, const struct conf_component *conf)
 {
-	VEC_FOREACH(&conf->children, const struct conf_component *, child_conf) {
+	VEC_FOREACH (&conf->children, const struct conf_component *, child_conf) {
 		struct component *child = lookup_component(child_conf, w);
 
 		if (!child)
 			continue;
-		VEC_FOREACH(&child->checks, struct check *, check) {
+		VEC_FOREACH (&child->checks, struct check *, check) {
 			if (!check->unreachable)
 				continue;
 			state_forget_history(&check->state);
@@ -233,7 +235,8 @@ void watch_update_component(struct watch *w, struct component *component)
 		recheck_children(w, component->conf);
 }
 
-/* ---- a result ---------------------------------------------------------------------------------------- */
+/* ---- a result
+ * ---------------------------------------------------------------------------------------- */
 
 const char *watch_threshold(char *const *map, const char *metric)
 {
@@ -271,8 +274,8 @@ static void judge_metrics(const struct conf_check *conf, struct result *result)
 			continue;
 		if (result->reason == TEND_REASON_OK || result->reason == TEND_REASON_THRESHOLD) {
 			const char *range = watch_threshold(m->verdict == TEND_STATE_CRITICAL
-					? conf->thresholds_critical
-					: conf->thresholds_warning,
+								    ? conf->thresholds_critical
+								    : conf->thresholds_warning,
 				m->name);
 			result->reason = TEND_REASON_THRESHOLD;
 			(void)snprintf(result->text, sizeof(result->text),
@@ -309,13 +312,14 @@ static void keep_result(struct check *check, struct attempt_end *end)
 	last->verdict = apply_severity(check->conf, last->verdict);
 }
 
-/* Failures confirm each other only at a distance: a unit on its way down makes several results within
- * milliseconds (stopping, failed), and they are one observation. */
+/* Failures confirm each other only at a distance: a unit on its way down makes several results
+ * within milliseconds (stopping, failed), and they are one observation. */
 static unsigned take_verdict(struct check *check, const struct state_conf *conf)
 {
 	enum tend_state verdict = check->last.verdict;
 	const struct conf_check *cc = check->conf;
-	usec_t apart = MIN(cc->interval, cc->retry_interval ? cc->retry_interval : cc->interval) / 2;
+	usec_t apart =
+		MIN(cc->interval, cc->retry_interval ? cc->retry_interval : cc->interval) / 2;
 
 	if (state_failed(verdict) && state_failed(check->state.now) && check->counted &&
 		check->last.started < check->counted + apart)
@@ -343,9 +347,9 @@ void watch_take_result(struct watch *w, struct check *check, struct attempt_end 
 	}
 	/* A new hard failure, or one that outlives its parent's recovery. */
 	to_locate = state_failed(check->state.hard) && state_failed(check->last.verdict) &&
-		((events & STATE_EVENT_HARD) || !check->located ||
-			(check->unreachable && state_confirmed(&check->state, &conf) &&
-				!depend_culprit(check->component, lookup_component, w)));
+		    ((events & STATE_EVENT_HARD) || !check->located ||
+			    (check->unreachable && state_confirmed(&check->state, &conf) &&
+				    !depend_culprit(check->component, lookup_component, w)));
 	/* Else every result would walk all checks of its component. */
 	if (watch_check_shown_state(check) != shown)
 		watch_update_component(w, check->component);
@@ -354,7 +358,8 @@ void watch_take_result(struct watch *w, struct check *check, struct attempt_end 
 		watch_locate(w, check);
 }
 
-/* ---- over restarts ----------------------------------------------------------------------------------- */
+/* ---- over restarts
+ * ----------------------------------------------------------------------------------- */
 
 void watch_load_states(struct watch *w)
 {
@@ -365,9 +370,8 @@ void watch_load_states(struct watch *w)
 	if (!w->store || store_read_now(w->store, STORE_QUERY_CHECK_STATES, &rows, "") < 0)
 		return;
 	w->restored = json_object();
-	json_array_foreach(rows, i, row)
-		(void)json_object_set(w->restored,
-			json_string_value(json_object_get(row, "name")),
+	json_array_foreach (rows, i, row)
+		(void)json_object_set(w->restored, json_string_value(json_object_get(row, "name")),
 			json_object_get(row, "state_json"));
 }
 
@@ -386,8 +390,9 @@ void watch_restore_state(struct watch *w, const char *name, struct check *check)
 	check->unreachable = why != NULL;
 	if (why)
 		(void)snprintf(check->unreachable_why, sizeof(check->unreachable_why), "%s", why);
-	/* Not located: the first failing result finds out again who is to blame and tells it. Where the
-	 * incident is there already, nothing comes of it; where Tend died in between, it opens. */
+	/* Not located: the first failing result finds out again who is to blame and tells it. Where
+	 * the incident is there already, nothing comes of it; where Tend died in between, it opens.
+	 */
 }
 
 void watch_forget_state(struct watch *w, const char *name)

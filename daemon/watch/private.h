@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watch/private.h: what the files of this folder share. watch.c has the tables and the schedule, judge.c
- * takes results (thresholds, state, locating the cause), views.c makes JSON, host.c runs attempts.
+ * watch/private.h: what the files of this folder share. watch.c has the tables and the schedule,
+ * judge.c takes results (thresholds, state, locating the cause), views.c makes JSON, host.c runs
+ * attempts.
  */
 #ifndef WATCH_PRIVATE_H
 #define WATCH_PRIVATE_H
@@ -25,9 +26,9 @@ struct watch {
 	void *on_result_data;
 	struct watch_stats stats;
 	uint32_t next_check_index, next_component_index;
-	uint64_t n_waiters;         /* ever; the next one's number */
-	json_t *restored;           /* states of before the start, by check; until the first apply */
-	struct plugin_call *calls;  /* running */
+	uint64_t n_waiters;	   /* ever; the next one's number */
+	json_t *restored;	   /* states of before the start, by check; until the first apply */
+	struct plugin_call *calls; /* running */
 	bool stopped;
 };
 

@@ -15,7 +15,7 @@ void state_init(struct state *s, usec_t wall)
 bool state_failed(enum tend_state state)
 {
 	return state == TEND_STATE_WARNING || state == TEND_STATE_CRITICAL ||
-		state == TEND_STATE_UNKNOWN;
+	       state == TEND_STATE_UNKNOWN;
 }
 
 bool state_is_soft(const struct state *s)
@@ -51,8 +51,8 @@ static unsigned set_hard(struct state *s, enum tend_state hard, usec_t wall)
 
 bool state_confirmed(const struct state *s, const struct state_conf *conf)
 {
-	uint64_t mask = conf->confirm_window >= 64 ? UINT64_MAX
-						   : (UINT64_C(1) << conf->confirm_window) - 1;
+	uint64_t mask =
+		conf->confirm_window >= 64 ? UINT64_MAX : (UINT64_C(1) << conf->confirm_window) - 1;
 
 	return (unsigned)__builtin_popcountll(s->history & mask) >= conf->confirm_failures;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watch/state.h: the state of a check as a pure function: (old state, verdict, configuration) -> (new
- * state, events). No clock, no I/O, no allocation. Soft until confirmed by N of the last M verdicts,
- * then hard.
+ * watch/state.h: the state of a check as a pure function: (old state, verdict, configuration) ->
+ * (new state, events). No clock, no I/O, no allocation. Soft until confirmed by N of the last M
+ * verdicts, then hard.
  */
 #ifndef WATCH_STATE_H
 #define WATCH_STATE_H
@@ -19,19 +19,19 @@ struct state_conf {
 };
 
 struct state {
-	enum tend_state now;   /* the last verdict, or pending */
-	enum tend_state hard;  /* the last confirmed state, or pending */
-	uint64_t history;      /* bit 0 = newest verdict; 1 = not ok */
-	unsigned n_history;    /* 0..64 */
-	unsigned n_same;       /* verdicts like the last in a row */
-	unsigned n_same_good;  /* good verdicts in a row */
-	usec_t since_wall;     /* of `now` */
+	enum tend_state now;  /* the last verdict, or pending */
+	enum tend_state hard; /* the last confirmed state, or pending */
+	uint64_t history;     /* bit 0 = newest verdict; 1 = not ok */
+	unsigned n_history;   /* 0..64 */
+	unsigned n_same;      /* verdicts like the last in a row */
+	unsigned n_same_good; /* good verdicts in a row */
+	usec_t since_wall;    /* of `now` */
 	usec_t hard_since_wall;
 };
 
 enum state_event {
-	STATE_EVENT_SOFT = 1u << 0,     /* `now` changed, not confirmed */
-	STATE_EVENT_HARD = 1u << 1,     /* `hard` changed */
+	STATE_EVENT_SOFT = 1u << 0,	/* `now` changed, not confirmed */
+	STATE_EVENT_HARD = 1u << 1,	/* `hard` changed */
 	STATE_EVENT_RECOVERED = 1u << 2 /* `hard` changed from a failure to ok */
 };
 

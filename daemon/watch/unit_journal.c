@@ -20,8 +20,7 @@ enum { MAX_OUTPUT_BYTES = 256 << 10, MAX_ARGS = 20 };
 #define ID_UNIT_FAILURE	  "d9b373ed55a64feb8242e02dbe79a49c"
 #define ID_PROCESS_EXITED "98e322203f7a4ed290d09fe03c09fe15"
 
-/* ---- judging ------------------------------------------------------------------------------------
- */
+/* ---- judging -------------------------------------------------------------------------------- */
 
 struct findings {
 	char invocation[33];
@@ -82,8 +81,7 @@ enum unit_evidence unit_journal_judge(const char *text, size_t len, const char *
 	return f.ended ? UNIT_EVIDENCE_ENDED : UNIT_EVIDENCE_UNKNOWN;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------
- */
+/* ---- reading -------------------------------------------------------------------------------- */
 
 struct unit_journal {
 	struct loop *loop;

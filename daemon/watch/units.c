@@ -21,8 +21,7 @@ bool units_connected(const struct tend_units *units)
 	return units->phase == BUS_READY;
 }
 
-/* ---- telling of changes -------------------------------------------------------------------------
- */
+/* ---- telling of changes --------------------------------------------------------------------- */
 
 void unit_changed(struct unit *unit)
 {
@@ -188,6 +187,16 @@ static void follow_id(struct unit *unit, const char *id)
 	watch_signals(unit, path);
 }
 
+static bool facts_equal(const struct unit_facts *a, const struct unit_facts *b)
+{
+	return strcmp(a->load_state, b->load_state) == 0 &&
+	       strcmp(a->active_state, b->active_state) == 0 &&
+	       strcmp(a->sub_state, b->sub_state) == 0 && strcmp(a->result, b->result) == 0 &&
+	       strcmp(a->invocation_id, b->invocation_id) == 0 && a->job_id == b->job_id &&
+	       a->main_pid == b->main_pid && a->n_restarts == b->n_restarts &&
+	       a->exit_code == b->exit_code && a->exit_status == b->exit_status;
+}
+
 static void unit_take(struct unit *unit, const struct unit_props *props)
 {
 	bool known = unit->state.known;
@@ -199,7 +208,7 @@ static void unit_take(struct unit *unit, const struct unit_props *props)
 	if (props->facts.job_id != 0 && props->job_path[0])
 		job_seen(unit, props->facts.job_id, props->job_path);
 	unit_state_step(&unit->state, &props->facts);
-	if (!known || memcmp(&was, &props->facts, sizeof(was)) != 0)
+	if (!known || !facts_equal(&was, &props->facts))
 		unit_changed(unit);
 }
 

@@ -16,10 +16,10 @@ static json_t *metrics_to_json(const struct check *check)
 
 	for (size_t i = 0; i < check->last.n_metrics; i++) {
 		const struct metric *m = &check->last.metrics[i];
-		json_t *row = json_pack("{s:s, s:f, s:s, s:s, s:s?, s:s?}", "name", m->name, "value",
-			m->value, "unit", m->unit, "state", tend_state_name(m->verdict), "warning",
-			watch_threshold(check->conf->thresholds_warning, m->name), "critical",
-			watch_threshold(check->conf->thresholds_critical, m->name));
+		json_t *row = json_pack("{s:s, s:f, s:s, s:s, s:s?, s:s?}", "name", m->name,
+			"value", m->value, "unit", m->unit, "state", tend_state_name(m->verdict),
+			"warning", watch_threshold(check->conf->thresholds_warning, m->name),
+			"critical", watch_threshold(check->conf->thresholds_critical, m->name));
 
 		(void)json_array_append_new(list, row);
 	}
@@ -63,15 +63,15 @@ json_t *watch_component_to_json(const struct component *component, bool full)
 	json_t *depends = json_array(), *checks = json_array();
 	json_t *doc;
 
-	VEC_FOREACH(&conf->parents, const struct conf_component *, parent)
+	VEC_FOREACH (&conf->parents, const struct conf_component *, parent)
 		(void)json_array_append_new(depends, json_string(parent->name));
-	VEC_FOREACH(&component->checks, const struct check *, check)
+	VEC_FOREACH (&component->checks, const struct check *, check)
 		(void)json_array_append_new(checks,
 			full ? watch_check_to_json(check, false) : json_string(check->conf->name));
 	doc = json_pack("{s:s, s:s, s:s, s:s, s:o, s:s?, s:s?, s:o, s:o}", "name", conf->name,
 		"system", conf->system->name, "kind", conf_component_kinds[conf->kind], "state",
-		tend_state_name(component->state), "since", clock_to_json(component->since_wall), "unit",
-		conf->unit, "doc", conf->doc, "depends", depends, "checks", checks);
+		tend_state_name(component->state), "since", clock_to_json(component->since_wall),
+		"unit", conf->unit, "doc", conf->doc, "depends", depends, "checks", checks);
 	return doc;
 }
 
@@ -79,7 +79,7 @@ enum tend_state watch_system_state(const struct watch *watch, const struct conf_
 {
 	enum tend_state worst = TEND_STATE_PENDING;
 
-	VEC_FOREACH(&system->components, const struct conf_component *, conf) {
+	VEC_FOREACH (&system->components, const struct conf_component *, conf) {
 		const struct component *component = map_get(&watch->components, conf->name);
 
 		if (component)
@@ -92,7 +92,7 @@ enum tend_state watch_worst_state(const struct watch *watch)
 {
 	enum tend_state worst = TEND_STATE_PENDING;
 
-	MAP_FOREACH(&watch->components, const struct component *, component)
+	MAP_FOREACH (&watch->components, const struct component *, component)
 		worst = state_worse(worst, component->state);
 	return worst;
 }
@@ -101,7 +101,7 @@ json_t *watch_system_to_json(const struct watch *watch, const struct conf_system
 {
 	json_t *components = json_array();
 
-	VEC_FOREACH(&system->components, const struct conf_component *, conf)
+	VEC_FOREACH (&system->components, const struct conf_component *, conf)
 		(void)json_array_append_new(components, json_string(conf->name));
 	return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:o}", "name", system->name, "environment",
 		conf_environment_names[system->environment], "state",

@@ -13,10 +13,10 @@
 /* First starts are spread over this at most, so that a start is not a thundering herd. */
 #define SPREAD_MAX_USEC (10 * USEC_PER_SEC)
 /* Later than this, it was Tend that stood still: nothing is judged by it. */
-#define LATE_USEC       USEC_PER_SEC
-/* What a systemd unit does makes its checks run at once, but no faster than this: a restart of a moment
- * must not count as a failure confirmed twice. */
-#define SOON_USEC       USEC_PER_SEC
+#define LATE_USEC USEC_PER_SEC
+/* What a systemd unit does makes its checks run at once, but no faster than this: a restart of a
+ * moment must not count as a failure confirmed twice. */
+#define SOON_USEC USEC_PER_SEC
 
 static usec_t slot_after(usec_t at)
 {
@@ -41,7 +41,7 @@ static usec_t next_interval(const struct check *check)
 	const struct conf_check *conf = check->conf;
 
 	return state_is_soft(&check->state) && conf->retry_interval ? conf->retry_interval
-								     : conf->interval;
+								    : conf->interval;
 }
 
 /* Keeps the phase (no drift); ticks that were missed collapse into one. */
@@ -76,8 +76,8 @@ static int start_attempt(struct watch *w, struct check *check)
 	w->stats.last_start = clock_now();
 	r = attempt_start(w->host, &spec, &check->attempt);
 	if (r < 0)
-		log_error("check '%s': cannot start: %s, next try in its interval", check->conf->name,
-			strerror(-r));
+		log_error("check '%s': cannot start: %s, next try in its interval",
+			check->conf->name, strerror(-r));
 	return r;
 }
 
@@ -115,10 +115,11 @@ static void on_due(void *data)
 	arm_timer(w);
 }
 
-/* ---- asking for a result ------------------------------------------------------------------------- */
+/* ---- asking for a result
+ * ------------------------------------------------------------------------- */
 
-/* One at a time, each found anew: a callback may make waiters, and may forget any of those left. Those
- * made meanwhile want a later result. */
+/* One at a time, each found anew: a callback may make waiters, and may forget any of those left.
+ * Those made meanwhile want a later result. */
 static void serve_waiters(struct watch *w, struct check *check, usec_t started)
 {
 	struct run_waiter **p = &check->waiters;
@@ -150,8 +151,8 @@ static void fail_waiters(struct check *check, int r)
 	}
 }
 
-int watch_run_now(struct watch *watch, const char *check_name, usec_t not_before, watch_run_fn fn,
-	void *data)
+int watch_run_now(
+	struct watch *watch, const char *check_name, usec_t not_before, watch_run_fn fn, void *data)
 {
 	struct check *check = watch_find_check(watch, check_name);
 	struct run_waiter *waiter;
@@ -163,8 +164,7 @@ int watch_run_now(struct watch *watch, const char *check_name, usec_t not_before
 	if (!waiter)
 		return -ENOMEM;
 	*waiter = (struct run_waiter){
-		.number = watch->n_waiters++, .fn = fn, .data = data, .not_before = not_before
-	};
+		.number = watch->n_waiters++, .fn = fn, .data = data, .not_before = not_before};
 	waiter->next = check->waiters;
 	check->waiters = waiter;
 	/* One that began too early: when it ends, the next starts at once. */
@@ -179,7 +179,7 @@ int watch_run_now(struct watch *watch, const char *check_name, usec_t not_before
 
 void watch_run_forget(struct watch *watch, void *data)
 {
-	MAP_FOREACH(&watch->checks, struct check *, check)
+	MAP_FOREACH (&watch->checks, struct check *, check)
 		for (struct run_waiter **p = &check->waiters; *p;) {
 			struct run_waiter *waiter = *p;
 
@@ -243,7 +243,8 @@ static void on_unit_changed(const char *name, void *data)
 		run_soon(w, check);
 }
 
-/* ---- verbs served by plugins ---------------------------------------------------------------------- */
+/* ---- verbs served by plugins
+ * ---------------------------------------------------------------------- */
 
 struct plugin_call {
 	watch_call_fn fn;
@@ -288,7 +289,7 @@ int watch_call(struct watch *watch, struct conf *owner, const struct tend_probe 
 
 	if (!call)
 		return -ENOMEM;
-	*call = (struct plugin_call){ fn, data, watch->calls, &watch->calls };
+	*call = (struct plugin_call){fn, data, watch->calls, &watch->calls};
 	if (call->next)
 		call->next->prev = &call->next;
 	watch->calls = call;
@@ -298,7 +299,8 @@ int watch_call(struct watch *watch, struct conf *owner, const struct tend_probe 
 	return r;
 }
 
-/* ---- the tables ----------------------------------------------------------------------------------- */
+/* ---- the tables
+ * ----------------------------------------------------------------------------------- */
 
 /* Nobody waits for it any more and it waits for nobody. */
 static void check_free(struct check *check)
@@ -331,8 +333,8 @@ static struct check *check_new(struct watch *w, const struct conf_check *conf)
 	return check;
 }
 
-/* Takes over the running half of a check. One whose configuration changed is judged anew, but stays in
- * its hard state until then, so that an open incident is not lost. */
+/* Takes over the running half of a check. One whose configuration changed is judged anew, but stays
+ * in its hard state until then, so that an open incident is not lost. */
 static struct check *check_adopt(struct watch *w, struct conf *conf, const struct conf_check *cc)
 {
 	struct check *check = map_get(&w->checks, cc->name);
@@ -354,13 +356,12 @@ static struct check *check_adopt(struct watch *w, struct conf *conf, const struc
 	check->conf_owner = conf;
 	check->conf = cc;
 	if (!same)
-		schedule(w, check,
-			clock_now() + random_below(MIN(cc->interval, SPREAD_MAX_USEC)));
+		schedule(w, check, clock_now() + random_below(MIN(cc->interval, SPREAD_MAX_USEC)));
 	return check;
 }
 
-static int build_component(struct watch *w, const struct conf_component *conf, struct map *components,
-	struct component **ret_component)
+static int build_component(struct watch *w, const struct conf_component *conf,
+	struct map *components, struct component **ret_component)
 {
 	struct component *old = map_get(&w->components, conf->name);
 	struct component *c = calloc(1, sizeof(*c));
@@ -380,13 +381,13 @@ static int build_component(struct watch *w, const struct conf_component *conf, s
 static int build_tables(
 	struct watch *w, struct conf *conf, struct map *components, struct map *checks)
 {
-	MAP_FOREACH(&conf->components, const struct conf_component *, cc) {
+	MAP_FOREACH (&conf->components, const struct conf_component *, cc) {
 		struct component *component;
 		int r = build_component(w, cc, components, &component);
 
 		if (r < 0)
 			return r;
-		VEC_FOREACH(&cc->checks, const struct conf_check *, check_conf) {
+		VEC_FOREACH (&cc->checks, const struct conf_check *, check_conf) {
 			struct check *check = check_adopt(w, conf, check_conf);
 
 			if (!check)
@@ -408,9 +409,9 @@ static int build_tables(
 /* Locating walks both tables: it stops while they change. Returns those to begin again. */
 static struct vec stop_locating(struct watch *w)
 {
-	struct vec stopped = { 0 };
+	struct vec stopped = {0};
 
-	MAP_FOREACH(&w->checks, struct check *, check) {
+	MAP_FOREACH (&w->checks, struct check *, check) {
 		if (!check->locate)
 			continue;
 		check->locate = watch_locate_free(check->locate);
@@ -419,16 +420,16 @@ static struct vec stop_locating(struct watch *w)
 	return stopped;
 }
 
-/* What was not taken over is gone from the configuration. Who waits for it is told when the new tables
- * stand, as it may ask them. */
+/* What was not taken over is gone from the configuration. Who waits for it is told when the new
+ * tables stand, as it may ask them. */
 static void free_gone(struct watch *w, const struct map *old)
 {
-	struct vec gone = { 0 };
+	struct vec gone = {0};
 
-	MAP_FOREACH(old, struct check *, check)
+	MAP_FOREACH (old, struct check *, check)
 		if (watch_find_check(w, check->conf->name) != check)
 			(void)vec_push(&gone, check);
-	VEC_FOREACH(&gone, struct check *, check) {
+	VEC_FOREACH (&gone, struct check *, check) {
 		watch_forget_state(w, check->conf->name);
 		fail_waiters(check, -ESHUTDOWN);
 		check_free(check);
@@ -438,14 +439,14 @@ static void free_gone(struct watch *w, const struct map *old)
 
 static void free_components(struct map *components)
 {
-	MAP_FOREACH(components, struct component *, component)
+	MAP_FOREACH (components, struct component *, component)
 		component_free(component);
 	map_clear(components);
 }
 
 int watch_apply(struct watch *watch, struct conf *conf)
 {
-	struct map components = { 0 }, checks = { 0 };
+	struct map components = {0}, checks = {0};
 	struct vec locating = stop_locating(watch);
 	int r = build_tables(watch, conf, &components, &checks);
 	struct map old_checks = watch->checks, old_components = watch->components;
@@ -466,9 +467,9 @@ int watch_apply(struct watch *watch, struct conf *conf)
 	conf_unref(old_conf);
 	json_decref(watch->restored);
 	watch->restored = NULL;
-	MAP_FOREACH(&watch->components, struct component *, component)
+	MAP_FOREACH (&watch->components, struct component *, component)
 		watch_update_component(watch, component);
-	VEC_FOREACH(&locating, struct check *, check)
+	VEC_FOREACH (&locating, struct check *, check)
 		if (!check->locate)
 			watch_locate(watch, check);
 	vec_clear(&locating);
@@ -484,7 +485,7 @@ void watch_stop(struct watch *watch)
 	watch->on_result = NULL;
 	locating = stop_locating(watch);
 	vec_clear(&locating);
-	MAP_FOREACH(&watch->checks, struct check *, check)
+	MAP_FOREACH (&watch->checks, struct check *, check)
 		fail_waiters(check, -ESHUTDOWN);
 }
 
@@ -515,7 +516,7 @@ struct watch *watch_free(struct watch *watch)
 	if (!watch)
 		return NULL;
 	watch_stop(watch);
-	MAP_FOREACH(&watch->checks, struct check *, check)
+	MAP_FOREACH (&watch->checks, struct check *, check)
 		check_free(check);
 	map_clear(&watch->checks);
 	free_components(&watch->components);
@@ -574,7 +575,7 @@ void watch_get_stats(struct watch *watch, struct watch_stats *ret_stats)
 	stats.n_checks = watch->checks.len;
 	stats.n_running = host_n_running(watch->host);
 	memset(stats.n_by_state, 0, sizeof(stats.n_by_state));
-	MAP_FOREACH(&watch->checks, const struct check *, check)
+	MAP_FOREACH (&watch->checks, const struct check *, check)
 		stats.n_by_state[watch_check_shown_state(check)]++;
 	watch->stats.max_late_usec = 0;
 	*ret_stats = stats;

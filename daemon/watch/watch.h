@@ -46,33 +46,35 @@ struct check {
 	const struct conf_check *conf;
 	struct component *component;
 	struct state state;
-	usec_t counted;            /* start of the last attempt that counted towards a confirmation */
-	bool unreachable;          /* a dependency is down: raises nothing */
+	usec_t counted;	  /* start of the last attempt that counted towards a confirmation */
+	bool unreachable; /* a dependency is down: raises nothing */
 	char unreachable_why[256]; /* name of the component that is down */
-	bool unconfirmed;          /* told before its parents had answered */
-	struct result last;        /* number == 0: none yet */
+	bool unconfirmed;	   /* told before its parents had answered */
+	struct result last;	   /* number == 0: none yet */
 	struct watch *watch;
-	struct heap_node due;      /* .at: of clock_now() */
+	struct heap_node due;	      /* .at: of clock_now() */
 	struct tend_attempt *attempt; /* running */
 	struct run_waiter *waiters;
-	struct locate *locate;     /* its parents are being asked */
-	bool located;              /* its hard failure was handed on (as a fault or as unreachable) */
-	bool run_again;            /* something changed while an attempt ran */
+	struct locate *locate; /* its parents are being asked */
+	bool located;	       /* its hard failure was handed on (as a fault or as unreachable) */
+	bool run_again;	       /* something changed while an attempt ran */
 	uint64_t n_attempts, n_failed, n_overruns;
-	uint32_t snmp_index;       /* small, stable while the daemon lives */
+	uint32_t snmp_index; /* small, stable while the daemon lives */
 };
 
 struct component {
 	const struct conf_component *conf;
 	struct vec checks; /* struct check * */
-	enum tend_state state;      /* worst hard state of its checks; unreachable when a parent is down */
+	enum tend_state
+		state; /* worst hard state of its checks; unreachable when a parent is down */
 	usec_t since_wall;
 	uint32_t snmp_index;
 };
 
 struct watch;
-/* After every result; `events` are state_event bits. The check holds the new state and result. A hard
- * failure is told (STATE_EVENT_HARD) only when its parents have answered: see check->unreachable. */
+/* After every result; `events` are state_event bits. The check holds the new state and result. A
+ * hard failure is told (STATE_EVENT_HARD) only when its parents have answered: see
+ * check->unreachable. */
 typedef void (*watch_result_fn)(struct check *check, unsigned events, void *data);
 
 struct net;
@@ -82,13 +84,13 @@ DEFINE_AUTO(struct watch *, watch_free)
 void watch_on_result(struct watch *watch, watch_result_fn fn, void *data);
 /* Takes the new configuration, keeps state of checks that did not change. */
 int watch_apply(struct watch *watch, struct conf *conf);
-/* The end is near: no attempt begins any more, who waits for a result is told -ESHUTDOWN. Whoever must
- * not hear of it forgets first (watch_run_forget()). */
+/* The end is near: no attempt begins any more, who waits for a result is told -ESHUTDOWN. Whoever
+ * must not hear of it forgets first (watch_run_forget()). */
 void watch_stop(struct watch *watch);
 
-/* Starts the check now; fn is called once, from the loop, with the first result of an attempt that began
- * at `not_before` (clock_now()) or later: 0 joins one that is running. fn may be NULL. r < 0: it is gone
- * from the configuration or Tend ends (-ESHUTDOWN), there is no such check (-ENOENT). */
+/* Starts the check now; fn is called once, from the loop, with the first result of an attempt that
+ * began at `not_before` (clock_now()) or later: 0 joins one that is running. fn may be NULL. r < 0:
+ * it is gone from the configuration or Tend ends (-ESHUTDOWN), there is no such check (-ENOENT). */
 typedef void (*watch_run_fn)(int r, struct check *check, void *data);
 int watch_run_now(struct watch *watch, const char *check_name, usec_t not_before, watch_run_fn fn,
 	void *data);
@@ -106,7 +108,8 @@ struct check *watch_find_check(struct watch *watch, const char *name); /* NULL *
 struct component *watch_find_component(struct watch *watch, const char *name);
 const struct map *watch_checks(const struct watch *watch);     /* struct check * by name */
 const struct map *watch_components(const struct watch *watch); /* struct component * by name */
-enum tend_state watch_check_shown_state(const struct check *check); /* what people see: hard, or unreachable */
+enum tend_state watch_check_shown_state(
+	const struct check *check); /* what people see: hard, or unreachable */
 enum tend_state watch_system_state(const struct watch *watch, const struct conf_system *system);
 enum tend_state watch_worst_state(const struct watch *watch);
 struct tend_units *watch_units(struct watch *watch); /* see watch/units.h */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 const char *const http_methods[] = {
 	"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", NULL};
@@ -15,7 +16,11 @@ const struct tend_option http_options[] = {
 	TEND_OPT(ENUM, struct http_conf, method, "method", "GET", "Request method.",
 		.names = http_methods),
 	TEND_OPT(MAP, struct http_conf, headers, "header", NULL,
-		"header.NAME = VALUE adds a request header; an empty value takes one away."),
+		"header.NAME = VALUE adds a request header; an empty value takes one away. "
+		"What identifies somebody belongs into auth or header_secret."),
+	TEND_OPT(SECRET_MAP, struct http_conf, secret_headers, "header_secret", NULL,
+		"header_secret.NAME = VALUE adds a request header that holds a secret, such as a "
+		"key of an API; the value is file:PATH or cred:NAME."),
 	TEND_OPT(STRING, struct http_conf, body, "body", NULL, "Request body."),
 	TEND_OPT(SECRET, struct http_conf, body_secret, "body_secret", NULL,
 		"Request body that holds a secret, such as the password of a log-in; instead of "
@@ -142,6 +147,29 @@ static int add_header(struct http_conf *c, const char *line)
 	return 0;
 }
 
+/* Names whose values would be shown to everybody who may see the configuration. */
+static bool is_credential(const char *entry, size_t n)
+{
+	static const char *const names[] = {"authorization", "proxy-authorization", "cookie"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (strlen(names[i]) == n && strncasecmp(names[i], entry, n) == 0)
+			return true;
+	return false;
+}
+
+static int check_plain_header(const char *entry, struct tend_error *err)
+{
+	size_t n = strcspn(entry, "=");
+
+	if (!is_credential(entry, n) || !entry[n] || !entry[n + 1])
+		return 0;
+	return tend_error_set(err, -EINVAL,
+		"header.%.*s: a secret does not stand here; use auth = basic or bearer, or "
+		"header_secret.%.*s",
+		(int)n, entry, (int)n, entry);
+}
+
 static int prepare_header(struct http_conf *c, const char *entry, struct tend_error *err)
 {
 	size_t n = strcspn(entry, "=");
@@ -157,6 +185,7 @@ static int prepare_header(struct http_conf *c, const char *entry, struct tend_er
 	if (asprintf(&line, "%.*s:%s%s", (int)n, entry, value[0] ? " " : "", value) < 0)
 		return tend_error_set(err, -ENOMEM, "no memory");
 	int r = add_header(c, line);
+	explicit_bzero(line, strlen(line));
 	free(line);
 	return r < 0 ? tend_error_set(err, r, "no memory") : 0;
 }
@@ -168,6 +197,13 @@ static int check_headers(struct http_conf *c, struct tend_error *err)
 	if (r < 0)
 		return tend_error_set(err, r, "no memory");
 	for (char **entry = c->headers; entry && *entry; entry++) {
+		r = check_plain_header(*entry, err);
+		if (r == 0)
+			r = prepare_header(c, *entry, err);
+		if (r < 0)
+			return r;
+	}
+	for (char **entry = c->secret_headers; entry && *entry; entry++) {
 		r = prepare_header(c, *entry, err);
 		if (r < 0)
 			return r;
@@ -212,6 +248,8 @@ void http_conf_clear(void *conf)
 	struct http_conf *c = conf;
 
 	c->expect = expect_free(c->expect);
+	for (struct curl_slist *h = c->header_list; h; h = h->next)
+		explicit_bzero(h->data, strlen(h->data));
 	curl_slist_free_all(c->header_list);
 	c->header_list = NULL;
 	free(c->host);

@@ -17,9 +17,10 @@ struct http_conf {
 	char *url, *body, *body_secret, *user, *password, *token, *expect_body_text, *ca_file,
 		*unix_socket;
 	int method, auth;
-	char **headers;	      /* "Name=value" */
-	char **expect_status; /* codes and ranges */
-	char **expect_json;   /* "/pointer=value" */
+	char **headers;	       /* "Name=value" */
+	char **secret_headers; /* the same */
+	char **expect_status;  /* codes and ranges */
+	char **expect_json;    /* "/pointer=value" */
 	int64_t follow_redirects;
 	uint64_t max_body_bytes;
 	bool verify_tls, keep;

@@ -2,6 +2,7 @@
 #include "session.h"
 #include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -234,10 +235,9 @@ static void server_options(const struct session *s, char *buf, size_t size)
 
 	/* Ends on the server, too, what nobody waits for any more. */
 	(void)snprintf(buf, size,
-		"-c statement_timeout=%llu -c idle_in_transaction_session_timeout=%llu "
-		"-c DateStyle=ISO -c TimeZone=UTC",
-		(unsigned long long)(left / USEC_PER_MSEC + 1),
-		(unsigned long long)(left / USEC_PER_MSEC + 1000));
+		"-c statement_timeout=%" PRIu64 " -c idle_in_transaction_session_timeout=%" PRIu64
+		" -c DateStyle=ISO -c TimeZone=UTC",
+		left / USEC_PER_MSEC + 1, left / USEC_PER_MSEC + 1000);
 }
 
 /* Every setting that libpq would otherwise take from the environment or from files is given. */

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The disk of the state directory is full: told all the same, nothing acted on, then all is well."""
+"""The disk of the state directory is full: told all the same, nothing done, then all is well."""
 
 import time
 
@@ -85,8 +85,9 @@ def run(long):
         lost = gaps(yard.events())
     from_memory = sum(one[3] for one in broken.values())
     held = (acted == 0 and from_memory >= 1 and said_frozen and healed == 1 and not lost
-            and not last.get("undurable", False) and pause < 2 * TARGET_INTERVAL
-            and (unfrozen <= RECOVER_SECONDS and healed_seconds <= RECOVER_SECONDS or not long))
+            and not last.get("undurable", False)
+            and (max(unfrozen, healed_seconds) <= RECOVER_SECONDS
+                 and pause < 2 * TARGET_INTERVAL or not long))
     return Outcome(held, f"told after {max(one[2] for one in broken.values()):.1f} s at most, "
                          f"{from_memory} of 2 from memory, acted {acted} times while full, "
                          f"longest pause between checks {pause:.2f} s, actions on "

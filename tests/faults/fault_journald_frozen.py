@@ -83,7 +83,7 @@ def run(long):
         yard.told("incident.cleared", "yard/worker1", frozen, 30)
         lost = gaps(yard.events())
     held = (seen == 1 and unseen == 0 and after == 1 and not lost and lost_lines > 0
-            and pause < 2 * TARGET_INTERVAL and (recovered <= RECOVER_SECONDS or not long))
+            and (recovered <= RECOVER_SECONDS and pause < 2 * TARGET_INTERVAL or not long))
     return Outcome(held, f"told after {told:.1f} s, {lost_lines} log lines dropped and counted, "
                          f"longest pause between checks {pause:.2f} s, seen live: healed {seen} "
                          f"of 1, not seen: acted {unseen} times, all well {recovered:.1f} s "

@@ -68,8 +68,8 @@ class Kills:
         breaks = [self.break_one(name) for name in victims]
         self.wait_for_the_moment(breaks[0])
         killed = self.kill(program)
-        say(f"round {number}: {' '.join(victims)} broken, {time.time() - breaks[0].when:.2f} s later "
-            f"{killed} x {program}")
+        later = time.time() - breaks[0].when
+        say(f"round {number}: {' '.join(victims)} broken, {later:.2f} s later {killed} x {program}")
         wait_for(lambda: self.yard.box.active(tend.UNIT), 30, "tendd to be back")
         receivers.misbehave(self.yard.box)
         for one in breaks:
@@ -144,8 +144,12 @@ class Kills:
 
     def start_as_operator(self, unit):
         box = self.yard.box
+        before = box.read(STARTS)
         box.run("systemctl", "start", unit)
-        self.by_operator.add(box.show(unit, "InvocationID")["InvocationID"])
+        invocation = box.show(unit, "InvocationID")["InvocationID"]
+        # An action of unknown outcome may have been under way: that start is Tend's.
+        if invocation not in before:
+            self.by_operator.add(invocation)
         say(f"  {unit} started by hand")
 
     def complain(self, what, one):
@@ -192,10 +196,11 @@ class Kills:
                 and states["unknown"] <= MAX_UNKNOWN_SHARE * len(self.runs))
         by_state = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
         return Outcome(held, (
-            f"{n_rounds} kills ({self.n_killed} processes; {met_runs} met a run, {met_deliveries} a "
-            f"delivery), {self.n_breaks} breaks, "
+            f"{n_rounds} kills ({self.n_killed} processes; {met_runs} met a run, {met_deliveries} "
+            f"a delivery), {self.n_breaks} breaks, "
             f"{count['twice'] + doubled} done twice, {count['lost']} notices lost, "
-            f"{len(missing)} gaps in the sequence, {repeats(self.yard)} repeats by the same id, {len(self.runs)} runs ({by_state}; "
+            f"{len(missing)} gaps in the sequence, {repeats(self.yard)} repeats by the same id, "
+            f"{len(self.runs)} runs ({by_state}; "
             f"{100 * states['unknown'] / max(1, len(self.runs)):.1f} % unknown, {len(unpaged)} of "
             f"them not told), {len(self.by_operator)} left to the operator "
             f"({count['silent']} not told), seed {seed}"))

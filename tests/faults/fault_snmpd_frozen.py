@@ -35,8 +35,7 @@ def run(long):
         box.run("systemctl", "start", "worker1.service")
         wait_for(lambda: snmp_shows(box, STOPPED, "ok"), 20, "the mended one in the walk")
         lost = gaps(yard.events())
-    held = (pause < 2 * TARGET_INTERVAL and not lost
-            and (back <= ROWS_BACK_SECONDS or not long))
+    held = not lost and (pause < 2 * TARGET_INTERVAL and back <= ROWS_BACK_SECONDS or not long)
     return Outcome(held, f"longest pause between checks of every {TARGET_INTERVAL:g} s: "
                          f"{pause:.2f} s, told after {told:.1f} s by both receivers, the broken "
                          f"component in the walk {back:.1f} s after, notices missing: "

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A loop, a store and a watch in a folder of their own. What checks answer is told by files; they run
- * when the test says so, never by themselves. core_close() and core_open() are a restart.
+ * A loop, a store and a watch in a folder of their own. What checks answer is told by files; they
+ * run when the test says so, never by themselves. core_close() and core_open() are a restart.
  */
 #ifndef CORE_FIXTURE_H
 #define CORE_FIXTURE_H
@@ -64,17 +64,17 @@ static inline void core_tell(const struct core *c, const char *check, const char
 
 /* A check's section: it answers by its file, and is not due within the test. */
 #define CHECK(name, file, more)                                                                    \
-	"[check " name "]\nprobe = told\nfile = @/" file                                          \
+	"[check " name "]\nprobe = told\nfile = @/" file                                           \
 	"\ninterval = 1h\ntimeout = 500ms\nconfirm = 2 of 2\n" more
 
 /* `daemon` goes into [daemon]; '@' stands for the folder's name. */
 static inline struct conf *core_load(const struct core *c, const char *daemon, const char *body)
 {
 	auto_free char *path = str_printf("%s/tend.conf", c->dir);
-	auto_free char *text = str_printf(
-		"[daemon]\nstate_dir = @/state\nrun_dir = @\n%s\n%s", daemon, body);
+	auto_free char *text =
+		str_printf("[daemon]\nstate_dir = @/state\nrun_dir = @\n%s\n%s", daemon, body);
 	struct str whole = STR_INIT(1 << 20);
-	struct conf_errors errors = { 0 };
+	struct conf_errors errors = {0};
 	struct conf *conf = NULL;
 
 	for (const char *p = text; *p; p++)
@@ -96,16 +96,16 @@ static inline void core_apply(struct core *c, struct conf *conf)
 	conf_unref(c->conf);
 	c->conf = conf;
 	assert_int_equal(watch_apply(c->watch, conf), 0);
-	MAP_FOREACH(&c->watch->checks, struct check *, check)
-		assert_int_equal(heap_put(&c->watch->due, &check->due,
-					 clock_now() + 3600 * USEC_PER_SEC),
+	MAP_FOREACH (&c->watch->checks, struct check *, check)
+		assert_int_equal(
+			heap_put(&c->watch->due, &check->due, clock_now() + 3600 * USEC_PER_SEC),
 			0);
 }
 
 static inline void core_open(struct core *c)
 {
 	auto_free char *state = str_printf("%s/state", c->dir);
-	struct tend_error err = { 0 };
+	struct tend_error err = {0};
 
 	if (store_open(c->loop, state, &err, &c->fresh, &c->store) < 0)
 		fail_msg("%s", err.text);
@@ -123,7 +123,7 @@ static inline void core_close(struct core *c)
 
 static inline void core_setup(struct core *c)
 {
-	*c = (struct core){ 0 };
+	*c = (struct core){0};
 	(void)snprintf(c->dir, sizeof(c->dir), "/tmp/tend-core-XXXXXX");
 	assert_non_null(mkdtemp(c->dir));
 	assert_int_equal(loop_new(&c->loop), 0);
@@ -168,7 +168,7 @@ static inline void core_run(struct core *c, const char *name)
 
 static inline bool core_locating(struct core *c)
 {
-	MAP_FOREACH(&c->watch->checks, const struct check *, check)
+	MAP_FOREACH (&c->watch->checks, const struct check *, check)
 		if (check->locate || check->attempt)
 			return true;
 	return false;

@@ -140,8 +140,8 @@ static inline int fixture_option(
 	(void)snprintf(key, sizeof(key), "%.*s", (int)(equals - line), line);
 	for (const struct tend_option *row = rows; row->name; row++) {
 		size_t n = strlen(row->name);
-		if (row->type == TEND_OPT_MAP && strncmp(key, row->name, n) == 0 && key[n] == '.')
-			return conf_option_map_add(row, conf, key + n + 1, equals + 3);
+		if (conf_option_is_map(row) && strncmp(key, row->name, n) == 0 && key[n] == '.')
+			return conf_option_map_add(row, conf, key + n + 1, equals + 3, err);
 		if (strcmp(row->name, key) == 0)
 			return conf_option_set(row, conf, equals + 3, err);
 	}

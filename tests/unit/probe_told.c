@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A probe that answers what a file says: "REASON [METRIC=VALUE]...", or "silence" until its deadline.
- * It is what tests of the core put in; it judges nothing.
+ * A probe that answers what a file says: "REASON [METRIC=VALUE]...", or "silence" until its
+ * deadline. It is what tests of the core put in; it judges nothing.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -25,7 +25,8 @@ static void add_metrics(struct tend_attempt *a, char *words)
 {
 	char *rest = NULL;
 
-	for (char *word = strtok_r(words, " \n", &rest); word; word = strtok_r(NULL, " \n", &rest)) {
+	for (char *word = strtok_r(words, " \n", &rest); word;
+		word = strtok_r(NULL, " \n", &rest)) {
 		char *equals = strchr(word, '=');
 
 		if (!equals)
@@ -55,8 +56,8 @@ static void answer(struct tend_attempt *a, void *data)
 	if (words)
 		add_metrics(a, words);
 	reason = tend_reason_from_name(line);
-	tend_attempt_finish(a, reason < 0 ? TEND_REASON_INTERNAL : (enum tend_reason)reason,
-		"told: %s", line);
+	tend_attempt_finish(
+		a, reason < 0 ? TEND_REASON_INTERNAL : (enum tend_reason)reason, "told: %s", line);
 }
 
 static int told_start(struct tend_attempt *a, const void *conf)
@@ -65,7 +66,7 @@ static int told_start(struct tend_attempt *a, const void *conf)
 	union { /* the ABI's data pointers are not const */
 		const void *in;
 		void *out;
-	} data = { conf };
+	} data = {conf};
 
 	if (c->delay)
 		return tend_timer_new(a, tend_now() + c->delay, answer, data.out, NULL);

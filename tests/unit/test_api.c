@@ -224,12 +224,14 @@ static void check_metrics(char *text, const char *const *wanted)
 
 static void test_metrics(void **state)
 {
+	static const char build_info[] = "tend_build_info{version=\"" TEND_VERSION "\"} 1\n";
+	static const char check_state[] = "tend_check_state{system=\"crm\",component=\"crm/web\","
+					  "check=\"crm/web/healthz\"} 0\n";
 	static const char *const wanted[] = {
-		"tend_build_info{version=\"" TEND_VERSION "\"} 1\n",
+		build_info,
 		"tend_healthy 1\n",
 		"tend_checks{state=\"pending\"}",
-		("tend_check_state{system=\"crm\",component=\"crm/web\",check=\"crm/web/healthz\"} "
-		 "0\n"),
+		check_state,
 		"tend_check_duration_seconds{system=\"crm\",",
 		"tend_check_metric{system=\"crm\",",
 		"tend_loop_lag_seconds ",

@@ -4,9 +4,9 @@
 #include "base/cleanup.h"
 #include "watch/depend.h"
 
-/* Components a to e, each with up to three checks. A row says who depends on whom ("a<b": a depends on b)
- * and how checks are: letter of the component, then of its state now: o w c u, then, if the confirmed
- * state is another, that after a '/', '!' for unreachable, and the reason. */
+/* Components a to e, each with up to three checks. A row says who depends on whom ("a<b": a depends
+ * on b) and how checks are: letter of the component, then of its state now: o w c u, then, if the
+ * confirmed state is another, that after a '/', '!' for unreachable, and the reason. */
 enum { N_COMPONENTS = 5, N_CHECKS = 3 };
 
 struct world {
@@ -20,34 +20,34 @@ struct world {
 static const struct {
 	const char *edges, *checks;
 	const char *culprit; /* of a; "" = none */
-	int root;            /* index of the root check of the culprit, or of a; -1 = none */
+	int root;	     /* index of the root check of the culprit, or of a; -1 = none */
 } rows[] = {
-	{ "", "ao", "", -1 },
-	{ "", "ac:connect-refused", "", 0 },
-	{ "a<b", "ac:connect-refused bo", "", 0 },
-	{ "a<b", "ac:connect-refused bc:unit-failed", "b", 0 },
+	{"", "ao", "", -1},
+	{"", "ac:connect-refused", "", 0},
+	{"a<b", "ac:connect-refused bo", "", 0},
+	{"a<b", "ac:connect-refused bc:unit-failed", "b", 0},
 	/* the deepest one, also beyond one that is well */
-	{ "a<b b<c", "ac:too-slow bc:too-slow cc:connect-refused", "c", 0 },
-	{ "a<b b<c", "ac:too-slow bo cc:connect-refused", "c", 0 },
-	{ "a<b b<c", "ac:too-slow bc:too-slow co", "b", 0 },
+	{"a<b b<c", "ac:too-slow bc:too-slow cc:connect-refused", "c", 0},
+	{"a<b b<c", "ac:too-slow bo cc:connect-refused", "c", 0},
+	{"a<b b<c", "ac:too-slow bc:too-slow co", "b", 0},
 	/* two branches: in order of configuration, depth first */
-	{ "a<b a<c", "ac:too-slow bc:too-slow cc:unit-failed", "b", 0 },
-	{ "a<b a<c c<d", "ac:too-slow bo co dc:unit-failed", "d", 0 },
-	{ "a<b a<c b<d c<d", "ac:too-slow bc:too-slow cc:too-slow dc:too-slow", "d", 0 },
+	{"a<b a<c", "ac:too-slow bc:too-slow cc:unit-failed", "b", 0},
+	{"a<b a<c c<d", "ac:too-slow bo co dc:unit-failed", "d", 0},
+	{"a<b a<c b<d c<d", "ac:too-slow bc:too-slow cc:too-slow dc:too-slow", "d", 0},
 	/* warnings and unknowns take nobody down */
-	{ "a<b", "ac:too-slow bw:threshold", "", 0 },
-	{ "a<b", "ac:too-slow bu:internal", "", 0 },
+	{"a<b", "ac:too-slow bw:threshold", "", 0},
+	{"a<b", "ac:too-slow bu:internal", "", 0},
 	/* what is itself unreachable is not to blame */
-	{ "a<b", "ac:too-slow bc!:too-slow", "", 0 },
+	{"a<b", "ac:too-slow bc!:too-slow", "", 0},
 	/* it answers again, but that is not confirmed */
-	{ "a<b", "ac:too-slow bo/c:ok", "b", -1 },
+	{"a<b", "ac:too-slow bo/c:ok", "b", -1},
 	/* the root check: the worst, then the nearest to a cause, then the first */
-	{ "", "ac:too-slow ac:connect-refused ac:unit-failed", "", 2 },
-	{ "", "ac:unit-failed ac:connect-refused ac:too-slow", "", 0 },
-	{ "", "aw:unit-failed ac:too-slow", "", 1 },
-	{ "", "ac:status-unexpected ac:content-unexpected", "", 0 },
-	{ "", "ao ac!:unit-failed ac:too-slow", "", 2 },
-	{ "a<b", "ac:too-slow bo bc:threshold bc:too-slow", "b", 1 },
+	{"", "ac:too-slow ac:connect-refused ac:unit-failed", "", 2},
+	{"", "ac:unit-failed ac:connect-refused ac:too-slow", "", 0},
+	{"", "aw:unit-failed ac:too-slow", "", 1},
+	{"", "ac:status-unexpected ac:content-unexpected", "", 0},
+	{"", "ao ac!:unit-failed ac:too-slow", "", 2},
+	{"a<b", "ac:too-slow bo bc:threshold bc:too-slow", "b", 1},
 };
 
 static enum tend_state state_of(char letter)
@@ -94,7 +94,7 @@ static void build(struct world *w, const char *edges, const char *checks)
 {
 	char text[128], *rest = NULL;
 
-	*w = (struct world){ 0 };
+	*w = (struct world){0};
 	for (int i = 0; i < N_COMPONENTS; i++) {
 		w->names[i][0] = (char)('a' + i);
 		w->conf[i].name = w->names[i];
@@ -102,8 +102,7 @@ static void build(struct world *w, const char *edges, const char *checks)
 	}
 	(void)snprintf(text, sizeof(text), "%s", edges);
 	for (char *e = strtok_r(text, " ", &rest); e; e = strtok_r(NULL, " ", &rest))
-		assert_int_equal(
-			vec_push(&w->conf[e[0] - 'a'].parents, &w->conf[e[2] - 'a']), 0);
+		assert_int_equal(vec_push(&w->conf[e[0] - 'a'].parents, &w->conf[e[2] - 'a']), 0);
 	(void)snprintf(text, sizeof(text), "%s", checks);
 	for (char *c = strtok_r(text, " ", &rest); c; c = strtok_r(NULL, " ", &rest))
 		add_check(w, c);
@@ -147,16 +146,15 @@ static void test_rows(void **unused)
 
 static void test_ancestors(void **unused)
 {
-	static const char *const expected[] = { "b", "d", "c" };
-	struct vec found = { 0 };
+	static const char *const expected[] = {"b", "d", "c"};
+	struct vec found = {0};
 	struct world w;
 
 	build(&w, "a<b a<c b<d c<d", "");
 	assert_int_equal(depend_ancestors(&w.components[0], lookup, &w, &found), 0);
 	assert_int_equal(found.len, ARRAY_SIZE(expected));
-	for (size_t i = 0; i < found.len; i++)
-		assert_string_equal(
-			((struct component *)found.items[i])->conf->name, expected[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(expected); i++)
+		assert_string_equal(((struct component *)found.items[i])->conf->name, expected[i]);
 	assert_true(depend_is_ancestor(&w.conf[3], &w.conf[0]));
 	assert_false(depend_is_ancestor(&w.conf[0], &w.conf[3]));
 	assert_false(depend_is_ancestor(&w.conf[1], &w.conf[2]));

@@ -40,6 +40,9 @@ static const struct row rows[] = {
 		TEND_REASON_OK, "200"},
 	{"bearer", "http://127.0.0.1:%d/auth", "http",
 		{"auth = bearer", "token = file:@DIR@/token"}, LONG, TEND_REASON_OK, "200"},
+	{"secret header", "http://127.0.0.1:%d/auth", "http",
+		{"header_secret.Authorization = file:@DIR@/authorization"}, LONG, TEND_REASON_OK,
+		"200"},
 	{"wrong token", "http://127.0.0.1:%d/auth", "http",
 		{"auth = bearer", "token = file:@DIR@/password"}, LONG, TEND_REASON_AUTH_FAILED,
 		"401: \"who are you?\""},
@@ -276,6 +279,10 @@ static const struct {
 	{{"url = http://h/", "auth = basic"}, "needs user and password"},
 	{{"url = http://h/", "user = a"}, "need auth = basic"},
 	{{"url = http://h/", "header.A B = c"}, "no name of a header"},
+	{{"url = http://h/", "header.Authorization = Bearer x"}, "header_secret.Authorization"},
+	{{"url = http://h/", "header.proxy-authorization = x"}, "use auth = basic or bearer"},
+	{{"url = http://h/", "header.COOKIE = x"}, "a secret does not stand here"},
+	{{"url = http://h/", "header_secret.X-Key = plain"}, "file:"},
 	{{"url = http://h/", "expect_body = (a"}, "at character"},
 	{{"url = http://h/", "expect_status = 20"}, "is no status"},
 	{{"url = http://h/", "expect_status = 200-"}, "is no status"},
@@ -313,8 +320,11 @@ static int setup(void **state)
 	log_to_stderr();
 	if (fixture_open(&fixture) < 0 || fixture_serve(&fixture, HTTP_SERVER) < 0)
 		return -1;
-	return write_secret("password", "s3cret\n") < 0 || write_secret("token", "t0ken") < 0 ? -1
-											      : 0;
+	return write_secret("authorization", "Bearer t0ken\n") < 0 ||
+			       write_secret("password", "s3cret\n") < 0 ||
+			       write_secret("token", "t0ken") < 0
+		       ? -1
+		       : 0;
 }
 
 static int teardown(void **state)

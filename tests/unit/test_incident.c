@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The life of an incident with the real store: every event counted, over faults, reloads and restarts. */
+/* The life of an incident with the real store: every event counted, over faults, reloads and
+ * restarts. */
 #include "core_fixture.h"
 #include "incident/private.h"
 
@@ -10,11 +11,11 @@ struct world {
 	size_t n_told, n_committed;
 	uint64_t last_token;
 	char fingerprint[128]; /* of the last event */
-	char note[64];         /* noted from within the next event */
+	char note[64];	       /* noted from within the next event */
 };
 
-static uint64_t on_event(struct incident *incident, enum incident_event event,
-	struct store_batch *batch, void *data)
+static uint64_t on_event(
+	struct incident *incident, enum incident_event event, struct store_batch *batch, void *data)
 {
 	struct world *w = data;
 
@@ -50,19 +51,18 @@ static void on_result(struct check *check, unsigned events, void *data)
 	incidents_on_result(w->incidents, check, events);
 }
 
-static const char body[] = "[system s]\nenvironment = production\n"
+static const char body[] =
+	"[system s]\nenvironment = production\n"
 	"[component s/db]\nkind = database\n"
 	"[component s/web]\nkind = web\ndepends = db\n"
-	"[component s/app]\nkind = app\ndepends = db\n"
-	CHECK("s/db/a", "s.db.a", "")
-	CHECK("s/web/a", "s.web.a", "")
-	CHECK("s/web/b", "s.web.b", "")
-	CHECK("s/app/a", "s.app.a", "");
-static const char *const names[] = { "s/db/a", "s/web/a", "s/web/b", "s/app/a" };
+	"[component s/app]\nkind = app\ndepends = db\n" CHECK("s/db/a", "s.db.a", "")
+		CHECK("s/web/a", "s.web.a", "") CHECK("s/web/b", "s.web.b", "")
+			CHECK("s/app/a", "s.app.a", "");
+static const char *const names[] = {"s/db/a", "s/web/a", "s/web/b", "s/app/a"};
 
 static void begin(struct world *w)
 {
-	struct incidents_hooks hooks = { on_event, on_commit, on_told, w };
+	struct incidents_hooks hooks = {on_event, on_commit, on_told, NULL, w};
 
 	assert_int_equal(
 		incidents_new(w->core.loop, w->core.store, w->core.watch, &w->incidents), 0);
@@ -138,7 +138,7 @@ static bool quiet(struct world *w)
 
 static bool in_timeline(const struct incident *incident, const char *kind, const char *text)
 {
-	VEC_FOREACH(&incident->timeline, const struct timeline_entry *, entry)
+	VEC_FOREACH (&incident->timeline, const struct timeline_entry *, entry)
 		if (strcmp(entry->kind, kind) == 0 && strstr(entry->text, text))
 			return true;
 	return false;
@@ -148,9 +148,9 @@ static bool in_timeline(const struct incident *incident, const char *kind, const
 static void test_parent_and_children(void **state)
 {
 	struct world *w = *state;
-	static const char *const orders[][4] = { { "s/web/a", "s/app/a", "s/db/a", "s/web/b" },
-		{ "s/db/a", "s/web/b", "s/app/a", "s/web/a" },
-		{ "s/app/a", "s/db/a", "s/web/a", "s/web/b" } };
+	static const char *const orders[][4] = {{"s/web/a", "s/app/a", "s/db/a", "s/web/b"},
+		{"s/db/a", "s/web/b", "s/app/a", "s/web/a"},
+		{"s/app/a", "s/db/a", "s/web/a", "s/web/b"}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(orders); i++) {
 		tell_all(w, "connect-refused");
@@ -160,8 +160,7 @@ static void test_parent_and_children(void **state)
 		assert_string_equal(only(w)->check, "s/db/a");
 		assert_int_equal(only(w)->members.len, 4);
 		for (size_t k = 0; k < 4; k++)
-			assert_ptr_equal(
-				incidents_of_check(w->incidents, names[k]), only(w));
+			assert_ptr_equal(incidents_of_check(w->incidents, names[k]), only(w));
 		tell_all(w, "ok");
 		core_run(&w->core, "s/db/a");
 		WAIT_FOR(w->core.loop, w->n[INCIDENT_CLEARED] == i + 1);
@@ -173,7 +172,8 @@ static void test_parent_and_children(void **state)
 	assert_int_equal(w->n_told, w->last_token);
 }
 
-/* The child is told before the parent's fault is known: the incident moves, it is not raised again. */
+/* The child is told before the parent's fault is known: the incident moves, it is not raised again.
+ */
 static void test_reparent(void **state)
 {
 	struct world *w = *state;
@@ -199,7 +199,8 @@ static void test_reparent(void **state)
 	assert_string_equal(w->fingerprint, "s/web/a");
 }
 
-/* What fails after its parent is well again has an incident of its own; the parent's ends without it. */
+/* What fails after its parent is well again has an incident of its own; the parent's ends without
+ * it. */
 static void test_child_stays(void **state)
 {
 	struct world *w = *state;
@@ -244,8 +245,8 @@ static void test_reload_takes_the_root(void **state)
 
 	core_fail(&w->core, "s/web/a", "too-slow");
 	apply(w, "[system s]\nenvironment = production\n[component s/db]\nkind = database\n"
-		 "[component s/web]\nkind = web\ndepends = db\n"
-		 CHECK("s/db/a", "s.db.a", "") CHECK("s/web/b", "s.web.b", ""));
+		 "[component s/web]\nkind = web\ndepends = db\n" CHECK("s/db/a", "s.db.a", "")
+			 CHECK("s/web/b", "s.web.b", ""));
 	WAIT_FOR(w->core.loop, w->n[INCIDENT_CLEARED] == 1);
 	check_counts(w, 1, 0, 1);
 }
@@ -254,7 +255,7 @@ static void test_restart(void **state)
 {
 	struct world *w = *state;
 	char id[UUID_TEXT_BYTES];
-	struct tend_error err = { 0 };
+	struct tend_error err = {0};
 
 	tell_all(w, "connect-refused");
 	core_fail(&w->core, "s/web/a", "connect-refused");
@@ -280,7 +281,8 @@ static void test_restart(void **state)
 	assert_string_equal(((struct incident *)incidents_recent(w->incidents)->items[0])->id, id);
 }
 
-/* Tend died after the state was kept and before the incident was: it is raised by the next result. */
+/* Tend died after the state was kept and before the incident was: it is raised by the next result.
+ */
 static void test_died_between(void **state)
 {
 	struct world *w = *state;
@@ -290,7 +292,8 @@ static void test_died_between(void **state)
 	core_tell(&w->core, "s/app/a", "too-slow");
 	assert_int_equal(store_batch_new(&batch), 0);
 	assert_int_equal(
-		store_batch_add(batch, STORE_CHECK_STATE_PUT, "sji", "s/app/a", doc, (int64_t)1), 0);
+		store_batch_add(batch, STORE_CHECK_STATE_PUT, "sji", "s/app/a", doc, (int64_t)1),
+		0);
 	assert_int_equal(store_commit(w->core.store, batch, NULL, NULL), 0);
 	restart(w);
 	check_counts(w, 0, 0, 0);
@@ -336,7 +339,7 @@ static void test_find(void **state)
 {
 	struct world *w = *state;
 	char prefix[9];
-	struct tend_error err = { 0 };
+	struct tend_error err = {0};
 
 	core_fail(&w->core, "s/web/a", "too-slow");
 	memcpy(prefix, only(w)->id, 8);
@@ -344,8 +347,7 @@ static void test_find(void **state)
 	assert_ptr_equal(incidents_find(w->incidents, prefix), only(w));
 	assert_null(incidents_find(w->incidents, ""));
 	assert_null(incidents_find(w->incidents, "zz"));
-	assert_int_equal(
-		incident_acknowledge(w->incidents, only(w), "ann", "", &err), -EINVAL);
+	assert_int_equal(incident_acknowledge(w->incidents, only(w), "ann", "", &err), -EINVAL);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

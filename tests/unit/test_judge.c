@@ -59,7 +59,7 @@ static size_t count(const struct judge *j, const char *check, int hard)
 
 	for (size_t i = 0; i < j->n_told; i++)
 		n += strcmp(j->told[i].check, check) == 0 &&
-			(hard < 0 || j->told[i].hard == (enum tend_state)hard);
+		     (hard < 0 || j->told[i].hard == (enum tend_state)hard);
 	return n;
 }
 
@@ -73,18 +73,17 @@ static const struct told *last_told(const struct judge *j, const char *check)
 }
 
 /* db <- web <- app */
-static const char three[] = "[system s]\nenvironment = production\n"
+static const char three[] =
+	"[system s]\nenvironment = production\n"
 	"[component s/db]\nkind = database\n"
 	"[component s/web]\nkind = web\ndepends = db\n"
-	"[component s/app]\nkind = app\ndepends = web\n"
-	CHECK("s/db/a", "s.db.a", "")
-	CHECK("s/web/a", "s.web.a", "")
-	CHECK("s/web/unit", "s.web.unit", "")
-	CHECK("s/app/a", "s.app.a", "");
+	"[component s/app]\nkind = app\ndepends = web\n" CHECK("s/db/a", "s.db.a", "")
+		CHECK("s/web/a", "s.web.a", "") CHECK("s/web/unit", "s.web.unit", "")
+			CHECK("s/app/a", "s.app.a", "");
 
 static void all_well(struct judge *j)
 {
-	static const char *const names[] = { "s/db/a", "s/web/a", "s/web/unit", "s/app/a" };
+	static const char *const names[] = {"s/db/a", "s/web/a", "s/web/unit", "s/app/a"};
 
 	core_apply(&j->core, core_load(&j->core, "", three));
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -93,7 +92,8 @@ static void all_well(struct judge *j)
 	j->n_told = 0;
 }
 
-/* ---- thresholds ------------------------------------------------------------------------------------------ */
+/* ---- thresholds
+ * ------------------------------------------------------------------------------------------ */
 
 static const struct {
 	const char *answer, *more;
@@ -101,26 +101,26 @@ static const struct {
 	enum tend_state verdict;
 	const char *text; /* a part of it; NULL = whatever */
 } judged[] = {
-	{ "ok x=5", "", "ok", TEND_STATE_OK, NULL },
-	{ "ok x=5", "warning.x = 10\ncritical.x = 20\n", "ok", TEND_STATE_OK, NULL },
-	{ "ok x=15", "warning.x = 10\ncritical.x = 20\n", "threshold", TEND_STATE_WARNING,
-		"x is 15, warning outside the range 10" },
-	{ "ok x=25", "warning.x = 10\ncritical.x = 20\n", "threshold", TEND_STATE_CRITICAL,
-		"critical outside the range 20" },
-	{ "ok x=25", "warning.x = 10\ncritical.x = 20\nseverity = warning\n", "threshold",
-		TEND_STATE_WARNING, NULL },
+	{"ok x=5", "", "ok", TEND_STATE_OK, NULL},
+	{"ok x=5", "warning.x = 10\ncritical.x = 20\n", "ok", TEND_STATE_OK, NULL},
+	{"ok x=15", "warning.x = 10\ncritical.x = 20\n", "threshold", TEND_STATE_WARNING,
+		"x is 15, warning outside the range 10"},
+	{"ok x=25", "warning.x = 10\ncritical.x = 20\n", "threshold", TEND_STATE_CRITICAL,
+		"critical outside the range 20"},
+	{"ok x=25", "warning.x = 10\ncritical.x = 20\nseverity = warning\n", "threshold",
+		TEND_STATE_WARNING, NULL},
 	/* another metric's range is not this one's */
-	{ "ok xy=25 x=1", "critical.x = 20\n", "ok", TEND_STATE_OK, NULL },
+	{"ok xy=25 x=1", "critical.x = 20\n", "ok", TEND_STATE_OK, NULL},
 	/* the worst of several wins, whatever the order */
-	{ "ok x=15 y=25", "warning.x = 10\ncritical.y = 20\n", "threshold", TEND_STATE_CRITICAL,
-		"y is 25" },
-	{ "ok y=25 x=15", "warning.x = 10\ncritical.y = 20\n", "threshold", TEND_STATE_CRITICAL,
-		"y is 25" },
+	{"ok x=15 y=25", "warning.x = 10\ncritical.y = 20\n", "threshold", TEND_STATE_CRITICAL,
+		"y is 25"},
+	{"ok y=25 x=15", "warning.x = 10\ncritical.y = 20\n", "threshold", TEND_STATE_CRITICAL,
+		"y is 25"},
 	/* a good metric makes no bad result good, nor does a warning */
-	{ "connect-refused x=1", "critical.x = 20\n", "connect-refused", TEND_STATE_CRITICAL, NULL },
-	{ "connect-refused x=15", "warning.x = 10\n", "connect-refused", TEND_STATE_CRITICAL, NULL },
-	{ "unit-changing x=25", "critical.x = 20\n", "unit-changing", TEND_STATE_CRITICAL, NULL },
-	{ "silence", "", "too-slow", TEND_STATE_CRITICAL, "no answer within 500ms" },
+	{"connect-refused x=1", "critical.x = 20\n", "connect-refused", TEND_STATE_CRITICAL, NULL},
+	{"connect-refused x=15", "warning.x = 10\n", "connect-refused", TEND_STATE_CRITICAL, NULL},
+	{"unit-changing x=25", "critical.x = 20\n", "unit-changing", TEND_STATE_CRITICAL, NULL},
+	{"silence", "", "too-slow", TEND_STATE_CRITICAL, "no answer within 500ms"},
 };
 
 static void test_thresholds(void **state)
@@ -146,7 +146,8 @@ static void test_thresholds(void **state)
 	}
 }
 
-/* ---- locating ---------------------------------------------------------------------------------------------- */
+/* ---- locating
+ * ---------------------------------------------------------------------------------------------- */
 
 static void test_own_fault(void **state)
 {
@@ -211,11 +212,11 @@ static void test_root_check(void **state)
 static void test_silent_parent(void **state)
 {
 	struct judge *j = *state;
-	static const char slow_parent[] = "[system s]\nenvironment = production\n"
+	static const char slow_parent[] =
+		"[system s]\nenvironment = production\n"
 		"[component s/db]\nkind = database\n"
-		"[component s/web]\nkind = web\ndepends = db\n"
-		CHECK("s/db/a", "s.db.a", "delay = 400ms\n")
-		CHECK("s/web/a", "s.web.a", "");
+		"[component s/web]\nkind = web\ndepends = db\n" CHECK(
+			"s/db/a", "s.db.a", "delay = 400ms\n") CHECK("s/web/a", "s.web.a", "");
 	usec_t began;
 
 	core_apply(&j->core, core_load(&j->core, "", slow_parent));
@@ -239,12 +240,12 @@ static void test_silent_parent(void **state)
 static void test_unconfirmed(void **state)
 {
 	struct judge *j = *state;
-	static const char body[] = "[system s]\nenvironment = production\n"
+	static const char body[] =
+		"[system s]\nenvironment = production\n"
 		"[component s/db]\nkind = database\n"
 		"[component s/web]\nkind = web\ndepends = db\n"
 		"[check s/db/a]\nprobe = told\nfile = @/s.db.a\ninterval = 1h\ntimeout = 30s\n"
-		"confirm = 2 of 2\n"
-		CHECK("s/web/a", "s.web.a", "");
+		"confirm = 2 of 2\n" CHECK("s/web/a", "s.web.a", "");
 
 	core_apply(&j->core, core_load(&j->core, "", body));
 	core_run(&j->core, "s/web/a");
@@ -283,7 +284,8 @@ static void test_parent_recovers(void **state)
 	core_run(&j->core, "s/db/a");
 	WAIT_FOR(j->core.loop, child->last.number == before + 1);
 	assert_int_equal(count(j, "s/db/a", TEND_STATE_OK), 1);
-	assert_int_equal(count(j, "s/web/a", -1), 0); /* it fails still, but that is not confirmed */
+	assert_int_equal(
+		count(j, "s/web/a", -1), 0); /* it fails still, but that is not confirmed */
 	assert_true(child->unreachable);
 	core_run(&j->core, "s/web/a");
 	WAIT_FOR(j->core.loop, !core_locating(&j->core));
@@ -309,10 +311,10 @@ static void test_parent_half_recovered(void **state)
 {
 	struct judge *j = *state;
 	static const char body[] = "[system s]\nenvironment = production\n"
-		"[component s/db]\nkind = database\n"
-		"[component s/web]\nkind = web\ndepends = db\n"
-		CHECK("s/db/a", "s.db.a", "confirm_recoveries = 3\n")
-		CHECK("s/web/a", "s.web.a", "");
+				   "[component s/db]\nkind = database\n"
+				   "[component s/web]\nkind = web\ndepends = db\n" CHECK(
+					   "s/db/a", "s.db.a", "confirm_recoveries = 3\n")
+					   CHECK("s/web/a", "s.web.a", "");
 
 	parent_down(j);
 	core_apply(&j->core, core_load(&j->core, "", body));
@@ -324,21 +326,21 @@ static void test_parent_half_recovered(void **state)
 	assert_true(core_check(&j->core, "s/web/a")->unreachable);
 }
 
-/* ---- what goes away meanwhile -------------------------------------------------------------------------------- */
+/* ---- what goes away meanwhile
+ * -------------------------------------------------------------------------------- */
 
 /* Two wait for the same parent; what the first makes of its answer ends the second's wait. */
 static void test_waiters_forget_each_other(void **state)
 {
 	struct judge *j = *state;
-	static const char body[] = "[system s]\nenvironment = production\n"
+	static const char body[] =
+		"[system s]\nenvironment = production\n"
 		"[component s/db]\nkind = database\n"
 		"[component s/web]\nkind = web\ndepends = db\n"
-		"[component s/app]\nkind = app\ndepends = web\n"
-		CHECK("s/db/a", "s.db.a", "delay = 300ms\n")
-		CHECK("s/web/a", "s.web.a", "")
-		CHECK("s/app/a", "s.app.a", "");
-	static const char *const orders[2][2] = { { "s/web/a", "s/app/a" },
-		{ "s/app/a", "s/web/a" } };
+		"[component s/app]\nkind = app\ndepends = web\n" CHECK(
+			"s/db/a", "s.db.a", "delay = 300ms\n") CHECK("s/web/a", "s.web.a", "")
+			CHECK("s/app/a", "s.app.a", "");
+	static const char *const orders[2][2] = {{"s/web/a", "s/app/a"}, {"s/app/a", "s/web/a"}};
 
 	for (int i = 0; i < 2; i++) {
 		core_tell(&j->core, "s/web/a", "ok");
@@ -365,12 +367,12 @@ static void on_gone(int r, struct check *check, void *data)
 	*(int *)data = r;
 }
 
-static const char slow_three[] = "[system s]\nenvironment = production\n"
+static const char slow_three[] =
+	"[system s]\nenvironment = production\n"
 	"[component s/db]\nkind = database\n"
-	"[component s/web]\nkind = web\ndepends = db\n"
-	CHECK("s/db/a", "s.db.a", "delay = 400ms\n")
-	CHECK("s/web/a", "s.web.a", "")
-	CHECK("s/web/unit", "s.web.unit", "delay = 400ms\n");
+	"[component s/web]\nkind = web\ndepends = db\n" CHECK("s/db/a", "s.db.a", "delay = 400ms\n")
+		CHECK("s/web/a", "s.web.a", "")
+			CHECK("s/web/unit", "s.web.unit", "delay = 400ms\n");
 
 static void start_locating(struct judge *j)
 {
@@ -393,11 +395,11 @@ static void test_reload_while_locating(void **state)
 	assert_int_equal(watch_run_now(j->core.watch, "s/web/unit", 0, on_gone, &gone), 0);
 	assert_int_equal(watch_run_now(j->core.watch, "s/db/a", 0, core_count, &kept), 0);
 	core_apply(&j->core,
-		core_load(&j->core, "", "[system s]\nenvironment = production\n"
-					"[component s/db]\nkind = database\n"
-					"[component s/web]\nkind = web\ndepends = db\n"
-					CHECK("s/db/a", "s.db.a", "delay = 400ms\n")
-					CHECK("s/web/a", "s.web.a", "")));
+		core_load(&j->core, "",
+			"[system s]\nenvironment = production\n"
+			"[component s/db]\nkind = database\n"
+			"[component s/web]\nkind = web\ndepends = db\n" CHECK("s/db/a", "s.db.a",
+				"delay = 400ms\n") CHECK("s/web/a", "s.web.a", "")));
 	assert_int_equal(gone, -ESHUTDOWN);
 	WAIT_FOR(j->core.loop, !core_locating(&j->core));
 	assert_int_equal(kept, 1);
@@ -410,9 +412,10 @@ static void test_reload_takes_the_parent(void **state)
 	struct judge *j = *state;
 
 	start_locating(j);
-	core_apply(&j->core, core_load(&j->core, "", "[system s]\nenvironment = production\n"
-						     "[component s/web]\nkind = web\n"
-						     CHECK("s/web/a", "s.web.a", "")));
+	core_apply(&j->core,
+		core_load(&j->core, "",
+			"[system s]\nenvironment = production\n"
+			"[component s/web]\nkind = web\n" CHECK("s/web/a", "s.web.a", "")));
 	WAIT_FOR(j->core.loop, !core_locating(&j->core));
 	assert_int_equal(count(j, "s/web/a", TEND_STATE_CRITICAL), 1);
 	assert_int_equal(j->n_told, 1);
@@ -432,7 +435,9 @@ static void test_end_while_locating(void **state)
 	assert_int_equal(watch_run_now(j->core.watch, "s/web/a", 0, on_gone, &gone), -ESHUTDOWN);
 }
 
-/* ---- time ------------------------------------------------------------------------------------------------------ */
+/* ---- time
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 /* The process stood still for longer than an attempt may take: that says nothing of the target. */
 static void test_standstill(void **state)
@@ -453,8 +458,8 @@ static void test_standstill(void **state)
 	assert_int_equal(check->n_attempts, 3);
 }
 
-/* The state of before a restart holds until something is known; a failure is then told again, as Tend may
- * have died before it was. */
+/* The state of before a restart holds until something is known; a failure is then told again, as
+ * Tend may have died before it was. */
 static void test_restart(void **state)
 {
 	struct judge *j = *state;
@@ -465,8 +470,8 @@ static void test_restart(void **state)
 	watch_on_result(j->core.watch, on_result, j);
 	core_apply(&j->core, core_load(&j->core, "", three));
 	assert_int_equal(core_check(&j->core, "s/db/a")->state.hard, TEND_STATE_CRITICAL);
-	assert_int_equal(watch_check_shown_state(core_check(&j->core, "s/web/a")),
-		TEND_STATE_UNREACHABLE);
+	assert_int_equal(
+		watch_check_shown_state(core_check(&j->core, "s/web/a")), TEND_STATE_UNREACHABLE);
 	assert_string_equal(core_check(&j->core, "s/web/a")->unreachable_why, "s/db");
 	assert_int_equal(watch_check_shown_state(core_check(&j->core, "s/app/a")), TEND_STATE_OK);
 	j->n_told = 0;

@@ -53,6 +53,27 @@ static void test_breaker(void **unused)
 	}
 }
 
+/* Half-open lets one try through: a second one waits for its end. */
+static void test_one_try(void **unused)
+{
+	struct action actions[32];
+	size_t n = history("xxx", actions);
+	usec_t half_open = limits_breaker(actions, n, "crm/web", T0).until;
+
+	assert_int_equal(limits_breaker(actions, n, "crm/web", half_open).state, BREAKER_HALF_OPEN);
+	actions[n] = actions[0];
+	actions[n].verdict = ACTION_OPEN;
+	actions[n++].wall = half_open + MIN_USEC;
+	assert_int_equal(limits_breaker(actions, n, "crm/web", half_open + 2 * MIN_USEC).state,
+		BREAKER_OPEN);
+	/* one that nobody ever judged does not hold it for good */
+	assert_int_equal(limits_breaker(actions, n, "crm/web", half_open + 62 * MIN_USEC).state,
+		BREAKER_HALF_OPEN);
+	actions[n - 1].verdict = ACTION_VERIFIED;
+	assert_int_equal(limits_breaker(actions, n, "crm/web", half_open + 2 * MIN_USEC).state,
+		BREAKER_CLOSED);
+}
+
 static void test_budget(void **unused)
 {
 	struct limits limits = {.per_target = 3, .global = 5};
@@ -124,6 +145,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_breaker),
+		cmocka_unit_test(test_one_try),
 		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_budget_property),
 		cmocka_unit_test(test_cooldown),

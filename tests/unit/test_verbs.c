@@ -84,12 +84,36 @@ static void test_trigger(void **unused)
 	}
 }
 
+/* What needs a unit is not started where there is none; what an operator stopped never is. */
+static void test_trigger_unit(void **unused)
+{
+	char check[] = "crm/web/unit", name[] = "crm/web", unit[] = "web.service";
+	struct conf_component conf = {.name = name};
+	struct component component = {.conf = &conf};
+	struct incident incident = {
+		.check = check,
+		.component = name,
+		.reason = TEND_REASON_TOO_SLOW,
+	};
+	auto_json json_t *decl = json_pack("{s:{s:{s:s}}}", "on", "incident", "unit", "*");
+	const char *why;
+
+	assert_false(trigger_matches(decl, NULL, &incident, &component, &why));
+	assert_string_equal(why, "the component has no unit, or another");
+	conf.unit = unit;
+	assert_true(trigger_matches(decl, NULL, &incident, &component, &why));
+	incident.reason = TEND_REASON_UNIT_STOPPED;
+	assert_false(trigger_matches(decl, NULL, &incident, &component, &why));
+	assert_string_equal(why, "an operator has stopped it");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_args),
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_trigger),
+		cmocka_unit_test(test_trigger_unit),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,11 +35,15 @@ enum tend_option_type {
 			    itself, never the reference; redacted in every dump and log */
 	TEND_OPT_MAP,	 /* char **, NULL-terminated "key=value" strings, from all keys
 			    `name.KEY = v` */
+	TEND_OPT_SECRET_MAP, /* as MAP, but every v is cred:NAME or file:PATH and kept as SECRET */
 	TEND_OPT_TYPE_MAX,
 };
 
 enum tend_option_flags {
 	TEND_OPTION_REQUIRED = 1u << 0,
+	/* A STRING that is a URL; dumps show its scheme and host only: paths of webhooks hold
+	   tokens. */
+	TEND_OPTION_PRIVATE_URL = 1u << 1,
 };
 
 struct tend_option {
@@ -55,16 +59,17 @@ struct tend_option {
 };
 
 /* The member's C type must be the row's: a pointer comparison the compiler checks. */
-#define TEND_OPT_CTYPE_BOOL   bool
-#define TEND_OPT_CTYPE_INT    int64_t
-#define TEND_OPT_CTYPE_DOUBLE double
-#define TEND_OPT_CTYPE_USEC   usec_t
-#define TEND_OPT_CTYPE_BYTES  uint64_t
-#define TEND_OPT_CTYPE_STRING char *
-#define TEND_OPT_CTYPE_LIST   char **
-#define TEND_OPT_CTYPE_ENUM   int
-#define TEND_OPT_CTYPE_SECRET char *
-#define TEND_OPT_CTYPE_MAP    char **
+#define TEND_OPT_CTYPE_BOOL	  bool
+#define TEND_OPT_CTYPE_INT	  int64_t
+#define TEND_OPT_CTYPE_DOUBLE	  double
+#define TEND_OPT_CTYPE_USEC	  usec_t
+#define TEND_OPT_CTYPE_BYTES	  uint64_t
+#define TEND_OPT_CTYPE_STRING	  char *
+#define TEND_OPT_CTYPE_LIST	  char **
+#define TEND_OPT_CTYPE_ENUM	  int
+#define TEND_OPT_CTYPE_SECRET	  char *
+#define TEND_OPT_CTYPE_MAP	  char **
+#define TEND_OPT_CTYPE_SECRET_MAP char **
 
 #define TEND_OPT_OFFSET(structure, member, ctype)                                                  \
 	(offsetof(structure, member) + 0 * sizeof(&((structure *)0)->member == (ctype *)0))

@@ -65,13 +65,16 @@ static uint64_t on_incident_event(
 		.wall = clock_wall(),
 		.since_wall = incident->opened_wall,
 		.details = details,
+		.told_only = check && !check->conf->notify,
 	};
-	int r = !check || check->conf->notify ? alert_add(m->alert, &notice, batch) : 0;
+	/* Of a raise nobody was told before. Who was hears of the end, whatever it is now. */
+	int r = notice.told_only && event == INCIDENT_RAISED ? 0
+							     : alert_add(m->alert, &notice, batch);
 
-	if (check && !check->conf->notify)
+	if (notice.told_only && r == 0)
 		log_info("incident %s: check '%s' has notify = no, nobody is told", incident->id,
 			check->conf->name);
-	else if (r == 0)
+	else if (r == 0 && event == INCIDENT_RAISED)
 		log_warning("incident %s: no route takes its notice, nobody is told", incident->id);
 	if (r < 0)
 		log_error("incident %s: its notice cannot be made: %s", incident->id, strerror(-r));
@@ -317,7 +320,7 @@ static int open_parts(struct manager *m, struct tend_error *err)
 	if (fresh) {
 		/* The switch, not a freeze: it holds over a restart. */
 		(void)policies_pause(m->policies, "tend",
-			"the state database was corrupt, it began afresh", NULL);
+			"the state database was corrupt, it began afresh", NULL, NULL, NULL);
 		tell_simply(m, NOTICE_STORE_FAILED, SEVERITY_CRITICAL, "tend/store",
 			"the state database was corrupt and was set aside: Tend goes on with a "
 			"fresh one, "

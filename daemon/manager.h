@@ -37,7 +37,7 @@ struct manager {
 	/* the last reload */
 	usec_t reload_wall;
 	bool reload_ok;
-	bool reload_partial; /* it failed on the way: some parts took it */
+	bool reload_partial;			  /* it failed on the way: some parts took it */
 	char reload_error[TEND_ERROR_TEXT_BYTES]; /* file:line: what, of the first error; "" when
 						     fine */
 	unsigned reload_n_errors;

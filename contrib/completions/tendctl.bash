@@ -48,8 +48,8 @@ _tendctl()
 			case $command${verb:+-$verb} in
 			'') words='status system component check incident explain policy run action delivery
 				receiver reload config version help' ;;
-			system | delivery | receiver) words='list' ;;
-			component) words='list show' ;;
+			delivery) words='list' ;;
+			system | component | receiver) words='list show' ;;
 			check) words='list show run' ;;
 			incident) words='list show acknowledge' ;;
 			policy) words='list run' ;;
@@ -58,7 +58,9 @@ _tendctl()
 			config) words='dump' ;;
 			help) words='status system component check incident explain policy run action delivery
 				receiver reload config version' ;;
+			system-show) words=$(_tendctl_names system list) ;;
 			component-show) words=$(_tendctl_names component list) ;;
+			receiver-show) words=$(_tendctl_names receiver list) ;;
 			check-show | check-run) words=$(_tendctl_names check list) ;;
 			incident-show | incident-acknowledge) words=$(_tendctl_names incident list) ;;
 			explain) words=$(_tendctl_names check list; _tendctl_names incident list --open) ;;

@@ -312,11 +312,12 @@ static int add_told(
 {
 	const char *incident = record->notice.incident_id;
 	struct vec found = {0};
-	int r = 0;
+	int r;
 
-	if (map_get(&alert->told, incident))
-		r = told_match(alert, incident, &found);
-	if (r == 0 && (found.len > 0 || map_get(&alert->told, incident)))
+	if (!told_open(alert, incident))
+		return 0;
+	r = told_match(alert, incident, &found);
+	if (r == 0)
 		r = queue_all(alert, record, &found, batch, token);
 	vec_clear(&found);
 	return r;

@@ -65,6 +65,16 @@ static void log_end(const struct delivery *d)
 		delivery_state_names[d->state], d->n_tries, d->error[0] ? ": " : "", d->error);
 }
 
+/* A raise that was never even tried: the receiver is not to hear of the end either, but may be told
+ * anew by a later change. */
+static void forget_untold(const struct delivery *d)
+{
+	const struct notice *n = &d->record->notice;
+
+	if (n->kind == NOTICE_INCIDENT_RAISED && n->incident_id && d->n_tries == 0)
+		told_remove(d->receiver->alert, n->incident_id, d->receiver->name);
+}
+
 void delivery_settle(struct delivery *d, enum delivery_state state, const char *why)
 {
 	struct receiver *receiver = d->receiver;
@@ -78,6 +88,7 @@ void delivery_settle(struct delivery *d, enum delivery_state state, const char *
 		d->error[0] = '\0';
 		receiver->n_delivered++;
 	} else if (state != DELIVERY_SUPERSEDED) {
+		forget_untold(d);
 		receiver->n_failed++;
 		snprintf(receiver->last_error, sizeof(receiver->last_error), "%s", d->error);
 	}
@@ -89,24 +100,40 @@ void delivery_settle(struct delivery *d, enum delivery_state state, const char *
 			d->n_tries, deps->data);
 }
 
+static void hand_over(struct delivery *d, struct receiver *fallback)
+{
+	struct receiver *receiver = d->receiver;
+	int r = record_note_receiver(d->record, fallback->name);
+
+	if (r > 0)
+		r = alert_queue_now(receiver->alert, d->record, fallback, receiver->name);
+	if (r < 0)
+		log_error("receiver '%s': cannot hand notice %s to '%s': %s", receiver->name,
+			d->record->notice.id, fallback->name, strerror(-r));
+}
+
 /* One hop only: what a fallback cannot deliver either is shown as undelivered. One that got the
  * notice by its own route does not get it again. */
 static void fall_back_from(struct delivery *d)
 {
 	struct receiver *receiver = d->receiver, *fallback;
-	int r;
+	const struct notice *n = &d->record->notice;
+	struct delivery *clear;
 
 	if (d->via || !receiver->conf || !receiver->conf->fallback)
 		return;
 	fallback = alert_find_receiver(receiver->alert, receiver->conf->fallback);
 	if (!fallback || fallback == receiver)
 		return;
-	r = record_note_receiver(d->record, fallback->name);
-	if (r > 0)
-		r = alert_queue_now(receiver->alert, d->record, fallback, receiver->name);
-	if (r < 0)
-		log_error("receiver '%s': cannot hand notice %s to '%s': %s", receiver->name,
-			d->record->notice.id, fallback->name, strerror(-r));
+	hand_over(d, fallback);
+	if (n->kind != NOTICE_INCIDENT_RAISED && n->kind != NOTICE_INCIDENT_CHANGED)
+		return;
+	/* Now it knows of the incident, so the end is for it as well. */
+	clear = outbox_find_clear(&receiver->outbox, n);
+	if (clear)
+		hand_over(clear, fallback);
+	else if (n->incident_id && told_open(receiver->alert, n->incident_id))
+		told_add(receiver->alert, n->incident_id, fallback->name);
 }
 
 void delivery_end(struct delivery *d, enum delivery_state state, const char *why, bool fall_back)

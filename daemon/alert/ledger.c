@@ -443,15 +443,20 @@ static int load_delivery(struct receiver *receiver, struct map *records, json_t 
 	return r;
 }
 
-/* What comes after `*sequence`, which moves on. Returns the number of rows. */
+struct place { /* the last row of a page; a sequence can be there twice, see README.md */
+	int64_t sequence;
+	char notice[UUID_TEXT_BYTES];
+};
+
+/* What comes after `*place`, which moves on. Returns the number of rows. */
 static int load_page(
-	struct alert *alert, struct receiver *receiver, struct map *records, int64_t *sequence)
+	struct alert *alert, struct receiver *receiver, struct map *records, struct place *place)
 {
 	auto_json json_t *rows = NULL;
 	json_t *row;
 	size_t i;
-	int r = store_read_now(alert->deps.store, STORE_QUERY_DELIVERIES_WAITING, &rows, "sii",
-		receiver->name, *sequence, (int64_t)LOAD_PAGE_ROWS);
+	int r = store_read_now(alert->deps.store, STORE_QUERY_DELIVERIES_WAITING, &rows, "sisi",
+		receiver->name, place->sequence, place->notice, (int64_t)LOAD_PAGE_ROWS);
 
 	if (r < 0)
 		return r;
@@ -463,18 +468,19 @@ static int load_page(
 				receiver->name);
 		else if (r < 0)
 			return r;
-		*sequence = json_integer_value(json_object_get(row, "sequence"));
+		place->sequence = json_integer_value(json_object_get(row, "sequence"));
+		get_text(row, "notice", place->notice, sizeof(place->notice));
 	}
 	return (int)json_array_size(rows);
 }
 
 static int load_waiting(struct alert *alert, struct receiver *receiver, struct map *records)
 {
-	int64_t sequence = -1;
+	struct place place = {.sequence = -1};
 	int r;
 
 	do {
-		r = load_page(alert, receiver, records, &sequence);
+		r = load_page(alert, receiver, records, &place);
 	} while (r == LOAD_PAGE_ROWS);
 	if (r < 0)
 		return r;

@@ -229,6 +229,20 @@ struct delivery *outbox_expired(const struct outbox *outbox, usec_t now)
 	return NULL;
 }
 
+struct delivery *outbox_find_clear(const struct outbox *outbox, const struct notice *n)
+{
+	const struct chain *chain = map_get(&outbox->chains, n->fingerprint);
+
+	for (struct delivery *d = chain ? chain->first : NULL; d && n->incident_id; d = d->next) {
+		const struct notice *o = &d->record->notice;
+
+		if (o->kind == NOTICE_INCIDENT_CLEARED && o->incident_id &&
+			strcmp(o->incident_id, n->incident_id) == 0)
+			return d;
+	}
+	return NULL;
+}
+
 usec_t outbox_wake_at(const struct outbox *outbox)
 {
 	usec_t at = USEC_INFINITY;

@@ -69,7 +69,8 @@ struct alert;
 /* It gets the incident's raise. Where that cannot be kept, told_knows() is false from then on. */
 void told_add(struct alert *alert, const char *incident, const char *receiver);
 void told_remove(struct alert *alert, const char *incident, const char *receiver);
-void told_drop(struct alert *alert, const char *incident); /* it was cleared */
+void told_drop(struct alert *alert, const char *incident);	 /* it was cleared */
+bool told_open(const struct alert *alert, const char *incident); /* raised, not cleared */
 bool told_has(const struct alert *alert, const char *incident, const char *receiver);
 /* False: who was told of this one may have been lost, the routes must do. */
 bool told_knows(const struct alert *alert, const char *incident);
@@ -133,6 +134,8 @@ struct delivery *outbox_pick(const struct outbox *outbox, usec_t now);
 /* When outbox_pick(), or outbox_expired(), may give something new; USEC_INFINITY. */
 usec_t outbox_wake_at(const struct outbox *outbox);
 usec_t outbox_wake_expiry(const struct outbox *outbox);
+/* The clear of the incident that `n` is of. NULL. */
+struct delivery *outbox_find_clear(const struct outbox *outbox, const struct notice *n);
 /* One that waited too long. NULL. */
 struct delivery *outbox_expired(const struct outbox *outbox, usec_t now);
 /* The one to give up when it is full: least severe, then oldest, not in flight. NULL. */

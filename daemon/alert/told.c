@@ -47,6 +47,11 @@ static int told_need(struct alert *alert, const char *incident, struct told **re
 	return 0;
 }
 
+bool told_open(const struct alert *alert, const char *incident)
+{
+	return map_get(&alert->told, incident);
+}
+
 bool told_has(const struct alert *alert, const char *incident, const char *receiver)
 {
 	const struct told *told = map_get(&alert->told, incident);
@@ -61,7 +66,7 @@ bool told_has(const struct alert *alert, const char *incident, const char *recei
 
 bool told_knows(const struct alert *alert, const char *incident)
 {
-	return map_get(&alert->told, incident) || !alert->told_incomplete;
+	return told_open(alert, incident) || !alert->told_incomplete;
 }
 
 static int told_note(struct alert *alert, const char *incident, const char *receiver)

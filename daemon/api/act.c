@@ -119,6 +119,21 @@ void api_post_policy_run(struct request *request)
 		request_json(request, 202, json_pack("{s:s}", "run", run));
 }
 
+static void on_switch_kept(int r, void *data)
+{
+	struct request *request = data;
+	struct policies *policies = request->api->manager->policies;
+
+	if (r < 0)
+		request_fail(request, API_ERROR_UNAVAILABLE,
+			"actions are %s now, but that is not kept over a restart: the store cannot "
+			"write: %s",
+			policies_actions_enabled(policies) ? "on" : "off", strerror(-r));
+	else
+		request_json(request, 200, policies_actions_to_json(policies));
+	request_unref(request);
+}
+
 void api_post_pause(struct request *request)
 {
 	struct policies *policies = request->api->manager->policies;
@@ -128,11 +143,12 @@ void api_post_pause(struct request *request)
 
 	if (!comment_of(request, comment))
 		return;
-	r = policies_pause(policies, api_author(request, author), comment, &err);
-	if (r < 0)
+	r = policies_pause(policies, api_author(request, author), comment, on_switch_kept,
+		request_ref(request), &err);
+	if (r < 0) {
 		fail_with(request, r, &err);
-	else
-		request_json(request, 200, policies_actions_to_json(policies));
+		request_unref(request);
+	}
 }
 
 void api_post_resume(struct request *request)
@@ -140,12 +156,13 @@ void api_post_resume(struct request *request)
 	struct policies *policies = request->api->manager->policies;
 	char author[ROLE_USER_BYTES];
 	struct tend_error err = {0};
-	int r = policies_resume(policies, api_author(request, author), &err);
+	int r = policies_resume(
+		policies, api_author(request, author), on_switch_kept, request_ref(request), &err);
 
-	if (r < 0)
+	if (r < 0) {
 		fail_with(request, r, &err);
-	else
-		request_json(request, 200, policies_actions_to_json(policies));
+		request_unref(request);
+	}
 }
 
 void api_post_reload(struct request *request)

@@ -7,6 +7,7 @@
 #include <strings.h>
 #include "base/str.h"
 #include "ctl/ctl.h"
+#include "ctl/writer.h"
 
 enum {
 	ANSWER_MAX_BYTES = 256 << 20,
@@ -186,6 +187,26 @@ int client_get(struct ctl *ctl, const char *path, json_t **ret_json)
 	int r = call(ctl, path, NULL, false, &answer);
 
 	return r != 0 ? r : take_json(ctl, &answer, ret_json);
+}
+
+int client_get_named(
+	struct ctl *ctl, const char *path, const char *what, const char *name, json_t **ret_row)
+{
+	auto_json json_t *rows = NULL;
+	json_t *row;
+	size_t i;
+	int r = client_get(ctl, path, &rows);
+
+	if (r != 0)
+		return r;
+	json_array_foreach (rows, i, row) {
+		if (strcmp(ctl_string(row, "name"), name) == 0) {
+			*ret_row = json_incref(row);
+			return CTL_OK;
+		}
+	}
+	ctl_complain(ctl, "there is no %s '%s'", what, name);
+	return CTL_FAILED;
 }
 
 int client_post(struct ctl *ctl, const char *path, const json_t *body, bool wait, json_t **ret_json)

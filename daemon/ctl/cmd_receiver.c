@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/str.h"
 #include "ctl/commands.h"
 #include "ctl/writer.h"
 
@@ -14,6 +15,36 @@ static const struct ctl_column columns[] = {
 	{0},
 };
 
+static const struct ctl_column fields[] = {
+	{"Receiver", "name", CTL_TEXT},
+	{"Type", "type", CTL_TEXT},
+	{"Target", "target", CTL_TEXT},
+	{"Enabled", "enabled", CTL_YESNO},
+	{"Disabled because", "disabled_why", CTL_TEXT},
+	{"Delivered", "delivered", CTL_TEXT},
+	{"Last delivered", "last_delivered", CTL_TIME},
+	{"Failed", "failed", CTL_TEXT},
+	{"Shed", "shed", CTL_TEXT},
+	{"Tries", "tries", CTL_TEXT},
+	{"Waiting", "waiting", CTL_TEXT},
+	{"Oldest waiting", "oldest", CTL_TIME},
+	{"Resting", "breaker_open", CTL_YESNO},
+	{"Sequence", "sequence", CTL_TEXT},
+	{"Last error", "last_error", CTL_TEXT},
+	{0},
+};
+
+static const struct ctl_column delivery_columns[] = {
+	{"NOTICE", "notice", CTL_ID},
+	{"STATE", "state", CTL_STATE},
+	{"KIND", "kind", CTL_TEXT},
+	{"SUBJECT", "fingerprint", CTL_TEXT},
+	{"AT", "at", CTL_TIME},
+	{"TRIES", "tries", CTL_TEXT},
+	{"LAST ERROR", "last_error", CTL_TEXT},
+	{0},
+};
+
 static int receiver_list(struct ctl *ctl, char *const *args, int n_args)
 {
 	auto_json json_t *rows = NULL;
@@ -25,8 +56,42 @@ static int receiver_list(struct ctl *ctl, char *const *args, int n_args)
 	return CTL_OK;
 }
 
+static void receiver_page(struct ctl *ctl, const json_t *receiver)
+{
+	text_object(ctl, receiver, fields);
+	text_title(ctl, "Latest deliveries");
+	text_list(ctl, ctl_lookup(receiver, "deliveries"), delivery_columns);
+}
+
+static int add_deliveries(struct ctl *ctl, json_t *receiver)
+{
+	auto_free char *name = client_escape(ctl_string(receiver, "name"), false);
+	auto_free char *path =
+		name ? str_printf("/v1/deliveries?limit=10&receiver=%s", name) : NULL;
+	json_t *rows = NULL;
+	int r = client_get(ctl, path, &rows);
+
+	if (r == 0)
+		(void)json_object_set_new(receiver, "deliveries", rows);
+	return r;
+}
+
+static int receiver_show(struct ctl *ctl, char *const *args, int n_args)
+{
+	auto_json json_t *receiver = NULL;
+	int r = client_get_named(ctl, "/v1/receivers", "receiver", args[0], &receiver);
+
+	if (r == 0)
+		r = add_deliveries(ctl, receiver);
+	if (r != 0)
+		return r;
+	ctl->writer->page(ctl, receiver, receiver_page);
+	return CTL_OK;
+}
+
 static const struct ctl_verb verbs[] = {
 	{"list", "", 0, 0, 0, receiver_list, "who is told, and how that goes"},
+	{"show", "RECEIVER", 1, 1, 0, receiver_show, "one of them, with what it was told last"},
 	{0},
 };
 const struct ctl_command ctl_receiver = {"receiver", "Where notices go.", verbs};

@@ -100,6 +100,9 @@ struct ctl_answer {
 	char *text;
 };
 int client_get(struct ctl *ctl, const char *path, json_t **ret_json);
+/* The row of that name in the list at `path`; what: "system", for the complaint. */
+int client_get_named(
+	struct ctl *ctl, const char *path, const char *what, const char *name, json_t **ret_row);
 int client_post(
 	struct ctl *ctl, const char *path, const json_t *body, bool wait, json_t **ret_json);
 int client_get_text(struct ctl *ctl, const char *path, char **ret_text);

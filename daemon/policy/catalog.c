@@ -271,7 +271,8 @@ static void check_params(struct policy_def *def, const struct conf_policy *setti
 
 		if (!text)
 			continue;
-		def->error = str_printf("%s:%u: %s", settings->where.file, settings->where.line, text);
+		def->error =
+			str_printf("%s:%u: %s", settings->where.file, settings->where.line, text);
 		log_error("policies: %s; its runs fail", def->error ? def->error : text);
 	}
 }

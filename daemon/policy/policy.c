@@ -133,30 +133,54 @@ bool policies_actions_enabled(const struct policies *policies)
 	return policies_why_frozen(policies) == NULL;
 }
 
-static int keep_switch(struct policies *p)
-{
-	struct store_batch *batch;
-	int r = store_batch_new(&batch);
+struct switch_call {
+	policies_kept_fn fn;
+	void *data;
+};
 
+static void on_switch_kept(int r, void *data)
+{
+	struct switch_call *call = data;
+
+	if (r == -EINPROGRESS)
+		return;
 	if (r < 0)
-		return r;
-	r = store_batch_add(batch, STORE_SWITCH_PUT, "issi", (int64_t)!p->switched_off,
-		p->switch_author, p->switch_comment, (int64_t)p->switch_wall);
-	if (r < 0) {
-		store_batch_free(batch);
-		return r;
-	}
-	return store_commit(p->deps.store, batch, NULL, NULL);
+		log_error("the switch of the actions is not kept over a restart: %s", strerror(-r));
+	if (call->fn)
+		call->fn(r, call->data);
+	free(call);
 }
 
-static int set_switch(struct policies *p, bool off, const char *author, const char *comment)
+static int keep_switch(struct policies *p, policies_kept_fn fn, void *data, struct tend_error *err)
 {
-	char *who = strdup(author), *what = strdup(comment ? comment : "");
+	struct switch_call *call = calloc(1, sizeof(*call));
+	auto(store_batch_free) struct store_batch *batch = NULL;
+	int r = call ? store_batch_new(&batch) : -ENOMEM;
+
+	if (r == 0)
+		r = store_batch_add(batch, STORE_SWITCH_PUT, "issi", (int64_t)!p->switched_off,
+			p->switch_author, p->switch_comment, (int64_t)p->switch_wall);
+	if (r == 0) {
+		*call = (struct switch_call){fn, data};
+		r = store_commit(p->deps.store, TAKE(batch), on_switch_kept, call);
+	}
+	if (r == 0)
+		return 0;
+	free(call);
+	return tend_error_set(err, -ENOBUFS,
+		"actions are %s, but that is not kept over a restart: %s",
+		p->switched_off ? "paused" : "resumed", strerror(-r));
+}
+
+static int set_switch(struct policies *p, bool off, const char *author, const char *comment,
+	struct tend_error *err)
+{
+	char *who = strdup(author), *what = strdup(comment);
 
 	if (!who || !what) {
 		free(who);
 		free(what);
-		return -ENOMEM;
+		return tend_error_set(err, -ENOMEM, "no memory: the switch stays as it was");
 	}
 	free(p->switch_author);
 	free(p->switch_comment);
@@ -164,7 +188,7 @@ static int set_switch(struct policies *p, bool off, const char *author, const ch
 	p->switch_comment = what;
 	p->switched_off = off;
 	p->switch_wall = clock_wall();
-	return keep_switch(p);
+	return 0;
 }
 
 static void tell_switch(struct policies *p, enum conf_severity severity, const char *text)
@@ -182,29 +206,41 @@ static void tell_switch(struct policies *p, enum conf_severity severity, const c
 		log_error("the notice about the switch cannot be made");
 }
 
-int policies_pause(
-	struct policies *policies, const char *author, const char *comment, struct tend_error *err)
+int policies_pause(struct policies *policies, const char *author, const char *comment,
+	policies_kept_fn fn, void *data, struct tend_error *err)
 {
 	char text[512], clean[384];
+	int r;
 
 	if (!comment || !*comment)
 		return tend_error_set(err, -EINVAL, "a pause needs a comment");
 	str_sanitize(clean, sizeof(clean), comment, strlen(comment));
-	if (set_switch(policies, true, author, clean) < 0)
-		return tend_error_set(
-			err, -ENOMEM, "the pause holds, but is not kept over a restart");
+	r = set_switch(policies, true, author, clean, err);
+	if (r < 0)
+		return r;
 	(void)snprintf(text, sizeof(text), "actions are paused by %s: %s", author, clean);
 	tell_switch(policies, SEVERITY_WARNING, text);
-	return 0;
+	return keep_switch(policies, fn, data, err);
 }
 
-int policies_resume(struct policies *policies, const char *author, struct tend_error *err)
+int policies_resume(struct policies *policies, const char *author, policies_kept_fn fn, void *data,
+	struct tend_error *err)
 {
-	if (set_switch(policies, false, author, "") < 0)
-		return tend_error_set(err, -EIO, "the switch is not kept over a restart");
-	log_notice("actions are resumed by %s", author);
+	bool was_off = policies->switched_off;
+	const char *still;
+	char text[768];
+	int r = set_switch(policies, false, author, "", err);
+
+	if (r < 0)
+		return r;
+	still = policies_why_frozen(policies);
+	(void)snprintf(text, sizeof(text), "actions are %s by %s%s%s",
+		still ? "no longer paused" : "on again, resumed", author,
+		still ? ", but stay off: " : "", still ? still : "");
+	if (was_off)
+		tell_switch(policies, SEVERITY_INFO, text);
 	trigger_all(policies);
-	return 0;
+	return keep_switch(policies, fn, data, err);
 }
 
 void policies_freeze(struct policies *policies, const char *cause, bool on)

@@ -33,9 +33,13 @@ void policies_on_incident(
 void policies_on_result(struct policies *policies, struct check *check, unsigned events);
 
 /* The switch. Frozen by the store or by an operator; `why` is shown. */
-int policies_pause(
-	struct policies *policies, const char *author, const char *comment, struct tend_error *err);
-int policies_resume(struct policies *policies, const char *author, struct tend_error *err);
+/* It holds at once; fn (may be NULL) hears once whether it is kept over a restart, unless the call
+ * itself failed: then the text tells what holds. */
+typedef void (*policies_kept_fn)(int r, void *data);
+int policies_pause(struct policies *policies, const char *author, const char *comment,
+	policies_kept_fn fn, void *data, struct tend_error *err);
+int policies_resume(struct policies *policies, const char *author, policies_kept_fn fn, void *data,
+	struct tend_error *err);
 void policies_freeze(struct policies *policies, const char *cause, bool on); /* "store", "outbox" */
 bool policies_actions_enabled(const struct policies *policies);
 

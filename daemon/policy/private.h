@@ -21,7 +21,7 @@ enum {
 	POLICY_MAX_STEPS = 10000, /* of one run */
 	POLICY_MAX_ACTIONS = 10000,
 	RUN_MAX_BYTES = 8 << 20, /* of arguments and values of its steps */
-	RUN_MAX_RESTARTS = 3, /* a runner that dies is started again this often */
+	RUN_MAX_RESTARTS = 3,	 /* a runner that dies is started again this often */
 };
 #define RUN_WALL_USEC (3600 * USEC_PER_SEC) /* a run's wall-clock limit */
 

@@ -536,11 +536,11 @@ int run_launch(struct run *run)
 
 json_t *run_doc(const struct run *run)
 {
-	return json_pack("{s:s?, s:s, s:s, s:s, s:O?, s:O?, s:O?, s:s?, s:b, s:b}", "check",
+	return json_pack("{s:s?, s:s, s:s, s:s, s:O?, s:O?, s:O?, s:s?, s:b, s:b, s:b}", "check",
 		run->check, "author", run->author, "chunk", run->chunk, "source", run->hash, "ctx",
 		run->ctx, "params", run->params, "library",
 		run->state == RUN_LIVE ? run->library : NULL, "message", run->message, "acted",
-		run->acted, "verified", run->verified);
+		run->acted, "verified", run->verified, "was_frozen", run->was_frozen);
 }
 
 static void on_begun(int r, void *data)
@@ -665,6 +665,7 @@ static int remember_one(struct policies *p, json_t *row)
 	run->ended_wall = (usec_t)json_integer_value(json_object_get(row, "ended"));
 	run->acted = json_is_true(json_object_get(doc, "acted"));
 	run->verified = json_is_true(json_object_get(doc, "verified"));
+	run->was_frozen = json_is_true(json_object_get(doc, "was_frozen"));
 	if (run->policy && run->component && run->author && vec_push(&p->recent, run) == 0)
 		return 0;
 	run_free(run);

@@ -76,22 +76,24 @@ static unsigned count_ended(
 {
 	unsigned n = 0;
 
+	/* One that was only kept from acting has tried nothing: no cooling down from that. */
 	VEC_FOREACH (runs, const struct run *, run)
 		if (!run->describing && run->state != RUN_LIVE &&
-			strcmp(run->policy, policy) == 0 && strcmp(run->incident, incident) == 0) {
+			strcmp(run->policy, policy) == 0 && strcmp(run->incident, incident) == 0 &&
+			(run->acted || !run->was_frozen)) {
 			n++;
 			*last = MAX(*last, run->ended_wall);
 		}
 	return n;
 }
 
-/* How often this policy ran for this incident, and when the last run ended. One that has ended is in the
- * first list until that is journalled. */
+/* How often this policy ran for this incident, and when the last run ended. One that has ended is
+ * in the first list until that is journalled. */
 static unsigned runs_before(
 	const struct policies *p, const char *policy, const char *incident, usec_t *last)
 {
 	return count_ended(&p->runs, policy, incident, last) +
-		count_ended(&p->recent, policy, incident, last);
+	       count_ended(&p->recent, policy, incident, last);
 }
 
 static json_t *check_context(const struct check *check)
@@ -271,8 +273,7 @@ static struct incident *open_at(const struct policies *p, const char *component)
 	return NULL;
 }
 
-static int check_run_params(
-	const struct policy_def *def, json_t *params, struct tend_error *err)
+static int check_run_params(const struct policy_def *def, json_t *params, struct tend_error *err)
 {
 	const char *name;
 	json_t *value;

@@ -16,12 +16,12 @@ static json_t *policy_to_json(const struct policies *p, const struct policy_def 
 	VEC_FOREACH (&p->recent, const struct run *, run)
 		if (strcmp(run->policy, def->name) == 0)
 			last = run;
-	return json_pack("{s:s, s:s, s:O?, s:O?, s:O?, s:b, s:o, s:s, s:o, s:s*}", "name", def->name,
-		"file", def->file->path, "doc", json_object_get(def->decl, "doc"), "on",
+	return json_pack("{s:s, s:s, s:O?, s:O?, s:O?, s:b, s:o, s:s, s:o, s:s*}", "name",
+		def->name, "file", def->file->path, "doc", json_object_get(def->decl, "doc"), "on",
 		json_object_get(def->decl, "on"), "params", json_object_get(def->decl, "params"),
 		"enabled", settings ? settings->enabled : true, "mode", modes, "source",
-		def->file->hash, "last_run", last ? run_to_json(last) : json_null(),
-		"error", def->error);
+		def->file->hash, "last_run", last ? run_to_json(last) : json_null(), "error",
+		def->error);
 }
 
 json_t *policies_to_json(const struct policies *policies)

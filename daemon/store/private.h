@@ -19,6 +19,9 @@ enum {
 	STORE_MAX_READS = 1000,
 	STORE_MAX_ROWS = 10000,
 	STORE_MAX_ROWS_BYTES = 32 << 20,
+	/* Of store_read_now(): at start-up all of it is needed. */
+	STORE_MAX_ROWS_NOW = 1000000,
+	STORE_MAX_ROWS_NOW_BYTES = 512 << 20,
 	STORE_RESERVE_BYTES = 2 << 20,
 	STORE_BUSY_MSEC = 10000,
 };

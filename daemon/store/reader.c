@@ -101,18 +101,25 @@ static int row_append(sqlite3_stmt *stmt, json_t *rows, size_t *n_bytes)
 	return json_array_append(rows, row) < 0 ? -ENOMEM : 0;
 }
 
-static int rows_collect(sqlite3 *db, sqlite3_stmt *stmt, json_t *rows)
+/* All of it or -E2BIG: half an answer looks like a whole one. */
+static int rows_collect(sqlite3 *db, sqlite3_stmt *stmt, bool at_start, json_t *rows)
 {
+	size_t max_rows = at_start ? STORE_MAX_ROWS_NOW : STORE_MAX_ROWS;
+	size_t max_bytes = at_start ? STORE_MAX_ROWS_NOW_BYTES : STORE_MAX_ROWS_BYTES;
 	size_t n_bytes = 0;
-	int code = SQLITE_ROW, r = 0;
+	int code, r = 0;
 
-	while (r == 0 && json_array_size(rows) < STORE_MAX_ROWS && n_bytes < STORE_MAX_ROWS_BYTES) {
+	while (r == 0) {
 		code = sqlite3_step(stmt);
 		if (code != SQLITE_ROW)
-			break;
+			return sqlite_errno(db, code);
+		if (json_array_size(rows) >= max_rows)
+			return -E2BIG;
 		r = row_append(stmt, rows, &n_bytes);
+		if (r == 0 && n_bytes > max_bytes)
+			r = -E2BIG;
 	}
-	return r < 0 ? r : sqlite_errno(db, code);
+	return r;
 }
 
 static void request_run(struct reader *reader, struct store_request *request)
@@ -129,7 +136,9 @@ static void request_run(struct reader *reader, struct store_request *request)
 			reader->db, values_bind(*stmt, request->values.items, request->values.len));
 	request->rows = json_array();
 	if (r == 0)
-		r = request->rows ? rows_collect(reader->db, *stmt, request->rows) : -ENOMEM;
+		r = request->rows
+			    ? rows_collect(reader->db, *stmt, request->waited_for, request->rows)
+			    : -ENOMEM;
 	if (r < 0)
 		log_warning("store: query %s: %s (%s)", sql->name, sqlite3_errmsg(reader->db),
 			strerror(-r));

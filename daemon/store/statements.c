@@ -94,15 +94,16 @@ const struct store_sql store_queries[STORE_QUERY_MAX] = {
 	QUERY(DELIVERIES_WAITING,
 		"SELECT " DELIVERY_COLUMNS ", d.merged_json AS merged_json, "
 		"n.doc_json AS doc_json FROM delivery d JOIN notice n ON n.id = d.notice "
-		"WHERE d.state = 'waiting' AND d.receiver = ?1 AND d.sequence > ?2 "
-		"ORDER BY d.sequence LIMIT ?3"),
+		"WHERE d.state = 'waiting' AND d.receiver = ?1 AND (d.sequence, d.notice) > (?2, "
+		"?3) "
+		"ORDER BY d.sequence, d.notice LIMIT ?4"),
 	/* What was shed, or refused before any try, was never told. */
-	QUERY(RECEIVERS_TOLD,
-		"SELECT DISTINCT i.id AS incident, d.receiver AS receiver FROM incident i "
-		"JOIN notice n ON n.incident = i.id AND n.kind = 'incident.raised' "
-		"JOIN delivery d ON d.notice = n.id WHERE i.closed IS NULL "
-		"AND NOT (d.tries = 0 AND d.state IN ('failed', 'expired')) "
-		"ORDER BY i.opened, i.id, d.sequence"),
+	QUERY(RECEIVERS_TOLD, "SELECT i.id AS incident, d.receiver AS receiver FROM incident i "
+			      "JOIN notice n ON n.incident = i.id "
+			      "AND n.kind IN ('incident.raised', 'incident.changed') "
+			      "JOIN delivery d ON d.notice = n.id WHERE i.closed IS NULL "
+			      "AND NOT (d.tries = 0 AND d.state IN ('failed', 'expired')) "
+			      "ORDER BY i.opened, i.id, d.sequence"),
 	QUERY(DELIVERIES,
 		"SELECT " DELIVERY_COLUMNS " FROM notice n "
 		"JOIN delivery d ON d.notice = n.id WHERE (?1 IS NULL OR n.incident = ?1) "

@@ -43,11 +43,11 @@ enum store_statement {
 	X(META, "s")	      /* key: value */                                                     \
 	X(CHECK_STATES, "")   /* name, state_json, at */                                           \
 	X(INCIDENTS_OPEN, "") /* id, fingerprint, phase, opened, closed, doc_json; oldest first */ \
-	X(INCIDENTS_RECENT, "i")     /* limit: the same of closed ones; newest first */            \
-	X(INCIDENT_ONE, "s")	     /* id: the same */                                            \
-	X(TIMELINE_OF, "s")	     /* incident: seq, at, kind, text; in order, the last 1,000 */ \
-	X(DELIVERIES_WAITING, "sii") /* receiver, sequence after which, limit: for alert: notice   \
-					and delivery joined, in order */                           \
+	X(INCIDENTS_RECENT, "i") /* limit: the same of closed ones; newest first */                \
+	X(INCIDENT_ONE, "s")	 /* id: the same */                                                \
+	X(TIMELINE_OF, "s")	 /* incident: seq, at, kind, text; in order, the last 1,000 */     \
+	X(DELIVERIES_WAITING, "sisi") /* receiver, sequence and notice after which, limit: for     \
+					 alert: notice and delivery joined, in order */            \
 	X(RECEIVERS_TOLD, "") /* incident, receiver: who got the raise of an open incident */      \
 	X(DELIVERIES, "ssi")  /* incident or NULL, receiver or NULL, limit; newest first */        \
 	X(RECEIVERS, "")      /* name, sequence, disabled_at, disabled_why */                      \

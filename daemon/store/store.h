@@ -44,11 +44,11 @@ typedef void (*store_done_fn)(int r, void *data);
 int store_commit(struct store *store, struct store_batch *batch, store_done_fn fn, void *data);
 
 /* Rows as a JSON array of objects (column name -> value; columns ending in _json are parsed), at
- * most 10,000. Borrowed by fn. */
+ * most 10,000 and 32 MiB: more is -E2BIG, never a part of it. Borrowed by fn. */
 typedef void (*store_rows_fn)(int r, json_t *rows, void *data);
 int store_read(struct store *store, enum store_query query, store_rows_fn fn, void *data,
 	const char *format, ...);
-/* For start-up, before loop_run(): blocks. */
+/* For start-up, before loop_run(): blocks. At most a million rows and 512 MiB. */
 int store_read_now(
 	struct store *store, enum store_query query, json_t **ret_rows, const char *format, ...);
 

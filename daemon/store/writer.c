@@ -327,7 +327,9 @@ static const char *const prunes[] = {
 	"DELETE FROM delivery WHERE (notice, receiver) IN (SELECT d.notice, d.receiver FROM notice "
 	"n"
 	" JOIN delivery d ON d.notice = n.id WHERE n.at < " OLDER(
-		KEEP_SETTLED_NOTICE) " AND d.state <> 'waiting'" LIMIT_ROWS ")",
+		KEEP_SETTLED_NOTICE) " AND d.state <> 'waiting' AND NOT EXISTS (SELECT 1 FROM "
+				     "incident i "
+				     "WHERE i.id = n.incident AND i.closed IS NULL)" LIMIT_ROWS ")",
 	"DELETE FROM notice WHERE id IN (SELECT id FROM notice n WHERE n.at < " OLDER(
 		KEEP_SETTLED_NOTICE) " AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.notice = "
 				     "n.id)" LIMIT_ROWS ")",

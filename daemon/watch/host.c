@@ -262,6 +262,13 @@ int host_new(struct loop *loop, struct net *net, struct tend_units *units,
 	return 0;
 }
 
+static void interest_free(struct unit_interest *i)
+{
+	units_watch_free(i->watch);
+	map_clear(&i->checks);
+	free(i);
+}
+
 struct host *host_free(struct host *host)
 {
 	if (!host)
@@ -273,11 +280,8 @@ struct host *host_free(struct host *host)
 		host->ended = a->next;
 		attempt_free(a);
 	}
-	MAP_FOREACH (&host->interests, struct unit_interest *, i) {
-		units_watch_free(i->watch);
-		map_clear(&i->checks);
-		free(i);
-	}
+	MAP_FOREACH (&host->interests, struct unit_interest *, i)
+		interest_free(i);
 	map_clear(&host->interests);
 	heap_clear(&host->deadlines);
 	loop_source_free(host->timer);
@@ -587,6 +591,19 @@ static int host_subscribe(struct host *host, const char *unit, const char *check
 		}
 	}
 	return map_put(&i->checks, check, i);
+}
+
+void host_forget(struct host *host, const char *check)
+{
+	for (size_t k = host->interests.len; k-- > 0;) {
+		struct unit_interest *i = host->interests.slots[k].value;
+
+		if (!map_remove(&i->checks, check) || i->checks.len > 0)
+			continue;
+		/* Removing moves the last one here, which was looked at already. */
+		(void)map_remove(&host->interests, host->interests.slots[k].key);
+		interest_free(i);
+	}
 }
 
 static void host_unit(int r, const struct tend_unit_info *info, void *data)

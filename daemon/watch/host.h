@@ -44,6 +44,9 @@ struct host *host_free(struct host *host); /* abandons what runs */
 DEFINE_AUTO(struct host *, host_free)
 size_t host_n_running(const struct host *host);
 
+/* Drops what was subscribed for a check that is gone or looks elsewhere now. */
+void host_forget(struct host *host, const char *check);
+
 int attempt_start(
 	struct host *host, const struct attempt_spec *spec, struct tend_attempt **ret_attempt);
 void attempt_abandon(struct tend_attempt *a); /* ends it; `done` is not called */

@@ -347,6 +347,7 @@ static struct check *check_adopt(struct watch *w, struct conf *conf, const struc
 	if (!same && check->attempt)
 		attempt_abandon(TAKE(check->attempt));
 	if (!same) {
+		host_forget(w->host, cc->name);
 		state_forget_history(&check->state);
 		check->counted = 0;
 	}
@@ -431,6 +432,7 @@ static void free_gone(struct watch *w, const struct map *old)
 			(void)vec_push(&gone, check);
 	VEC_FOREACH (&gone, struct check *, check) {
 		watch_forget_state(w, check->conf->name);
+		host_forget(w->host, check->conf->name);
 		fail_waiters(check, -ESHUTDOWN);
 		check_free(check);
 	}

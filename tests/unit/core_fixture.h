@@ -106,8 +106,14 @@ static inline void core_open(struct core *c)
 {
 	auto_free char *state = str_printf("%s/state", c->dir);
 	struct tend_error err = {0};
+	usec_t until = clock_now() + 5 * USEC_PER_SEC;
+	int r;
 
-	if (store_open(c->loop, state, &err, &c->fresh, &c->store) < 0)
+	/* A helper that was just spawned may hold the lock until its exec() has closed it. */
+	while ((r = store_open(c->loop, state, &err, &c->fresh, &c->store)) == -EBUSY &&
+		clock_now() < until)
+		(void)usleep(1000);
+	if (r < 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(net_new(c->loop, &c->net), 0);
 	assert_int_equal(watch_new(c->loop, c->store, c->net, &c->watch), 0);

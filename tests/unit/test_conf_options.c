@@ -23,6 +23,8 @@ struct things {
 	int word;
 	char *secret;
 	char **map;
+	char *url;
+	char **secrets;
 	int64_t at_least;
 };
 
@@ -40,6 +42,9 @@ static const struct tend_option rows[] = {
 	TEND_OPT(ENUM, struct things, word, "word", NULL, "A word.", .names = words),
 	TEND_OPT(SECRET, struct things, secret, "secret", NULL, "A secret."),
 	TEND_OPT(MAP, struct things, map, "map", NULL, "A map."),
+	TEND_OPT(STRING, struct things, url, "url", NULL, "A URL.",
+		.flags = TEND_OPTION_PRIVATE_URL),
+	TEND_OPT(SECRET_MAP, struct things, secrets, "secrets", NULL, "Secrets by name."),
 	TEND_OPT(INT, struct things, at_least, "at_least", NULL, "No upper limit.", .min = 10),
 	TEND_OPTION_END,
 };
@@ -112,6 +117,8 @@ static void test_values(void **state)
 		{"list = ,a ,, b,\n c,d\n", NULL, NULL},
 		{"word = green\nmap.B = 2\nmap.A = a = b\nmap.C.d =\n", NULL, NULL},
 		{"at_least = 10\n", NULL, NULL},
+		{"secrets = 1\n", NULL, "2: secrets: needs a name: secrets.NAME = VALUE"},
+		{"secrets.a = hunter2\n", NULL, "2: secrets.a: a secret is written as cred:NAME"},
 		{"at_least = 9\n", NULL, "2: at_least: '9' is too small, the least is 10"},
 		{"n = 6\n", NULL, "2: n: '6' is out of range, it must be -5 to 5"},
 		{"span = 17m\n", NULL, "2: span: '17m' is out of range, it must be 1ms to 16m40s"},
@@ -184,11 +191,43 @@ static void test_same(void **state)
 	conf_options_free(rows, &base);
 }
 
+static void test_url(void **state)
+{
+	static const struct {
+		const char *url, *shown;
+	} cases[] = {
+		{"https://a.example", "https://a.example"},
+		{"https://a.example/", "https://a.example/"},
+		{"https://a.example:8443/hook/t0ken", "https://a.example:8443/***"},
+		{"http://u:t0ken@a.example?k=t0ken", "http://a.example/***"},
+		{"http://[::1]:80#t0ken", "http://[::1]:80/***"},
+		{"t0ken/t0ken", "t0ken/***"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		auto_free char *lines = str_printf("url = %s\n", cases[i].url);
+		auto_free char *want = str_printf(DEFAULTS "url = %s\n", cases[i].shown);
+		auto_free char *text = NULL;
+		auto_json json_t *object = NULL;
+		struct things t;
+
+		assert_int_equal(parse(lines, &t, NULL), 0);
+		assert_string_equal(t.url, cases[i].url);
+		text = dump(&t);
+		assert_string_equal(text, want);
+		object = conf_options_to_json(rows, &t);
+		assert_string_equal(
+			json_string_value(json_object_get(object, "url")), cases[i].shown);
+		conf_options_free(rows, &t);
+	}
+}
+
 static void test_secret(void **state)
 {
 	char path[] = "/tmp/tend-test-secret-XXXXXX";
 	int fd = mkstemp(path);
-	auto_free char *lines = str_printf("secret = file:%s\n", path), *text = NULL, *json = NULL;
+	auto_free char *lines = str_printf("secret = file:%s\nsecrets.key = file:%s\n", path, path),
+		       *text = NULL, *json = NULL;
 	auto_json json_t *object = NULL;
 	struct conf_errors errors = {0};
 	struct things t;
@@ -197,8 +236,9 @@ static void test_secret(void **state)
 	assert_int_equal(write(fd, "hunter2\n", 8), 8);
 	assert_int_equal(parse(lines, &t, NULL), 0);
 	assert_string_equal(t.secret, "hunter2");
+	assert_string_equal(t.secrets[0], "key=hunter2");
 	text = dump(&t);
-	assert_string_equal(text, DEFAULTS "secret = ***\n");
+	assert_string_equal(text, DEFAULTS "secret = ***\nsecrets.key = ***\n");
 	object = conf_options_to_json(rows, &t);
 	json = json_dumps(object, 0);
 	assert_null(strstr(json, "hunter2"));
@@ -221,10 +261,10 @@ static void test_json(void **state)
 	assert_int_equal(
 		parse("map.k = v=w\ntext = \xc3\xa4\nword = red\nat_least = 12\n", &t, NULL), 0);
 	object = conf_options_to_json(rows, &t);
-	expected = json_pack("{s:b,s:i,s:f,s:s,s:s,s:s,s:s,s:[ss],s:s,s:n,s:{s:s},s:i}", "flag", 1,
-		"n", 3, "d", 0.25, "span", "1m30s", "size", "64K", "text", "\xc3\xa4", "text_def",
-		"given", "list", "a", "b", "word", "red", "secret", "map", "k", "v=w", "at_least",
-		12);
+	expected = json_pack("{s:b,s:i,s:f,s:s,s:s,s:s,s:s,s:[ss],s:s,s:n,s:{s:s},s:n,s:{},s:i}",
+		"flag", 1, "n", 3, "d", 0.25, "span", "1m30s", "size", "64K", "text", "\xc3\xa4",
+		"text_def", "given", "list", "a", "b", "word", "red", "secret", "map", "k", "v=w",
+		"url", "secrets", "at_least", 12);
 	assert_true(json_equal(object, expected));
 	conf_options_free(rows, &t);
 }
@@ -235,6 +275,7 @@ int main(void)
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_same),
+		cmocka_unit_test(test_url),
 		cmocka_unit_test(test_secret),
 		cmocka_unit_test(test_json),
 	};

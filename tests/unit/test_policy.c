@@ -41,6 +41,44 @@ static void test_files(void **state)
 	WAIT_FOR(w->core.loop, w->policies->runs.len == 0);
 }
 
+/* What the configuration gets wrong is told before a fault needs it: folders, names, parameters. */
+static void test_settings(void **state)
+{
+	struct world *w = *state;
+	struct tend_error err = {0};
+	char id[UUID_TEXT_BYTES];
+	auto_json json_t *wrong = json_pack("{s:i}", "often", 3);
+	auto_json json_t *right = json_pack("{s:i}", "times", 3);
+	const struct policy_def *def;
+
+	write_policy(w, "mend",
+		"policy 'mend' { hand = true, params = { times = { type = 'integer', default = 1 } "
+		"},\n"
+		"  run = function(ctx) return ctx.params.times == 3 end }\n");
+	w->daemon = "policy_dirs = /nowhere/policies\n[policy mend]\nparam.times = 2\n"
+		    "[policy mand]\nenabled = no\n";
+	ready(w);
+	assert_non_null(strstr(file_error(w, "/nowhere/policies"), "No such file or directory"));
+	assert_non_null(strstr(file_error(w, "mand"), "no policy 'mand', did you mean 'mend'?"));
+	def = map_get(&w->policies->catalog->defs, "mend");
+	assert_null(def->error);
+	assert_int_equal(policies_n_broken(w->policies), 2);
+	assert_int_equal(
+		policies_run(w->policies, "mend", "s/web", wrong, "ann", id, &err), -EINVAL);
+	assert_string_equal(err.text, "mend has no parameter 'often'");
+	assert_int_equal(live(w), 0);
+	assert_int_equal(policies_run(w->policies, "mend", "s/web", right, "ann", id, &err), 0);
+	WAIT_FOR(w->core.loop, ended(w, 1));
+	assert_int_equal(last_run(w)->state, RUN_DONE);
+	w->daemon = "[policy mend]\nparam.time = 2\n";
+	apply(w);
+	WAIT_FOR(w->core.loop, described(w));
+	def = map_get(&w->policies->catalog->defs, "mend");
+	assert_non_null(def->error);
+	assert_non_null(strstr(def->error, "no parameter 'time', did you mean 'times'?"));
+	assert_int_equal(policies_n_broken(w->policies), 1);
+}
+
 /* ---- a fault is healed
  * ----------------------------------------------------------------------------------------- */
 
@@ -145,26 +183,57 @@ static void test_quiet_modes(void **state)
 	begin(w); /* for the teardown */
 }
 
+static void on_kept(int r, void *data)
+{
+	int *n_kept = data;
+
+	assert_int_equal(r, 0);
+	(*n_kept)++;
+}
+
 static void test_pause(void **state)
 {
 	struct world *w = *state;
 	struct tend_error err = {0};
+	int n_kept = 0;
 
 	write_policy(w, "mend", mend);
 	ready(w);
-	assert_int_equal(policies_pause(w->policies, "ann", "moving house", &err), 0);
+	assert_int_equal(
+		policies_pause(w->policies, "ann", "moving house", on_kept, &n_kept, &err), 0);
+	WAIT_FOR(w->core.loop, n_kept == 1);
 	restart(w); /* the switch holds */
 	WAIT_FOR(w->core.loop, described(w));
 	core_run(&w->core, "s/web/a");
 	break_web(w);
 	assert_true(explained(w, "actions are off: paused by ann: moving house"));
 	assert_int_equal(live(w) + w->policies->recent.len, 0);
-	assert_int_equal(policies_resume(w->policies, "ann", &err), 0);
+	assert_int_equal(policies_resume(w->policies, "ann", on_kept, &n_kept, &err), 0);
 	WAIT_FOR(w->core.loop, ended(w, 1));
 	assert_int_equal(last_run(w)->state, RUN_DONE);
 	assert_int_equal(requests(w, "command"), 1);
 	assert_int_equal(notices(w, "policy.failed"), 0);
-	assert_int_equal(notices(w, "actions.frozen"), 1);
+	assert_int_equal(n_kept, 2);
+	assert_int_equal(notices(w, "actions.frozen"), 2); /* and its end */
+}
+
+/* What nobody can start by hand is suggested, too. */
+static void test_suggested_without_hand(void **state)
+{
+	struct world *w = *state;
+	const struct incident *incident;
+	const char *text = NULL;
+
+	write_policy(w, "mend", "policy 'mend' { on = { incident = {} }, run = function() end }\n");
+	w->daemon = "mode.production = suggest\n";
+	ready(w);
+	break_web(w);
+	incident = incidents_open(w->incidents)->items[0];
+	VEC_FOREACH (&incident->timeline, const struct timeline_entry *, entry)
+		if (strcmp(entry->kind, "suggested") == 0)
+			text = entry->text;
+	assert_non_null(text);
+	assert_string_equal(text, "policy mend would run in mode auto");
 }
 
 /* Frozen and thawed again: told once each, and what waited is healed. */
@@ -184,6 +253,23 @@ static void test_freeze(void **state)
 	WAIT_FOR(w->core.loop, ended(w, 1));
 	assert_int_equal(requests(w, "command"), 1);
 	assert_true(notices(w, "actions.frozen") >= 1);
+}
+
+/* A run that hoards what it was answered ends, and with its end it lets go. */
+static void test_hoarder(void **state)
+{
+	struct world *w = *state;
+
+	write_policy(w, "hoard",
+		"policy 'hoard' { hand = true, run = function(ctx)\n"
+		"  local text = string.rep('x', 100000)\n"
+		"  for i = 1, 1000 do tend.log(text) end\nend }\n");
+	ready(w);
+	run_by_hand(w, "hoard");
+	WAIT_FOR(w->core.loop, ended(w, 1));
+	assert_int_equal(last_run(w)->state, RUN_FAILED);
+	assert_non_null(strstr(last_run(w)->message, "more than 8 MiB"));
+	assert_int_equal(last_run(w)->steps.len, 0);
 }
 
 /* ---- what is refused
@@ -322,6 +408,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_files),
+		TEST(test_settings),
+		TEST(test_hoarder),
+		TEST(test_suggested_without_hand),
 		TEST(test_healed),
 		TEST(test_healed_after_restart),
 		TEST(test_reason_follows),

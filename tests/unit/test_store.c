@@ -292,14 +292,14 @@ static void put_incident(struct store_batch *batch, const char *id, int64_t open
 		store_batch_add(batch, STORE_TIMELINE_ADD, "siss", id, opened, "note", "text"), 0);
 }
 
-static void put_delivery(
-	struct store_batch *batch, const char *notice, int64_t at, const char *state)
+static void put_delivery(struct store_batch *batch, const char *notice, const char *incident,
+	int64_t at, const char *state)
 {
 	auto_json json_t *doc = json_object();
 	int64_t zero = 0;
 
 	assert_int_equal(store_batch_add(batch, STORE_NOTICE_PUT, "sssssij", notice,
-				 "policy.message", NULL, "f", "info", at, doc),
+				 "incident.raised", incident, "f", "info", at, doc),
 		0);
 	assert_int_equal(store_batch_add(batch, STORE_DELIVERY_PUT, "ssisiiissjis", notice, "r",
 				 zero, state, zero, zero, zero, NULL, NULL, NULL, at, NULL),
@@ -319,9 +319,10 @@ static void test_retention(void **state)
 	put_incident(batch, "old", old, old + 1);
 	put_incident(batch, "open", old, 0);
 	put_incident(batch, "young", old, now);
-	put_delivery(batch, "old-delivered", old, "delivered");
-	put_delivery(batch, "old-waiting", old, "waiting");
-	put_delivery(batch, "young-delivered", now, "delivered");
+	put_delivery(batch, "old-delivered", NULL, old, "delivered");
+	put_delivery(batch, "old-of-open", "open", old, "delivered");
+	put_delivery(batch, "old-waiting", NULL, old, "waiting");
+	put_delivery(batch, "young-delivered", NULL, now, "delivered");
 	assert_int_equal(store_commit(f->store, batch, on_done, &o), 0);
 	WAIT_FOR(f->loop, o.n == 1);
 	assert_int_equal(o.last, 0);
@@ -330,14 +331,52 @@ static void test_retention(void **state)
 	assert_int_equal(n_rows(f, STORE_QUERY_INCIDENT_ONE, "open"), 1);
 	assert_int_equal(n_rows(f, STORE_QUERY_TIMELINE_OF, "open"), 1);
 	assert_int_equal(n_rows(f, STORE_QUERY_INCIDENT_ONE, "young"), 1);
-	assert_int_equal(n_rows(f, STORE_QUERY_DELIVERIES_WAITING, "r"), 1);
 	json_t *rows = NULL;
-	int64_t limit = 10;
+	int64_t limit = 10, after = -1;
+	assert_int_equal(store_read_now(f->store, STORE_QUERY_DELIVERIES_WAITING, &rows, "sisi",
+				 "r", after, "", limit),
+		0);
+	assert_int_equal(json_array_size(rows), 1);
+	json_decref(rows);
 	assert_int_equal(
 		store_read_now(f->store, STORE_QUERY_DELIVERIES, &rows, "ssi", NULL, NULL, limit),
 		0);
-	assert_int_equal(json_array_size(rows), 2);
+	assert_int_equal(json_array_size(rows), 3);
 	json_decref(rows);
+	rows = rows_now(f, STORE_QUERY_RECEIVERS_TOLD);
+	assert_int_equal(json_array_size(rows), 1);
+	json_decref(rows);
+}
+
+/* More than an answer holds: an error on the loop, all of it at start-up. */
+static void test_too_many_rows(void **state)
+{
+	struct fixture *f = *state;
+	struct rows_got got = {0};
+	struct store_batch *batch;
+	struct outcome o = {0};
+	char name[32];
+	int r;
+
+	assert_int_equal(fixture_open(f), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(store_batch_new(&batch), 0);
+		for (int j = i ? STORE_MAX_ROWS : 0; j < STORE_MAX_ROWS + i; j++) {
+			snprintf(name, sizeof(name), "s/c/%d", j);
+			r = store_batch_add(
+				batch, STORE_CHECK_STATE_PUT, "sji", name, json_null(), (int64_t)j);
+			assert_int_equal(r, 0);
+		}
+		assert_int_equal(store_commit(f->store, batch, on_done, &o), 0);
+		WAIT_FOR(f->loop, o.n > i && o.last == 0);
+		r = store_read(f->store, STORE_QUERY_CHECK_STATES, on_rows, &got, "");
+		assert_int_equal(r, 0);
+		WAIT_FOR(f->loop, got.n == i + 1);
+		assert_int_equal(got.r, i ? -E2BIG : 0);
+		json_decref(got.rows);
+		auto_json json_t *rows = rows_now(f, STORE_QUERY_CHECK_STATES);
+		assert_int_equal(json_array_size(rows), STORE_MAX_ROWS + i);
+	}
 }
 
 int main(void)
@@ -353,6 +392,7 @@ int main(void)
 		STORE_TEST(test_all_sql_prepares),
 		STORE_TEST(test_queue_is_bounded),
 		STORE_TEST(test_retention),
+		STORE_TEST(test_too_many_rows),
 	};
 
 	log_to_stderr();

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* Who hears of an incident's end, and what of the ledger must not be lost when it does not fit. */
+#include "alert_fixture.h"
+
+static void add_as(struct world *w, enum notice_kind kind, const char *incident,
+	enum conf_severity severity, bool told_only)
+{
+	struct notice n = {.kind = kind,
+		.severity = severity,
+		.fingerprint = incident,
+		.incident_id = incident,
+		.component = "crm/web",
+		.text = "t",
+		.told_only = told_only};
+
+	assert_true(alert_add(w->alert, &n, NULL) >= 0);
+	WAIT_FOR(w->f->loop, alert_outbox_depth(w->alert) == 0);
+}
+
+/* "raised changed ": the kinds that came to a sink. */
+static void assert_kinds(struct world *w, int sink, const char *want)
+{
+	auto_json json_t *log = sink_log(w, sink);
+	char got[256] = "";
+
+	for (size_t i = 0; i < json_array_size(log); i++) {
+		json_t *event = json_object_get(json_array_get(log, i), "body");
+		const char *type = json_string_value(json_object_get(event, "type"));
+		size_t len = strlen(got);
+
+		snprintf(got + len, sizeof(got) - len, "%s ", strrchr(type, '.') + 1);
+	}
+	assert_string_equal(got, want);
+}
+
+static void put_open(struct world *w, const char *id)
+{
+	struct store_batch *batch;
+
+	assert_int_equal(store_batch_new(&batch), 0);
+	assert_int_equal(store_batch_add(batch, STORE_INCIDENT_PUT, "sssiij", id, id, "located",
+				 (int64_t)1, (int64_t)0, NULL),
+		0);
+	assert_int_equal(store_commit(w->f->store, batch, NULL, NULL), 0);
+}
+
+/* Who was told hears of the end, whatever the routes say of it by then; nobody else does; and who
+ * comes in by a change hears of a raise. Also over a restart. */
+static void test_told(void **state)
+{
+	struct world *w = *state;
+	int a = sink_start(w, 0, ""), c = sink_start(w, 0, "");
+
+	world_open(w,
+		RECEIVER("a", "") RECEIVER("c", "") "[route c]\nreceivers = c\ncontinue = yes\n"
+						    "min_severity = critical\n[route a]\n"
+						    "receivers = a\nmin_severity = warning\n",
+		a, w->f->dir, c, w->f->dir);
+	put_open(w, "i1");
+	add_as(w, NOTICE_INCIDENT_RAISED, "i1", SEVERITY_WARNING, false);
+	add_as(w, NOTICE_INCIDENT_CHANGED, "i1", SEVERITY_CRITICAL, true);
+	assert_kinds(w, 0, "raised changed ");
+	assert_kinds(w, 1, ""); /* the check that it is now has notify = no */
+	add_as(w, NOTICE_INCIDENT_CHANGED, "i1", SEVERITY_CRITICAL, false);
+	assert_kinds(w, 0, "raised changed changed ");
+	assert_kinds(w, 1, "raised ");
+	world_restart(w);
+	add_as(w, NOTICE_INCIDENT_CHANGED, "i1", SEVERITY_INFO, false);
+	assert_kinds(w, 1, "raised changed ");
+	add_as(w, NOTICE_INCIDENT_CLEARED, "i1", SEVERITY_INFO, true);
+	assert_kinds(w, 0, "raised changed changed changed cleared ");
+	assert_kinds(w, 1, "raised changed cleared ");
+	/* No route took the raise: no clear, whatever it is now, also not a second one of i1. */
+	add_as(w, NOTICE_INCIDENT_RAISED, "i2", SEVERITY_INFO, false);
+	add_as(w, NOTICE_INCIDENT_CLEARED, "i2", SEVERITY_CRITICAL, false);
+	add_as(w, NOTICE_INCIDENT_CLEARED, "i1", SEVERITY_CRITICAL, false);
+	assert_int_equal(sink_n(w, 0), 5);
+	assert_int_equal(sink_n(w, 1), 3);
+}
+
+/* A fallback that got the raise is told of the end, although only the first is routed to. */
+static void test_told_by_fallback(void **state)
+{
+	struct world *w = *state;
+	int a = sink_start(w, 0, "400"), b = sink_start(w, 0, "");
+
+	world_open(w, RECEIVER("a", "fallback = b") RECEIVER("b", "") "[route r]\nreceivers = a\n",
+		a, w->f->dir, b, w->f->dir);
+	add_as(w, NOTICE_INCIDENT_RAISED, "i1", SEVERITY_WARNING, false);
+	assert_kinds(w, 1, "raised ");
+	add_as(w, NOTICE_INCIDENT_CLEARED, "i1", SEVERITY_WARNING, false);
+	assert_kinds(w, 0, "raised cleared ");
+	assert_kinds(w, 1, "raised cleared ");
+}
+
+/* The caller's batch is full to the last byte: told all the same, and in the ledger afterwards. */
+static void test_no_room(void **state)
+{
+	struct world *w = *state;
+	struct notice n = {.kind = NOTICE_INCIDENT_RAISED,
+		.severity = SEVERITY_WARNING,
+		.fingerprint = "f",
+		.incident_id = "i1",
+		.text = "t"};
+	auto_free char *fill = calloc(1, (1 << 20) + 1);
+	struct store_batch *batch;
+	struct outcome o = {0};
+	uint64_t token;
+
+	world_open(w, RECEIVER("a", ""), sink_start(w, 0, ""), w->f->dir);
+	assert_int_equal(store_batch_new(&batch), 0);
+	memset(fill, 'x', 1 << 20);
+	for (size_t size = 1 << 20; size > 0; size /= 2) {
+		fill[size] = '\0';
+		while (store_batch_add(batch, STORE_META_PUT, "ss", "fill", fill) == 0)
+			;
+	}
+	assert_int_equal(alert_add(w->alert, &n, batch), 1);
+	token = alert_seal(w->alert);
+	assert_int_equal(store_commit(w->f->store, batch, on_done, &o), 0);
+	WAIT_FOR(w->f->loop, o.n > 0 && o.last != -EINPROGRESS);
+	assert_int_equal(o.last, 0);
+	alert_committed(w->alert, token, o.last);
+	WAIT_FOR(w->f->loop, alert_outbox_depth(w->alert) == 0);
+	assert_int_equal(sink_n(w, 0), 1);
+	world_restart(w);
+	assert_ledger(w, n.id, "a 1 delivered 1");
+}
+
+/* The end of the daemon with more than a batch holds, and a start with more than an answer of the
+ * store's holds: nothing is lost. */
+static void test_much_at_the_end(void **state)
+{
+	enum { N = 600, LARGE = 60000 };
+	struct world *w = *state;
+	auto_free char *large = calloc(1, LARGE + 1);
+	auto_json json_t *details = NULL;
+
+	memset(large, 'x', LARGE);
+	details = json_pack("{s:s}", "large", large);
+	world_open(w, RECEIVER("a", ""), free_port(), w->f->dir);
+	for (size_t i = 0; i < N; i++) {
+		auto_free char *fingerprint = str_printf("crm/c%zu/x", i);
+		struct notice n = {.kind = NOTICE_POLICY_MESSAGE,
+			.fingerprint = fingerprint,
+			.severity = SEVERITY_CRITICAL,
+			.details = details,
+			.text = "t"};
+		struct store_batch *batch;
+
+		assert_int_equal(store_batch_new(&batch), 0);
+		assert_int_equal(alert_add(w->alert, &n, batch), 1);
+		store_batch_free(batch);
+		alert_committed(w->alert, alert_seal(w->alert), -ENOSPC);
+	}
+	world_restart(w);
+	assert_int_equal(alert_outbox_depth(w->alert), N);
+}
+
+int main(void)
+{
+#define ALERT_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		ALERT_TEST(test_told),
+		ALERT_TEST(test_told_by_fallback),
+		ALERT_TEST(test_no_room),
+		ALERT_TEST(test_much_at_the_end),
+	};
+
+	log_to_stderr();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

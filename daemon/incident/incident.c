@@ -447,8 +447,8 @@ static void follow_reason(
 		incidents->hooks.on_reason(incident, incidents->hooks.data);
 }
 
-/* The root is well, and has been, but its component still fails: what heals and what people read must
- * look at the check that fails now. No notice: neither severity nor component have changed. */
+/* The root is well, and has been, but its component still fails: what heals and what people read
+ * must look at the check that fails now. No notice: neither severity nor component have changed. */
 static void follow_fault(struct incidents *incidents, struct incident *incident)
 {
 	const struct check *root = watch_find_check(incidents->watch, incident->check), *next;

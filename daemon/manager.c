@@ -73,7 +73,7 @@ static uint64_t on_incident_event(
 
 	if (notice.told_only && r == 0)
 		log_info("incident %s: check '%s' has notify = no, nobody is told", incident->id,
-			check->conf->name);
+			incident->check);
 	else if (r == 0 && event == INCIDENT_RAISED)
 		log_warning("incident %s: no route takes its notice, nobody is told", incident->id);
 	if (r < 0)

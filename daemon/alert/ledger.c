@@ -421,6 +421,7 @@ static int load_delivery(struct receiver *receiver, struct map *records, json_t 
 		r = delivery_new(record, receiver, &d);
 	if (r < 0)
 		return r;
+	assert(d);
 	d->sequence = get_time(row, "sequence");
 	d->n_tries = (unsigned)get_time(row, "tries");
 	d->next_wall = get_time(row, "next_at");

@@ -11,6 +11,7 @@ const char *const conf_severity_names[SEVERITY_MAX + 1] = {
 const char *const conf_mode_names[MODE_MAX + 1] = {
 	[MODE_OBSERVE] = "observe",
 	[MODE_SUGGEST] = "suggest",
+	[MODE_APPROVE] = "approve",
 	[MODE_AUTO] = "auto",
 };
 const char *const conf_environment_names[ENVIRONMENT_MAX + 1] = {
@@ -80,7 +81,8 @@ const struct tend_option conf_daemon_rows[] = {
 		"The switch over all actions: with no, nothing that Tend watches is ever changed."),
 	DAEMON(ENUM, mode[ENVIRONMENT_PRODUCTION], "mode.production", "suggest",
 		"What policies may do in systems of the environment production: log what they "
-		"would do (observe), put it on the incident (suggest), or do it (auto).",
+		"would do (observe), put it on the incident (suggest), do it once a person has "
+		"approved it (approve), or do it (auto).",
 		.names = conf_mode_names),
 	DAEMON(ENUM, mode[ENVIRONMENT_PILOT], "mode.pilot", "auto",
 		"The same for the environment pilot.", .names = conf_mode_names),
@@ -230,7 +232,7 @@ const struct tend_option conf_route_rows[] = {
 const struct tend_option conf_policy_rows[] = {
 	POLICY(BOOL, enabled, "enabled", "yes", "With no, it is never started."),
 	POLICY(ENUM, mode, "mode", NULL,
-		"observe, suggest or auto; by default as [daemon] says for the environment.",
+		"observe, suggest, approve or auto; by default as [daemon] says for the environment.",
 		.names = conf_mode_names),
 	POLICY(MAP, params, "param", NULL, "The policy's parameters, `param.NAME = VALUE'."),
 	POLICY(INT, budget, "budget", NULL,

@@ -71,9 +71,9 @@ void actions_judge(struct policies *p, struct run *run)
 		row->action.verdict = verdict;
 		if (!batch && store_batch_new(&batch) < 0)
 			return;
-		(void)store_batch_add(batch, STORE_ACTION_ADD, "sissss", row->target,
+		(void)store_batch_add(batch, STORE_ACTION_ADD, "sisssss", row->target,
 			(int64_t)row->action.wall, row->run, row->path, row->verb,
-			action_verdict_names[verdict]);
+			action_verdict_names[verdict], run->policy);
 		n++;
 	}
 	if (n > 0 && store_commit(p->deps.store, batch, NULL, NULL) < 0)

@@ -300,9 +300,9 @@ void step_intend(struct step *step)
 	if (r == 0)
 		r = add_intent(step, batch);
 	if (r == 0 && step->verb->risk >= RISK_CHANGE)
-		r = store_batch_add(batch, STORE_ACTION_ADD, "sissss", step->target,
+		r = store_batch_add(batch, STORE_ACTION_ADD, "sisssss", step->target,
 			(int64_t)step->intent_wall, run->id, step->path, step->verb->name,
-			action_verdict_names[ACTION_OPEN]);
+			action_verdict_names[ACTION_OPEN], run->policy);
 	run->n_in_flight++;
 	if (r == 0)
 		r = commit_intent(step, TAKE(batch));

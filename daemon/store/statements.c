@@ -3,6 +3,8 @@
 
 #define RUN_COLUMNS	 "id, policy, target, incident, state, started, ended, doc_json"
 #define INCIDENT_COLUMNS "id, fingerprint, phase, opened, closed, doc_json"
+#define APPROVAL_COLUMNS                                                                           \
+	"id, run, path, hash, state, needed, created, expires, ended, doc_json"
 #define DELIVERY_COLUMNS                                                                           \
 	"d.notice AS notice, d.receiver AS receiver, d.sequence AS sequence, d.state AS state, "   \
 	"d.tries AS tries, d.next_at AS next_at, d.delivered_at AS delivered_at, "                 \
@@ -69,16 +71,41 @@ const struct store_sql store_statements[STORE_STATEMENT_MAX] = {
 			       "VALUES(?1, ?2, ?3, ?4, 'intent', ?5)"),
 	STATEMENT(STEP_OUTCOME,
 		"UPDATE step SET state = ?3, at_outcome = nullif(?4, 0), "
-		"outcome_json = ?5 WHERE run = ?1 AND path = ?2",
+		"outcome_json = ?5, outcome_seq = (SELECT coalesce(max(outcome_seq), 0) + 1 "
+		"FROM step WHERE run = ?1) WHERE run = ?1 AND path = ?2",
 		.must_change = 1),
-	STATEMENT(ACTION_ADD, "INSERT INTO action(target, at, run, path, verb, outcome) "
-			      "VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(run, path) DO UPDATE SET "
-			      "target = excluded.target, at = excluded.at, verb = excluded.verb, "
-			      "outcome = excluded.outcome"),
+	STATEMENT(ACTION_ADD,
+		"INSERT INTO action(target, at, run, path, verb, outcome, policy) "
+		"VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(run, path) DO UPDATE SET "
+		"target = excluded.target, at = excluded.at, verb = excluded.verb, "
+		"outcome = excluded.outcome, policy = excluded.policy"),
 	STATEMENT(SWITCH_PUT, "INSERT INTO switch(id, enabled, author, comment, at) "
 			      "VALUES(1, ?1, ?2, ?3, ?4) ON CONFLICT(id) DO UPDATE SET "
 			      "enabled = excluded.enabled, author = excluded.author, "
 			      "comment = excluded.comment, at = excluded.at"),
+	STATEMENT(APPROVAL_PUT,
+		"INSERT INTO approval(" APPROVAL_COLUMNS ") "
+		"VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, nullif(?9, 0), ?10) "
+		"ON CONFLICT(id) DO UPDATE SET state = excluded.state, ended = excluded.ended, "
+		"expires = excluded.expires, doc_json = excluded.doc_json"),
+	STATEMENT(APPROVAL_VOTE_PUT,
+		"INSERT INTO approval_vote(approval, author, at, decision, comment) "
+		"VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT(approval, author) DO UPDATE SET "
+		"at = excluded.at, decision = excluded.decision, comment = excluded.comment"),
+	STATEMENT(SCHEDULE_PUT,
+		"INSERT INTO schedule(policy, target, last, doc_json) VALUES(?1, ?2, ?3, ?4) "
+		"ON CONFLICT(policy, target) DO UPDATE SET last = excluded.last, "
+		"doc_json = excluded.doc_json"),
+	STATEMENT(STRIKE_PUT,
+		"INSERT INTO strike(policy, hash, n, disabled_at, why) "
+		"VALUES(?1, ?2, ?3, nullif(?4, 0), ?5) ON CONFLICT(policy) DO UPDATE SET "
+		"hash = excluded.hash, n = excluded.n, disabled_at = excluded.disabled_at, "
+		"why = excluded.why"),
+	STATEMENT(RECORD_PUT,
+		"INSERT INTO record(kind, scope, key, at, doc_json) VALUES(?1, ?2, ?3, ?4, ?5) "
+		"ON CONFLICT(kind, scope, key) DO UPDATE SET at = excluded.at, "
+		"doc_json = excluded.doc_json"),
+	STATEMENT(RECORD_DELETE, "DELETE FROM record WHERE kind = ?1 AND scope = ?2 AND key = ?3"),
 };
 
 const struct store_sql store_queries[STORE_QUERY_MAX] = {
@@ -117,10 +144,26 @@ const struct store_sql store_queries[STORE_QUERY_MAX] = {
 	QUERY(RUNS_OF, "SELECT " RUN_COLUMNS " FROM run WHERE incident = ?1 ORDER BY started, id"),
 	QUERY(RUNS_LIVE, "SELECT " RUN_COLUMNS " FROM run WHERE ended IS NULL "
 			 "ORDER BY started, id"),
-	QUERY(STEPS_OF, "SELECT path, verb, args_json, state, at_intent, at_outcome, outcome_json "
-			"FROM step WHERE run = ?1 ORDER BY rowid"),
-	QUERY(ACTIONS_SINCE, "SELECT target, at, run, path, verb, outcome FROM action "
+	QUERY(STEPS_OF, "SELECT path, verb, args_json, state, at_intent, at_outcome, outcome_json, "
+			"outcome_seq FROM step WHERE run = ?1 ORDER BY rowid"),
+	QUERY(ACTIONS_SINCE, "SELECT target, at, run, path, verb, outcome, policy FROM action "
 			     "WHERE at >= ?1 ORDER BY at, run, path"),
 	QUERY(SWITCH, "SELECT enabled, author, comment, at FROM switch WHERE id = 1"),
 	QUERY(SOURCE_GET, "SELECT text FROM source WHERE hash = ?1"),
+	QUERY(APPROVALS, "SELECT " APPROVAL_COLUMNS " FROM approval WHERE (?1 IS NULL OR run = ?1) "
+			 "ORDER BY created DESC, id DESC LIMIT ?2"),
+	QUERY(APPROVALS_WAITING, "SELECT " APPROVAL_COLUMNS " FROM approval "
+				 "WHERE state IN ('waiting', 'granted') ORDER BY created, id"),
+	QUERY(APPROVAL_VOTES, "SELECT author, at, decision, comment FROM approval_vote "
+			      "WHERE approval = ?1 ORDER BY at, author"),
+	QUERY(SCHEDULES, "SELECT policy, target, last, doc_json FROM schedule"),
+	QUERY(STRIKES, "SELECT policy, hash, n, disabled_at, why FROM strike"),
+	QUERY(RECORDS, "SELECT kind, scope, key, at, doc_json FROM record WHERE kind = ?1 "
+		       "AND (?2 IS NULL OR scope = ?2) ORDER BY at DESC, scope, key LIMIT ?3"),
+	QUERY(RECORD_ONE, "SELECT kind, scope, key, at, doc_json FROM record "
+			  "WHERE kind = ?1 AND scope = ?2 AND key = ?3"),
+	QUERY(INCIDENTS_SINCE, "SELECT " INCIDENT_COLUMNS " FROM incident WHERE opened >= ?1 "
+			       "ORDER BY opened, id LIMIT ?2"),
+	QUERY(RUNS_SINCE, "SELECT " RUN_COLUMNS " FROM run WHERE started >= ?1 "
+			  "ORDER BY started, id LIMIT ?2"),
 };

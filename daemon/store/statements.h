@@ -29,8 +29,17 @@
 	X(STEP_OUTCOME, "sssij") /* run, path, state, at, outcome_json; a path without intent      \
 				    fails the batch */                                             \
 	X(ACTION_ADD,                                                                              \
-		"sissss")     /* target, at, run, path, verb, outcome; replaces by (run, path) */  \
-	X(SWITCH_PUT, "issi") /* enabled, author, comment, at */
+		"sisssss")    /* target, at, run, path, verb, outcome, policy; replaces by (run,   \
+				 path) */                                                          \
+	X(SWITCH_PUT, "issi") /* enabled, author, comment, at */                                   \
+	X(APPROVAL_PUT, "sssssiiiij") /* id, run, path, hash, state, needed, created, expires,     \
+					 ended, doc_json; replaces */                              \
+	X(APPROVAL_VOTE_PUT, "ssiss") /* approval, author, at, decision (approve, deny), comment;  \
+					 a second one of an author replaces his first */           \
+	X(SCHEDULE_PUT, "ssij")	      /* policy, target, last tick, doc_json; replaces */          \
+	X(STRIKE_PUT, "ssiis")	      /* policy, hash, n, disabled_at, why; replaces */            \
+	X(RECORD_PUT, "sssij")	      /* kind, scope, key, at, doc_json; replaces */               \
+	X(RECORD_DELETE, "sss")	      /* kind, scope, key */
 enum store_statement {
 #define X(code, format) STORE_##code,
 	STORE_STATEMENTS(X)
@@ -57,10 +66,21 @@ enum store_statement {
 	X(RUNS_OF, "s")	 /* incident: the same; oldest first */                                    \
 	X(RUNS_LIVE, "") /* the same, not ended; oldest first */                                   \
 	X(STEPS_OF, "s") /* run: path, verb, args_json, state, at_intent, at_outcome,              \
-			    outcome_json; in order of intent */                                    \
-	X(ACTIONS_SINCE, "i") /* at: target, at, run, path, verb, outcome; oldest first */         \
+			    outcome_json, outcome_seq; in order of intent */                                    \
+	X(ACTIONS_SINCE, "i") /* at: target, at, run, path, verb, outcome, policy; oldest first */ \
 	X(SWITCH, "")	      /* enabled, author, comment, at; no row: never touched */            \
-	X(SOURCE_GET, "s")    /* hash: text */
+	X(SOURCE_GET, "s")    /* hash: text */                                                     \
+	X(APPROVALS, "si")    /* run or NULL, limit: id, run, path, hash, state, needed, created,  \
+				 expires, ended, doc_json; newest first */                         \
+	X(APPROVALS_WAITING, "") /* the same, waiting or granted; oldest first */                  \
+	X(APPROVAL_VOTES, "s")	 /* approval: author, at, decision, comment; oldest first */       \
+	X(SCHEDULES, "")	 /* policy, target, last, doc_json */                              \
+	X(STRIKES, "")		 /* policy, hash, n, disabled_at, why */                           \
+	X(RECORDS, "ssi") /* kind, scope or NULL, limit: kind, scope, key, at, doc_json; newest    \
+			     first */                                                              \
+	X(RECORD_ONE, "sss")	/* kind, scope, key: the same */                                   \
+	X(INCIDENTS_SINCE, "ii") /* opened since, limit: as INCIDENT_ONE; oldest first */          \
+	X(RUNS_SINCE, "ii")	 /* started since, limit: as RUNS; oldest first */
 enum store_query {
 #define X(code, format) STORE_QUERY_##code,
 	STORE_QUERIES(X)

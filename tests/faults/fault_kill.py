@@ -36,6 +36,8 @@ AIMED_SHARE = 0.5
 AIMED_SECONDS = 1.5
 SETTLE_SECONDS = 60
 MAX_UNKNOWN_SHARE = 0.05
+# Of all kills, so many must have met a run, else nothing was tried.
+MIN_MET_SHARE = 0.2
 
 _SLOW_START = f"[Service]\nExecStartPre=/bin/sleep {START_SECONDS}\n"
 
@@ -192,7 +194,7 @@ class Kills:
         for text in complaints:
             print(text, file=sys.stderr)
         held = (not self.wrong and not missing and not unpaged and not doubled
-                and not complaints and self.n_killed > 0 and len(self.runs) > 0
+                and not complaints and met_runs >= MIN_MET_SHARE * n_rounds
                 and states["unknown"] <= MAX_UNKNOWN_SHARE * len(self.runs))
         by_state = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
         return Outcome(held, (

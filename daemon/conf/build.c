@@ -200,6 +200,17 @@ static void check_daemon(struct builder *b, const struct conf_section *section)
 
 	check_absolute(b, section, "socket", daemon->socket);
 	check_absolute(b, section, "exec_socket", daemon->exec_socket);
+	check_absolute(b, section, "spawn_socket", daemon->spawn_socket);
+	check_absolute(b, section, "fence_token_file", daemon->fence_token_file);
+	if (!daemon->fence_lock != !daemon->fence_token_file)
+		conf_section_error(section, daemon->fence_lock ? "fence_lock" : "fence_token_file",
+			b->errors, "fence_lock and fence_token_file are needed both, or neither");
+	if (daemon->fence_lock &&
+		(!part_is_valid(daemon->fence_lock, strlen(daemon->fence_lock)) ||
+			strpbrk(daemon->fence_lock, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")))
+		conf_section_error(section, "fence_lock", b->errors,
+			"fence_lock: '%.80s' is not a name of a-z, 0-9, '_', '-' and '.'",
+			daemon->fence_lock);
 	for (char **dir = daemon->policy_dirs; dir && *dir; dir++)
 		check_absolute(b, section, "policy_dirs", *dir);
 	for (size_t i = 0; i < ARRAY_SIZE(required); i++) {
@@ -236,6 +247,42 @@ static int build_component(struct builder *b, const struct conf_section *section
 	component->short_name = short_name_of(component->name);
 	conf_section_parse(section, conf_component_rows, component, b->errors);
 	return component->short_name ? 0 : -ENOMEM;
+}
+
+/* Arguments of ssh: nothing that it could take for an option or for more than it is. */
+static bool host_word_is_valid(const char *word)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789_-.:%";
+
+	return word && *word && *word != '-' && strlen(word) <= 255 &&
+	       strspn(word, allowed) == strlen(word);
+}
+
+static int build_host(struct builder *b, const struct conf_section *section)
+{
+	struct conf_host *host = NEW_OBJECT(section, &b->conf->hosts, struct conf_host);
+
+	if (!host)
+		return -ENOMEM;
+	if (conf_section_parse(section, conf_host_rows, host, b->errors) < 0)
+		return 0;
+	check_absolute(b, section, "identity_file", host->identity_file);
+	check_absolute(b, section, "known_hosts", host->known_hosts);
+	check_absolute(b, section, "spawn_identity_file", host->spawn_identity_file);
+	/* ssh expands what begins with % in these. */
+	if (strpbrk(host->identity_file, "% \t\"'") || !host->known_hosts ||
+		strpbrk(host->known_hosts, "% \t\"'") ||
+		(host->spawn_identity_file && strpbrk(host->spawn_identity_file, "% \t\"'")))
+		conf_section_error(section, "identity_file", b->errors,
+			"identity_file and known_hosts are paths without blanks, quotes and '%%'");
+	if (!host_word_is_valid(host->address))
+		conf_section_error(section, "address", b->errors,
+			"address: '%.200s' is no name or address of a host", host->address);
+	if (!host_word_is_valid(host->user))
+		conf_section_error(section, "user", b->errors, "user: '%.200s' is no user's name",
+			host->user ? host->user : "");
+	return 0;
 }
 
 static void check_thresholds(struct builder *b, const struct conf_section *section, const char *row,
@@ -382,6 +429,23 @@ static int build_route(struct builder *b, const struct conf_section *section)
 	return -ENOMEM;
 }
 
+static void check_schedule(
+	struct builder *b, const struct conf_section *section, const struct conf_policy *policy)
+{
+	struct tend_error err = {0};
+	struct cron cron;
+	struct zone *zone;
+
+	if (policy->schedule && cron_parse(policy->schedule, &cron, &err) < 0)
+		conf_section_error(section, "schedule", b->errors, "schedule: %s", err.text);
+	if (!policy->timezone)
+		return;
+	if (zone_get(policy->timezone, &zone, &err) < 0)
+		conf_section_error(section, "timezone", b->errors, "timezone: %s", err.text);
+	else
+		zone_free(zone);
+}
+
 static int build_policy(struct builder *b, const struct conf_section *section)
 {
 	struct conf_policy *policy = NEW_OBJECT(section, &b->conf->policies, struct conf_policy);
@@ -389,6 +453,22 @@ static int build_policy(struct builder *b, const struct conf_section *section)
 	if (!policy)
 		return -ENOMEM;
 	conf_section_parse(section, conf_policy_rows, policy, b->errors);
+	check_schedule(b, section, policy);
+	return 0;
+}
+
+static int build_window(struct builder *b, const struct conf_section *section)
+{
+	bool freeze = strcmp(section->kind, "freeze") == 0;
+	struct conf_window *window = NEW_OBJECT(
+		section, freeze ? &b->conf->freezes : &b->conf->windows, struct conf_window);
+
+	if (!window)
+		return -ENOMEM;
+	window->freeze = freeze;
+	if (conf_section_parse(
+		    section, freeze ? conf_freeze_rows : conf_window_rows, window, b->errors) == 0)
+		check_window(b, section, window);
 	return 0;
 }
 
@@ -426,11 +506,14 @@ static int build_section(struct builder *b, const struct conf_section *section)
 	} builders[] = {
 		{conf_system_rows, build_system},
 		{conf_component_rows, build_component},
+		{conf_host_rows, build_host},
 		{conf_database_rows, build_database},
 		{conf_check_rows, build_check},
 		{conf_receiver_rows, build_receiver},
 		{conf_route_rows, build_route},
 		{conf_policy_rows, build_policy},
+		{conf_window_rows, build_window},
+		{conf_freeze_rows, build_window},
 	};
 	const struct conf_kind *kind = find_kind(section->kind);
 

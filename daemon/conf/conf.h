@@ -17,6 +17,7 @@
 #include "base/map.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "calendar/cron.h"
 #include "conf/errors.h"
 
 enum conf_severity { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_CRITICAL, SEVERITY_MAX };
@@ -30,11 +31,19 @@ enum conf_environment {
 extern const char *const conf_severity_names[SEVERITY_MAX + 1];
 extern const char *const conf_mode_names[MODE_MAX + 1];
 extern const char *const conf_environment_names[ENVIRONMENT_MAX + 1];
-extern const char *const conf_log_level_names[];     /* error warning notice info debug */
-extern const char *const conf_receiver_type_names[]; /* webhook snmp */
-extern const char *const conf_snmp_version_names[];  /* 3 2c */
-extern const char *const conf_auth_protocol_names[]; /* SHA-256 ..., as net-snmp spells them */
-extern const char *const conf_priv_protocol_names[]; /* AES */
+enum conf_window_checks { WINDOW_CHECKS_RUN, WINDOW_CHECKS_PAUSE, WINDOW_CHECKS_MAX };
+enum conf_window_alerts { WINDOW_ALERTS_TELL, WINDOW_ALERTS_QUIET, WINDOW_ALERTS_MAX };
+enum conf_window_actions { WINDOW_ACTIONS_NORMAL, WINDOW_ACTIONS_ALLOW, WINDOW_ACTIONS_MAX };
+enum conf_policy_window { POLICY_WINDOW_IGNORED, POLICY_WINDOW_REQUIRED, POLICY_WINDOW_MAX };
+extern const char *const conf_policy_window_names[];  /* ignored required */
+extern const char *const conf_window_checks_names[];  /* run pause */
+extern const char *const conf_window_alerts_names[];  /* tell quiet */
+extern const char *const conf_window_actions_names[]; /* normal allow */
+extern const char *const conf_log_level_names[];      /* error warning notice info debug */
+extern const char *const conf_receiver_type_names[];  /* webhook snmp */
+extern const char *const conf_snmp_version_names[];   /* 3 2c */
+extern const char *const conf_auth_protocol_names[];  /* SHA-256 ..., as net-snmp spells them */
+extern const char *const conf_priv_protocol_names[];  /* AES */
 
 /* Where an object stands in the files; for errors found later. */
 struct conf_where {
@@ -49,18 +58,30 @@ struct conf_daemon {
 	char *plugin_dir, *libexec_dir, *lua_dir; /* lua_dir has tend/ and policies/ */
 	char **policy_dirs;			  /* further folders of *.lua */
 	char *exec_socket;			  /* /run/tend-exec/exec.sock */
-	char *http_listen; /* loopback ADDRESS:PORT for /metrics and the API; NULL = off */
-	char *http_token;  /* secret: bearer token of loopback HTTP; without one only /metrics,
-			      /healthz */
+	char *fence_lock;	/* the lock whose holder may act; NULL = there is one tendd only */
+	char *fence_token_file; /* has its token while it is ours */
+	char *spawn_socket;	/* /run/tend-spawn/spawn.sock */
+	char *http_listen;	/* loopback ADDRESS:PORT for /metrics and the API; NULL = off */
+	char *http_token;	/* secret: bearer token of loopback HTTP; without one only /metrics,
+				   /healthz */
 	char **admins, **operators, **viewers; /* users, or @groups; root is admin */
 	int log_level;			       /* ENUM error..debug: a syslog level via table */
 	bool actions;			       /* the switch that stops all actions; default yes */
-	int mode[ENVIRONMENT_MAX]; /* mode.production etc.; default suggest, auto, auto -> see
-				      tend.conf(5) */
-	int64_t budget_per_target; /* actions an hour, default 3 */
-	int64_t budget_global;	   /* actions an hour, default 20 */
-	char *agentx_socket; /* AgentX master, e.g. unix path or tcp:...; NULL = tend-agentx off */
-	usec_t agentx_ping;  /* default 5s */
+	int mode[ENVIRONMENT_MAX];  /* mode.production etc.; default suggest, auto, auto -> see
+				       tend.conf(5) */
+	int64_t budget_per_target;  /* actions an hour, default 3 */
+	int64_t budget_global;	    /* actions an hour, default 20 */
+	int64_t budget_maintenance; /* of all policies with an account of their own, default 200 */
+	int64_t budget_per_group;   /* on a dependency group; 0 = three times budget_per_target */
+	usec_t cooldown, cooldown_stable;
+	int64_t common_cause_share, common_cause_min; /* percent and number of a group */
+	usec_t common_cause_within, worse_within;
+	usec_t approval_expires;
+	char **approvers; /* users, or @groups; NULL = operators and admins */
+	bool hold_on_dpkg;
+	char **hold_on_login; /* users, or @groups; NULL = no */
+	char *agentx_socket;  /* AgentX master, e.g. unix path or tcp:...; NULL = tend-agentx off */
+	usec_t agentx_ping;   /* default 5s */
 };
 int conf_log_level(const struct conf_daemon *daemon); /* as syslog counts: LOG_ERR .. LOG_DEBUG */
 
@@ -80,7 +101,9 @@ struct conf_component {
 	struct conf_system *system;
 	int kind; /* index into conf_component_kinds */
 	char *doc;
-	char *unit;	     /* systemd unit that runs it; NULL */
+	char *unit;		/* systemd unit that runs it; NULL */
+	char *host_name;	/* as written; NULL = this host */
+	struct conf_host *host; /* [host NAME] or NULL */
 	char **depends;	     /* as written: "system/component" or "component" of the same system */
 	struct vec parents;  /* struct conf_component *, resolved */
 	struct vec children; /* struct conf_component * */
@@ -111,6 +134,14 @@ struct conf_check {
 	char *probe_name;
 	const struct tend_probe *probe;
 	void *probe_conf; /* probe->conf_size bytes */
+};
+
+struct conf_host { /* [host NAME]: another host, whose tend-exec is reached by ssh */
+	struct conf_where where;
+	char *name;
+	char *address, *user, *identity_file, *known_hosts;
+	char *spawn_identity_file; /* for its tend-spawn; NULL: no exec checks there */
+	int64_t port;
 };
 
 struct conf_database { /* how policies reach a component's database: [database system/component] */
@@ -164,10 +195,33 @@ struct conf_policy { /* [policy NAME]: settings for lua/policies/NAME.lua */
 	struct conf_where where;
 	char *name;
 	bool enabled;
-	int mode;		/* -1 = by environment */
-	char **params;		/* MAP param.KEY = value */
-	int64_t budget;		/* actions an hour on one target; 0 = daemon's */
-	char **match_component; /* narrows the policy's own triggers; NULL = all */
+	int mode;	      /* -1 = by environment */
+	char **params;	      /* MAP param.KEY = value */
+	int64_t budget;	      /* actions an hour on one target; 0 = daemon's */
+	int64_t budget_total; /* actions an hour on all targets; 0 = only the daemon's limits it */
+	char **approvers;     /* users, or @groups; NULL = daemon's */
+	bool destroy_unattended;   /* in mode auto, destroy verbs in production need nobody */
+	char **match_component;	   /* narrows the policy's own triggers; NULL = all */
+	int window;		   /* enum conf_policy_window; -1 = as the policy declares */
+	char *schedule, *timezone; /* instead of what it declares; NULL */
+};
+
+struct conf_window { /* [window NAME], and [freeze NAME]; calendar/window.h says what they mean */
+	struct conf_where where;
+	char *name;
+	bool freeze;
+	char *doc;
+	char *cron_text;   /* repeats; NULL: once, or for ever */
+	char *start, *end; /* as written; of one that comes once */
+	char *timezone;	   /* of cron, start and end, and in which times are shown */
+	usec_t duration;   /* 0 = until `end` */
+	char **match_component, **match_environment; /* globs; NULL = all */
+	char **policies;	     /* globs: whose actions it is about; NULL = all */
+	char **except;		     /* freeze: globs of policies that may act nevertheless */
+	int checks, alerts, actions; /* of a window: enum conf_window_* */
+	struct zone *zone;
+	struct cron cron;
+	usec_t start_wall, end_wall; /* without cron; end_wall: USEC_INFINITY = open-ended */
 };
 
 struct conf {
@@ -176,8 +230,10 @@ struct conf {
 	usec_t loaded_wall;
 	struct conf_daemon daemon;
 	struct map systems, components, checks, databases, receivers, policies; /* by name */
-	struct vec routes;							/* in order */
-	struct vec files; /* char *: every file that was read, in order */
+	struct map hosts;	     /* struct conf_host *, by name */
+	struct map windows, freezes; /* struct conf_window *, by name */
+	struct vec routes;	     /* in order */
+	struct vec files;	     /* char *: every file that was read, in order */
 };
 
 /* Plugins are loaded by the caller-given folder in [daemon] plugin_dir, or `plugin_dir` if not NULL

@@ -19,9 +19,16 @@ struct builder {
 int build_all(struct builder *b);
 /* resolve.c: references between objects, cycles, what needs more than one section. */
 int resolve_all(struct builder *b);
+/* "there is no X 'name'; the nearest is 'y'" at the key. */
+void unknown_reference(struct builder *b, const struct conf_section *section, const char *key,
+	const char *what, const char *name, const struct map *candidates);
 /* receivers.c: what a type of receiver needs, and what it has no use for. */
 void check_receiver(
 	struct builder *b, const struct conf_section *section, struct conf_receiver *receiver);
+/* windows.c: what a window's times say together, and the names it matches. */
+void check_window(
+	struct builder *b, const struct conf_section *section, struct conf_window *window);
+void resolve_windows(struct builder *b);
 bool check_host_port(const char *text, bool port_required, bool loopback_only);
 
 /* Frees a plugin's options and what its check() made. NULL is fine. */

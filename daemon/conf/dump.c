@@ -41,6 +41,8 @@ int conf_dump(const struct conf *conf, struct str *out)
 		r = conf_options_dump(conf_daemon_rows, &conf->daemon, "", out);
 	MAP_FOREACH (&conf->systems, struct conf_system *, system)
 		r = r < 0 ? r : dump_object(out, "system", system->name, conf_system_rows, system);
+	MAP_FOREACH (&conf->hosts, struct conf_host *, host)
+		r = r < 0 ? r : dump_object(out, "host", host->name, conf_host_rows, host);
 	MAP_FOREACH (&conf->components, struct conf_component *, component)
 		r = r < 0 ? r
 			  : dump_object(out, "component", component->name, conf_component_rows,
@@ -57,6 +59,10 @@ int conf_dump(const struct conf *conf, struct str *out)
 		r = r < 0 ? r : dump_object(out, "route", route->name, conf_route_rows, route);
 	MAP_FOREACH (&conf->policies, struct conf_policy *, policy)
 		r = r < 0 ? r : dump_object(out, "policy", policy->name, conf_policy_rows, policy);
+	MAP_FOREACH (&conf->windows, struct conf_window *, window)
+		r = r < 0 ? r : dump_object(out, "window", window->name, conf_window_rows, window);
+	MAP_FOREACH (&conf->freezes, struct conf_window *, window)
+		r = r < 0 ? r : dump_object(out, "freeze", window->name, conf_freeze_rows, window);
 	return r;
 }
 
@@ -111,7 +117,8 @@ json_t *conf_to_json(const struct conf *conf)
 	auto_json json_t *all = json_object();
 	json_t *systems = json_array(), *components = json_array(), *databases = json_array();
 	json_t *checks = json_array(), *receivers = json_array(), *routes = json_array();
-	json_t *policies = json_array();
+	json_t *policies = json_array(), *windows = json_array(), *freezes = json_array();
+	json_t *hosts = json_array();
 	bool failed = false;
 
 	OBJECTS_TO_JSON(systems, &conf->systems, MAP_FOREACH, struct conf_system *,
@@ -127,6 +134,12 @@ json_t *conf_to_json(const struct conf *conf)
 		object_to_json(it->name, &it->where, conf_route_rows, it));
 	OBJECTS_TO_JSON(policies, &conf->policies, MAP_FOREACH, struct conf_policy *,
 		object_to_json(it->name, &it->where, conf_policy_rows, it));
+	OBJECTS_TO_JSON(hosts, &conf->hosts, MAP_FOREACH, struct conf_host *,
+		object_to_json(it->name, &it->where, conf_host_rows, it));
+	OBJECTS_TO_JSON(windows, &conf->windows, MAP_FOREACH, struct conf_window *,
+		object_to_json(it->name, &it->where, conf_window_rows, it));
+	OBJECTS_TO_JSON(freezes, &conf->freezes, MAP_FOREACH, struct conf_window *,
+		object_to_json(it->name, &it->where, conf_freeze_rows, it));
 	/* Every set_new takes its reference, even when it fails. */
 	failed = json_object_set_new(all, "daemon",
 			 conf_options_to_json(conf_daemon_rows, &conf->daemon)) < 0 ||
@@ -138,6 +151,9 @@ json_t *conf_to_json(const struct conf *conf)
 	failed = json_object_set_new(all, "receivers", receivers) < 0 || failed;
 	failed = json_object_set_new(all, "routes", routes) < 0 || failed;
 	failed = json_object_set_new(all, "policies", policies) < 0 || failed;
+	failed = json_object_set_new(all, "hosts", hosts) < 0 || failed;
+	failed = json_object_set_new(all, "windows", windows) < 0 || failed;
+	failed = json_object_set_new(all, "freezes", freezes) < 0 || failed;
 	return failed ? NULL : TAKE(all);
 }
 

@@ -55,6 +55,12 @@ static void named_free(const struct tend_option *rows, void *object, char *name)
 	free(object);
 }
 
+static void window_free(const struct tend_option *rows, struct conf_window *window)
+{
+	zone_free(window->zone);
+	named_free(rows, window, window->name);
+}
+
 static struct conf *conf_free(struct conf *conf)
 {
 	MAP_FOREACH (&conf->systems, struct conf_system *, system)
@@ -69,6 +75,12 @@ static struct conf *conf_free(struct conf *conf)
 		named_free(conf_receiver_rows, receiver, receiver->name);
 	MAP_FOREACH (&conf->policies, struct conf_policy *, policy)
 		named_free(conf_policy_rows, policy, policy->name);
+	MAP_FOREACH (&conf->windows, struct conf_window *, window)
+		window_free(conf_window_rows, window);
+	MAP_FOREACH (&conf->freezes, struct conf_window *, window)
+		window_free(conf_freeze_rows, window);
+	MAP_FOREACH (&conf->hosts, struct conf_host *, host)
+		named_free(conf_host_rows, host, host->name);
 	VEC_FOREACH (&conf->routes, struct conf_route *, route)
 		named_free(conf_route_rows, route, route->name);
 	map_clear(&conf->systems);
@@ -77,6 +89,9 @@ static struct conf *conf_free(struct conf *conf)
 	map_clear(&conf->databases);
 	map_clear(&conf->receivers);
 	map_clear(&conf->policies);
+	map_clear(&conf->hosts);
+	map_clear(&conf->windows);
+	map_clear(&conf->freezes);
 	vec_clear(&conf->routes);
 	conf_options_free(conf_daemon_rows, &conf->daemon);
 	VEC_FOREACH (&conf->files, char *, file)

@@ -6,9 +6,8 @@
 
 enum { MAX_FALLBACKS = 8 }; /* in a row */
 
-/* "there is no X 'name'; the nearest is 'y'" at the key. */
-static void unknown_reference(struct builder *b, const struct conf_section *section,
-	const char *key, const char *what, const char *name, const struct map *candidates)
+void unknown_reference(struct builder *b, const struct conf_section *section, const char *key,
+	const char *what, const char *name, const struct map *candidates)
 {
 	struct vec names = {0};
 	const char *nearest;
@@ -45,6 +44,12 @@ static int resolve_component(struct builder *b, const struct conf_section *secti
 	if (!component->system) {
 		unknown_reference(b, section, NULL, "system", system, &b->conf->systems);
 		return 0;
+	}
+	if (component->host_name) {
+		component->host = map_get(&b->conf->hosts, component->host_name);
+		if (!component->host)
+			unknown_reference(
+				b, section, "host", "host", component->host_name, &b->conf->hosts);
 	}
 	return vec_push(&component->system->components, component);
 }
@@ -105,6 +110,12 @@ static int resolve_check(struct builder *b, const struct conf_section *section)
 	if (!component)
 		return -ENOMEM;
 	check->component = map_get(&b->conf->components, component);
+	/* It would tell of a unit of the same name on the wrong host. */
+	if (check->component && check->component->host_name && str_eq(check->probe_name, "unit"))
+		conf_section_error(section, "probe", b->errors,
+			"probe: unit looks at the host that tendd runs on, and the component is on "
+			"the host '%.64s'",
+			check->component->host_name);
 	if (check->component)
 		return vec_push(&check->component->checks, check);
 	unknown_reference(b, section, NULL, "component", component, &b->conf->components);
@@ -344,5 +355,6 @@ int resolve_all(struct builder *b)
 	if (r < 0)
 		return r;
 	resolve_routes(b);
+	resolve_windows(b);
 	return add_default_route(conf);
 }

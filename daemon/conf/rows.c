@@ -8,6 +8,10 @@ const char *const conf_severity_names[SEVERITY_MAX + 1] = {
 	[SEVERITY_WARNING] = "warning",
 	[SEVERITY_CRITICAL] = "critical",
 };
+const char *const conf_policy_window_names[POLICY_WINDOW_MAX + 1] = {
+	[POLICY_WINDOW_IGNORED] = "ignored",
+	[POLICY_WINDOW_REQUIRED] = "required",
+};
 const char *const conf_mode_names[MODE_MAX + 1] = {
 	[MODE_OBSERVE] = "observe",
 	[MODE_SUGGEST] = "suggest",
@@ -29,6 +33,9 @@ const char *const conf_snmp_version_names[] = {"3", "2c", NULL};
 const char *const conf_auth_protocol_names[] = {
 	"SHA-256", "SHA-512", "SHA-384", "SHA-224", "SHA", NULL};
 const char *const conf_priv_protocol_names[] = {"AES", NULL};
+const char *const conf_window_checks_names[] = {"run", "pause", NULL};
+const char *const conf_window_alerts_names[] = {"tell", "quiet", NULL};
+const char *const conf_window_actions_names[] = {"normal", "allow", NULL};
 const char *const conf_log_level_names[] = {"error", "warning", "notice", "info", "debug", NULL};
 
 int conf_log_level(const struct conf_daemon *daemon)
@@ -39,11 +46,13 @@ int conf_log_level(const struct conf_daemon *daemon)
 #define DAEMON(kind, member, ...)    TEND_OPT(kind, struct conf_daemon, member, __VA_ARGS__)
 #define SYSTEM(kind, member, ...)    TEND_OPT(kind, struct conf_system, member, __VA_ARGS__)
 #define COMPONENT(kind, member, ...) TEND_OPT(kind, struct conf_component, member, __VA_ARGS__)
+#define HOST(kind, member, ...)	     TEND_OPT(kind, struct conf_host, member, __VA_ARGS__)
 #define DATABASE(kind, member, ...)  TEND_OPT(kind, struct conf_database, member, __VA_ARGS__)
 #define CHECK(kind, member, ...)     TEND_OPT(kind, struct conf_check, member, __VA_ARGS__)
 #define RECEIVER(kind, member, ...)  TEND_OPT(kind, struct conf_receiver, member, __VA_ARGS__)
 #define ROUTE(kind, member, ...)     TEND_OPT(kind, struct conf_route, member, __VA_ARGS__)
 #define POLICY(kind, member, ...)    TEND_OPT(kind, struct conf_policy, member, __VA_ARGS__)
+#define WINDOW(kind, member, ...)    TEND_OPT(kind, struct conf_window, member, __VA_ARGS__)
 
 #define SECONDS(n) ((double)(n)*USEC_PER_SEC)
 #define DAY	   SECONDS(86400)
@@ -63,6 +72,15 @@ const struct tend_option conf_daemon_rows[] = {
 		"Further folders of policies, *.lua files; absolute paths."),
 	DAEMON(STRING, exec_socket, "exec_socket", "/run/tend-exec/exec.sock",
 		"Socket of tend-exec, which starts and stops units and runs commands."),
+	DAEMON(STRING, fence_lock, "fence_lock", NULL,
+		"With several daemons for the same systems: the lock whose holder alone may act. "
+		"Its "
+		"fencing token goes with every action, and executors refuse an old one."),
+	DAEMON(STRING, fence_token_file, "fence_token_file", NULL,
+		"The file that has the token, a whole number on one line, while the lock is held "
+		"here; written by whoever grants the lock. Without it nothing is done."),
+	DAEMON(STRING, spawn_socket, "spawn_socket", "/run/tend-spawn/spawn.sock",
+		"Socket of tend-spawn, which runs the foreign programs of exec checks."),
 	DAEMON(STRING, http_listen, "http_listen", NULL,
 		"ADDRESS:PORT on loopback for /metrics, /healthz and the API, as in 127.0.0.1:9273 "
 		"or [::1]:9273. Not set: no TCP port at all."),
@@ -93,6 +111,54 @@ const struct tend_option conf_daemon_rows[] = {
 		.max = 1000),
 	DAEMON(INT, budget_global, "budget_global", "20", "Actions in an hour on all targets.",
 		.min = 1, .max = 10000),
+	DAEMON(INT, budget_maintenance, "budget_maintenance", "200",
+		"Actions in an hour of all policies together that declare a budget of their own, "
+		"as "
+		"those for maintenance do; what they do for an incident is none of these.",
+		.min = 1, .max = 100000),
+	DAEMON(INT, budget_per_group, "budget_per_group", NULL,
+		"Actions in an hour on the components that hang together by their dependencies; by "
+		"default three times budget_per_target.",
+		.min = 1, .max = 10000),
+	DAEMON(USEC, cooldown, "cooldown", "30s",
+		"A policy waits so long after a run on a target before the next one there, and "
+		"twice as "
+		"long after each further one, at most an hour; 0 is no wait.",
+		.min = 0, .max = SECONDS(3600)),
+	DAEMON(USEC, cooldown_stable, "cooldown_stable", "10m",
+		"After so long without a run on the target the wait begins at `cooldown' again.",
+		.min = 0, .max = DAY),
+	DAEMON(INT, common_cause_share, "common_cause_share", "50",
+		"When more than this percentage of the components that hang together begin to fail "
+		"at "
+		"about the same time, a common cause is suspected: people are told, nothing is "
+		"done.",
+		.min = 1, .max = 100),
+	DAEMON(INT, common_cause_min, "common_cause_min", "3",
+		"A common cause needs at least so many failing components.", .min = 2,
+		.max = 10000),
+	DAEMON(USEC, common_cause_within, "common_cause_within", "5m",
+		"What `about the same time' is for common_cause_share.", .min = SECONDS(1),
+		.max = DAY),
+	DAEMON(USEC, worse_within, "worse_within", "2m",
+		"A component of the same dependency group that was well before an action and fails "
+		"within this time after it was harmed by it: the run is stopped, what can be "
+		"undone "
+		"is, and people are told. 0: nothing is watched.",
+		.min = 0, .max = SECONDS(3600)),
+	DAEMON(USEC, approval_expires, "approval_expires", "1h",
+		"A step that waits for approval is refused after this time.", .min = SECONDS(1),
+		.max = DAY),
+	DAEMON(LIST, approvers, "approvers", NULL,
+		"Users, or @groups, who may approve steps; they need the role operator, too. By "
+		"default every operator and admin may."),
+	DAEMON(BOOL, hold_on_dpkg, "hold_on_dpkg", "yes",
+		"Actions are held while somebody else than Tend installs packages (dpkg's lock is "
+		"held)."),
+	DAEMON(LIST, hold_on_login, "hold_on_login", NULL,
+		"Actions are held while one of these users, or of these @groups, is logged in on "
+		"this "
+		"host; by default nobody's login holds them."),
 	DAEMON(STRING, agentx_socket, "agentx_socket", NULL,
 		"AgentX socket of the SNMP master agent, as in /run/agentx/master or "
 		"tcp:127.0.0.1:705. Not set: no TEND-MIB."),
@@ -118,9 +184,30 @@ const struct tend_option conf_component_rows[] = {
 	COMPONENT(STRING, unit, "unit", NULL,
 		"The systemd unit that runs it, as in postgresql@15-main.service; policies act on "
 		"it."),
+	COMPONENT(STRING, host_name, "host", NULL,
+		"The [host NAME] on which it runs; by default the one tendd runs on. Policies act "
+		"there."),
 	COMPONENT(LIST, depends, "depends", NULL,
 		"Components that must work for this one to work: COMPONENT of the same system, or "
 		"SYSTEM/COMPONENT."),
+	TEND_OPTION_END,
+};
+
+const struct tend_option conf_host_rows[] = {
+	HOST(STRING, address, "address", NULL, "Its name or address.",
+		.flags = TEND_OPTION_REQUIRED),
+	HOST(STRING, user, "user", "tend-remote",
+		"The user there whose key is bound to `tend-exec --stdio'."),
+	HOST(INT, port, "port", "22", "The port of its sshd.", .min = 1, .max = 65535),
+	HOST(STRING, identity_file, "identity_file", NULL,
+		"File of our private key, readable by tendd alone; absolute path.",
+		.flags = TEND_OPTION_REQUIRED),
+	HOST(STRING, spawn_identity_file, "spawn_identity_file", NULL,
+		"File of the private key whose forced command there is `tend-spawn --stdio'; "
+		"without one exec checks of its components are not run."),
+	HOST(STRING, known_hosts, "known_hosts", "/etc/tend/known_hosts",
+		"File of the host keys that are trusted, as in sshd(8); one that is not there is "
+		"refused."),
 	TEND_OPTION_END,
 };
 
@@ -232,15 +319,87 @@ const struct tend_option conf_route_rows[] = {
 const struct tend_option conf_policy_rows[] = {
 	POLICY(BOOL, enabled, "enabled", "yes", "With no, it is never started."),
 	POLICY(ENUM, mode, "mode", NULL,
-		"observe, suggest, approve or auto; by default as [daemon] says for the environment.",
+		"observe, suggest, approve or auto; by default as [daemon] says for the "
+		"environment.",
 		.names = conf_mode_names),
 	POLICY(MAP, params, "param", NULL, "The policy's parameters, `param.NAME = VALUE'."),
 	POLICY(INT, budget, "budget", NULL,
 		"Its actions on one target in an hour; by default budget_per_target of [daemon].",
 		.min = 0, .max = 1000),
+	POLICY(INT, budget_total, "budget_total", NULL,
+		"Its actions in an hour on all targets together; by default only budget_global of "
+		"[daemon] limits them.",
+		.min = 1, .max = 10000),
+	POLICY(LIST, approvers, "approvers", NULL,
+		"Users, or @groups, who may approve its steps; by default as [daemon] says."),
+	POLICY(BOOL, destroy_unattended, "destroy_unattended", "no",
+		"With yes, verbs that destroy something in a production system are done in mode "
+		"auto "
+		"without two people's approval."),
 	POLICY(LIST, match_component, "match_component", NULL,
 		"Only incidents of these components, SYSTEM/COMPONENT with * and ?; by default as "
-		"the policy says."),
+		"the policy says. Narrows the targets of its schedule, too."),
+	POLICY(ENUM, window, "window", NULL,
+		"With required it changes something only in an open [window] with actions = allow; "
+		"by default as the policy says.",
+		.names = conf_policy_window_names),
+	POLICY(STRING, schedule, "schedule", NULL,
+		"When it starts, instead of what it declares: minute hour day month weekday as in "
+		"cron(5), or @daily and the like."),
+	POLICY(STRING, timezone, "timezone", NULL,
+		"Of its schedule, instead of what it declares: a name of the IANA."),
+	TEND_OPTION_END,
+};
+
+/* Times and matching, which windows and freezes have alike. */
+#define WINDOW_ROWS                                                                                \
+	WINDOW(STRING, doc, "doc", NULL, "A sentence for people."),                                \
+		WINDOW(STRING, cron_text, "cron", NULL,                                            \
+			"When it opens, again and again: minute hour day month weekday as in "     \
+			"cron(5), or "                                                             \
+			"@daily and the like. A local time that the clock skips counts at the "    \
+			"end of the "                                                              \
+			"gap, one that comes twice the first time."),                              \
+		WINDOW(USEC, duration, "duration", NULL,                                           \
+			"How long it is open, as time that passes whatever the clock does.",       \
+			.min = SECONDS(1), .max = 366 * DAY),                                      \
+		WINDOW(STRING, start, "start", NULL,                                               \
+			"When it opens, once: 2026-12-01T02:00 in the timezone, or with Z or "     \
+			"+01:00."),                                                                \
+		WINDOW(STRING, end, "end", NULL,                                                   \
+			"When one with start closes; with neither end nor duration it stays "      \
+			"open."),                                                                  \
+		WINDOW(STRING, timezone, "timezone", "UTC",                                        \
+			"Of cron, start and end, and in which its times are shown: a name of the " \
+			"IANA, "                                                                   \
+			"as in Europe/Berlin."),                                                   \
+		WINDOW(LIST, match_component, "match_component", NULL,                             \
+			"Only these components, SYSTEM/COMPONENT with * and ?; by default all."),  \
+		WINDOW(LIST, match_environment, "match_environment", NULL,                         \
+			"Only systems of these environments, with * and ?; by default all.")
+
+const struct tend_option conf_window_rows[] = {
+	WINDOW_ROWS,
+	WINDOW(LIST, policies, "policies", NULL,
+		"With actions = allow: only for these policies, with * and ?; by default all."),
+	WINDOW(ENUM, checks, "checks", "run",
+		"pause: the checks do not run while it is open, and are shown as paused.",
+		.names = conf_window_checks_names),
+	WINDOW(ENUM, alerts, "alerts", "tell",
+		"quiet: incidents are opened and shown, their notices wait until it has closed and "
+		"the checks have been looked at again; what is well by then is not told.",
+		.names = conf_window_alerts_names),
+	WINDOW(ENUM, actions, "actions", "normal",
+		"allow: policies that need a window (window = required) may act while it is open.",
+		.names = conf_window_actions_names),
+	TEND_OPTION_END,
+};
+
+const struct tend_option conf_freeze_rows[] = {
+	WINDOW_ROWS,
+	WINDOW(LIST, policies, "policies", NULL,
+		"Only actions of these policies are refused, with * and ?; by default of all."),
+	WINDOW(LIST, except, "except", NULL, "These policies may act nevertheless, with * and ?."),
 	TEND_OPTION_END,
 };
 
@@ -248,6 +407,9 @@ const struct conf_kind conf_kinds[] = {
 	{"daemon", NULL, 0, conf_daemon_rows, "The daemon itself; once."},
 	{"system", "SYSTEM", 1, conf_system_rows, "One CRM installation."},
 	{"component", "SYSTEM/COMPONENT", 2, conf_component_rows, "A part of a system."},
+	{"host", "NAME", 1, conf_host_rows,
+		"Another host, on which policies act by ssh: its tend-exec is spoken to, nothing "
+		"else."},
 	{"database", "SYSTEM/COMPONENT", 2, conf_database_rows,
 		"How policies reach the database of a component (verbs sql.*). The other keys are "
 		"those of the service's plugin, for a role that only reads; the same keys after "
@@ -261,5 +423,11 @@ const struct conf_kind conf_kinds[] = {
 		"files; the first that matches decides. Without any route every receiver gets "
 		"every notice."},
 	{"policy", "NAME", 1, conf_policy_rows, "Settings of the policy NAME.lua."},
+	{"window", "NAME", 1, conf_window_rows,
+		"A maintenance window: times, what it is about, and three switches. It opens by "
+		"cron and duration, or once by start."},
+	{"freeze", "NAME", 1, conf_freeze_rows,
+		"A time in which policies change nothing. With neither cron nor start nor end it "
+		"holds until it is taken out of the configuration."},
 	{NULL, NULL, 0, NULL, NULL},
 };

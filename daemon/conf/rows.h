@@ -11,11 +11,14 @@
 extern const struct tend_option conf_daemon_rows[];
 extern const struct tend_option conf_system_rows[];
 extern const struct tend_option conf_component_rows[];
+extern const struct tend_option conf_host_rows[];
 extern const struct tend_option conf_database_rows[]; /* the others are the service's */
 extern const struct tend_option conf_check_rows[];    /* the others are the probe's */
 extern const struct tend_option conf_receiver_rows[];
 extern const struct tend_option conf_route_rows[];
 extern const struct tend_option conf_policy_rows[];
+extern const struct tend_option conf_window_rows[];
+extern const struct tend_option conf_freeze_rows[];
 
 /* The kinds of sections, in the order of the manual and of the dump. Ended by kind NULL. */
 struct conf_kind {

@@ -70,20 +70,32 @@ static void on_committed(int r, void *data)
 }
 
 /* Commits what the event made, together with its notices. A batch that cannot even be queued counts
- * as failed: the notices then go out from memory. */
-static void commit_event(struct incidents *incidents, struct incident *incident,
+ * as failed: the notices then go out from memory. What a window holds makes none. */
+static void commit_notices(struct incidents *incidents, struct incident *incident,
 	enum incident_event event, struct store_batch *batch)
 {
 	const struct incidents_hooks *hooks = &incidents->hooks;
 	struct pending_commit *p = pending_new(incidents);
 	uint64_t token = 0;
+	bool open = event == INCIDENT_CHANGED && !incident_held_by(incidents, incident);
+	bool held = !open && (!incident->told || event == INCIDENT_CHANGED);
 	int r = p ? 0 : -ENOMEM;
 
+	/* What it is now lies outside of the window that held it. */
+	if (open && !incident->told) {
+		incident->told = true;
+		incident->settle = 0;
+		event = INCIDENT_RAISED;
+	}
+	if (open)
+		incident->change_held = false;
+	if (held && incident->told)
+		incident->change_held = true;
 	if (batch && incident_put(incident, batch) < 0)
 		batch = store_batch_free(batch);
 	incidents->telling = incident;
 	incidents->telling_batch = batch;
-	if (hooks->on_event)
+	if (hooks->on_event && !held)
 		token = hooks->on_event(incident, event, batch, hooks->data);
 	incidents->telling = NULL;
 	incidents->telling_batch = NULL;
@@ -97,6 +109,14 @@ static void commit_event(struct incidents *incidents, struct incident *incident,
 		if (hooks->on_commit)
 			hooks->on_commit(token, r, hooks->data);
 	}
+}
+
+static void commit_event(struct incidents *incidents, struct incident *incident,
+	enum incident_event event, struct store_batch *batch)
+{
+	const struct incidents_hooks *hooks = &incidents->hooks;
+
+	commit_notices(incidents, incident, event, batch);
 	if (hooks->on_told)
 		hooks->on_told(incident, event, hooks->data);
 }
@@ -219,6 +239,7 @@ static void open_incident(struct incidents *incidents, struct check *check)
 	auto(incident_free) struct incident *incident = calloc(1, sizeof(*incident));
 	struct store_batch *batch = new_batch();
 	char when[CLOCK_TEXT_BYTES];
+	const char *held_by;
 
 	if (!incident || set_root(incident, check) < 0 ||
 		vec_push(&incidents->open, incident) < 0) {
@@ -227,10 +248,11 @@ static void open_incident(struct incidents *incidents, struct check *check)
 		return;
 	}
 	uuid7(incident->id);
+	held_by = incident_held_by(incidents, incident);
 	incident->opened_wall = clock_wall();
 	incident->located_wall = incident->opened_wall;
 	incident->phase = INCIDENT_LOCATED;
-	incident->told = true;
+	incident->told = !held_by;
 	incident->unconfirmed = check->unconfirmed;
 	incident->snmp_index = ++incidents->next_index;
 	(void)attach(incidents, incident, check);
@@ -239,7 +261,12 @@ static void open_incident(struct incidents *incidents, struct check *check)
 	add_timeline(incident, batch, "located", "root cause is at %s (%s)%s", incident->component,
 		tend_reason_name(incident->reason),
 		incident->unconfirmed ? ", not confirmed: what it depends on did not answer" : "");
-	log_incident(incident, "raised");
+	if (held_by)
+		add_timeline(incident, batch, "window",
+			"the window '%s' is open: nobody is told before it has ended and this "
+			"still fails",
+			held_by);
+	log_incident(incident, held_by ? "raised in a window" : "raised");
 	commit_event(incidents, TAKE(incident), INCIDENT_RAISED, batch);
 }
 
@@ -404,7 +431,23 @@ static bool all_proven(struct incidents *incidents, struct incident *incident, b
 	return proven;
 }
 
-static void look_for_end(struct incidents *incidents, struct incident *incident)
+/* Those who were told hear of the end when the window has ended, by a fresh look: until then the
+ * incident stays open, so that it can also go on. */
+static bool hold_close(struct incidents *incidents, struct incident *incident)
+{
+	const char *window = incident->told ? incident_held_by(incidents, incident) : NULL;
+
+	if (window && !incident->close_held) {
+		incident->close_held = true;
+		incident_note(incidents, incident, "window",
+			"all is well; the window '%s' is open: who was told hears of it when it "
+			"has ended",
+			window);
+	}
+	return window;
+}
+
+void incident_look_for_end(struct incidents *incidents, struct incident *incident)
 {
 	const struct check *root = watch_find_check(incidents->watch, incident->check);
 	const char *failing = still_failing(incidents, incident);
@@ -415,9 +458,11 @@ static void look_for_end(struct incidents *incidents, struct incident *incident)
 	else if (first)
 		incident->mended = clock_now();
 	if (!failing && all_proven(incidents, incident, first)) {
-		close_incident(incidents, incident);
+		if (!hold_close(incidents, incident))
+			close_incident(incidents, incident);
 		return;
 	}
+	incident->close_held = false;
 	if (root && !state_failed(root->state.hard) && incident->phase < INCIDENT_RECOVERING) {
 		incident->phase = INCIDENT_RECOVERING;
 		incident_note(incidents, incident, "recovering", "%s is well again, waiting for %s",
@@ -472,6 +517,8 @@ void incidents_on_result(struct incidents *incidents, struct check *check, unsig
 {
 	struct incident *incident = map_get(&incidents->by_check, check->conf->name);
 
+	if (incident && incident->settle)
+		incident_settle(incidents, incident);
 	if (state_failed(check->state.hard)) {
 		if (events & STATE_EVENT_HARD)
 			on_fault(incidents, check);
@@ -479,7 +526,7 @@ void incidents_on_result(struct incidents *incidents, struct check *check, unsig
 			follow_reason(incidents, incident, check);
 		/* It has an incident of its own now: the one it hung on may end without it. */
 		if (incident && incident != map_get(&incidents->by_check, check->conf->name))
-			look_for_end(incidents, incident);
+			incident_look_for_end(incidents, incident);
 		else if (incident && !events)
 			follow_fault(incidents, incident);
 		return;
@@ -487,13 +534,26 @@ void incidents_on_result(struct incidents *incidents, struct check *check, unsig
 	if (!incident)
 		incident = find_by_component(incidents, check->conf->component->name);
 	if (incident)
-		look_for_end(incidents, incident);
+		incident_look_for_end(incidents, incident);
+}
+
+void incident_tell(
+	struct incidents *incidents, struct incident *incident, enum incident_event event)
+{
+	struct store_batch *batch = new_batch();
+
+	incident->told = true;
+	incident->change_held = false;
+	incident->settle = 0;
+	add_timeline(incident, batch, "window", "no window holds it any more, and it still fails");
+	log_incident(incident, "told after a window");
+	commit_notices(incidents, incident, event, batch);
 }
 
 void incidents_apply(struct incidents *incidents)
 {
 	for (size_t i = incidents->open.len; i-- > 0;)
-		look_for_end(incidents, incidents->open.items[i]);
+		incident_look_for_end(incidents, incidents->open.items[i]);
 }
 
 /* ---- the rest
@@ -607,6 +667,7 @@ struct incidents *incidents_free(struct incidents *incidents)
 	vec_clear(&incidents->open);
 	vec_clear(&incidents->recent);
 	map_clear(&incidents->by_check);
+	loop_source_free(incidents->settle_timer);
 	/* The store ends without calling back. */
 	while (incidents->pending)
 		pending_free(incidents->pending);

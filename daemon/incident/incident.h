@@ -48,8 +48,11 @@ struct incident {
 	usec_t opened_wall, located_wall, closed_wall;
 	usec_t mended; /* clock_now() since when no member fails; 0 = one does. It closes on younger
 			  results */
-	bool unconfirmed;    /* raised as `cause unconfirmed` */
-	bool told;	     /* a raise went out (routes may drop it later) */
+	bool unconfirmed; /* raised as `cause unconfirmed` */
+	bool told; /* a raise went out (routes may drop it later); false: a window holds it */
+	bool change_held;    /* it has changed, which a window has kept from those who were told */
+	bool close_held;     /* all is well, but those who were told hear it when the window ends */
+	usec_t settle;	     /* clock_now() when its window ended: a fresh look is awaited; 0 */
 	struct vec members;  /* char *: names of checks that hang on it, the root's first */
 	struct vec timeline; /* struct timeline_entry *, at most 500 */
 	char *ack_author, *ack_comment;
@@ -79,6 +82,13 @@ int incidents_new(struct loop *loop, struct store *store, struct watch *watch,
 struct incidents *incidents_free(struct incidents *incidents);
 DEFINE_AUTO(struct incidents *, incidents_free)
 void incidents_set_hooks(struct incidents *incidents, const struct incidents_hooks *hooks);
+/* Name of the window that keeps back notices of this component now (borrowed), NULL: none. What it
+ * holds is told, if it is still so, after a fresh look once it has ended: incidents_release() is to
+ * be called when a window may have opened or ended. */
+typedef const char *(*incidents_hold_fn)(const char *component, void *data);
+void incidents_set_hold(struct incidents *incidents, incidents_hold_fn fn, void *data);
+void incidents_release(struct incidents *incidents);
+size_t incidents_n_held(const struct incidents *incidents);
 void incidents_on_result(struct incidents *incidents, struct check *check, unsigned events);
 void incidents_apply(
 	struct incidents *incidents); /* after watch_apply(): roots that are gone close */

@@ -89,15 +89,16 @@ static json_t *members_to_json(const struct incident *incident)
 
 int incident_put(struct incident *incident, struct store_batch *batch)
 {
-	auto_json json_t *doc = json_pack(
-		"{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:b, s:o, s:s?, s:s?, s:I, s:s?}",
+	auto_json json_t *doc = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:b, s:o, "
+					  "s:s?, s:s?, s:I, s:s?, s:b, s:b}",
 		"system", incident->system, "component", incident->component, "check",
 		incident->check, "severity", conf_severity_names[incident->severity], "reason",
 		tend_reason_name(incident->reason), "text", incident->text, "located",
 		(json_int_t)incident->located_wall, "unconfirmed", incident->unconfirmed, "told",
 		incident->told, "members", members_to_json(incident), "ack_author",
 		incident->ack_author, "ack_comment", incident->ack_comment, "ack_at",
-		(json_int_t)incident->ack_wall, "summary", incident->summary);
+		(json_int_t)incident->ack_wall, "summary", incident->summary, "change_held",
+		incident->change_held, "close_held", incident->close_held);
 
 	if (!doc)
 		return -ENOMEM;
@@ -173,6 +174,8 @@ static struct incident *incident_from_row(struct incidents *incidents, json_t *r
 	incident->ack_wall = (usec_t)json_integer_value(json_object_get(doc, "ack_at"));
 	incident->unconfirmed = json_is_true(json_object_get(doc, "unconfirmed"));
 	incident->told = json_is_true(json_object_get(doc, "told"));
+	incident->change_held = json_is_true(json_object_get(doc, "change_held"));
+	incident->close_held = json_is_true(json_object_get(doc, "close_held"));
 	incident->ack_author = dup_member(doc, "ack_author");
 	incident->ack_comment = dup_member(doc, "ack_comment");
 	incident->summary = dup_member(doc, "summary");
@@ -262,7 +265,7 @@ json_t *incident_to_json(const struct incident *incident, bool full)
 		ack = json_pack("{s:s, s:s, s:o}", "author", incident->ack_author, "comment",
 			incident->ack_comment, "at", clock_to_json(incident->ack_wall));
 	doc = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, "
-			"s:s?, s:b, s:o}",
+			"s:s?, s:b, s:o, s:b}",
 		"id", incident->id, "fingerprint", incident->fingerprint, "system",
 		incident->system, "component", incident->component, "check", incident->check,
 		"phase", incident_phase_names[incident->phase], "state",
@@ -273,7 +276,9 @@ json_t *incident_to_json(const struct incident *incident, bool full)
 		clock_to_json(incident->located_wall), "closed",
 		clock_to_json(incident->closed_wall), "acknowledged", ack, "summary",
 		incident->summary, "unconfirmed", incident->unconfirmed, "members",
-		members_to_json(incident));
+		members_to_json(incident), "held",
+		incident->phase != INCIDENT_CLOSED &&
+			(!incident->told || incident->change_held || incident->close_held));
 	if (!doc || !full)
 		return doc;
 	timeline = json_array();

@@ -19,11 +19,22 @@ struct incidents {
 	struct vec open, recent; /* struct incident *, in order of their opening / closing */
 	struct map by_check;	 /* member's name -> open incident */
 	uint32_t next_index;
+	incidents_hold_fn hold;
+	void *hold_data;
+	struct loop_source *settle_timer; /* for what is never answered */
 	struct pending_commit *pending;
 	/* While on_event runs: what is noted of this incident belongs into its batch. */
 	struct incident *telling;
 	struct store_batch *telling_batch;
 };
+
+/* incident.c, for held.c */
+void incident_look_for_end(struct incidents *incidents, struct incident *incident);
+void incident_tell(
+	struct incidents *incidents, struct incident *incident, enum incident_event event);
+/* held.c */
+const char *incident_held_by(const struct incidents *incidents, const struct incident *incident);
+void incident_settle(struct incidents *incidents, struct incident *incident);
 
 struct incident *incident_free(struct incident *incident);
 DEFINE_AUTO(struct incident *, incident_free)

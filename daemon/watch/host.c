@@ -7,6 +7,7 @@
 #include <string.h>
 #include "base/clock.h"
 #include "base/log.h"
+#include "exec/spawn/client.h"
 #include "net/net.h"
 #include "watch/heap.h"
 #include "watch/units.h"
@@ -14,7 +15,7 @@
 /* Later than this is not the target's fault: the daemon was stopped, or the machine paused. */
 #define LATE_DEADLINE_USEC (USEC_PER_SEC)
 
-enum held_kind { HELD_IO, HELD_TIMER, HELD_LOOKUP, HELD_TRANSFER, HELD_ASK };
+enum held_kind { HELD_IO, HELD_TIMER, HELD_LOOKUP, HELD_TRANSFER, HELD_ASK, HELD_SPAWN };
 
 /* Something an attempt holds and that ends with it. */
 struct held {
@@ -43,6 +44,10 @@ struct held {
 			struct units_ask *ask;
 			tend_unit_fn fn;
 		} unit;
+		struct {
+			struct spawn_ask *ask;
+			tend_spawn_fn fn;
+		} spawn;
 	} u;
 };
 
@@ -81,6 +86,7 @@ struct host {
 	struct loop *loop;
 	struct net *net;
 	struct tend_units *units;
+	struct spawn_client *spawn;
 	void (*on_unit)(const char *check, void *data);
 	void *data;
 	struct heap deadlines;
@@ -138,6 +144,9 @@ static void held_cancel(struct held *h)
 		break;
 	case HELD_ASK:
 		units_ask_cancel(h->u.unit.ask);
+		break;
+	case HELD_SPAWN:
+		spawn_ask_cancel(h->u.spawn.ask);
 		break;
 	}
 	held_drop(h);
@@ -288,6 +297,11 @@ struct host *host_free(struct host *host)
 	loop_source_free(host->drain);
 	free(host);
 	return NULL;
+}
+
+void host_set_spawn(struct host *host, struct spawn_client *spawn)
+{
+	host->spawn = spawn;
 }
 
 size_t host_n_running(const struct host *host)
@@ -631,5 +645,96 @@ int tend_unit_get(struct tend_attempt *a, const char *unit, tend_unit_fn fn, voi
 	r = units_get(a->host->units, unit, a->spec.timeout, host_unit, h, &h->u.unit.ask);
 	if (r < 0)
 		held_drop(h);
+	return r;
+}
+
+/* ---- tend/plugin.h: reports ----------------------------------------------------------------- */
+
+void tend_report_get(struct tend_attempt *a, struct tend_report *ret_report)
+{
+	static const struct report none = {.state = TEND_STATE_PENDING};
+	const struct report *report = a->spec.report ? a->spec.report : &none;
+	usec_t now = clock_wall(), at = report->at_wall ? report->at_wall : now;
+
+	for (size_t i = 0; i < report->n_metrics; i++)
+		(void)tend_attempt_metric(a, report->metrics[i].name, report->metrics[i].value,
+			report->metrics[i].unit);
+	*ret_report = (struct tend_report){
+		.state = report->state,
+		.reason = report->reason,
+		.text = report->text,
+		.age = now > at ? now - at : 0,
+	};
+}
+
+/* ---- tend/plugin.h: foreign programs -------------------------------------------------------- */
+
+/* The answer of a program that ran into its end is on its way when the attempt's deadline comes. */
+#define SPAWN_MARGIN_USEC (50 * USEC_PER_MSEC)
+
+static void host_spawned(const struct spawn_reply *reply, void *data)
+{
+	struct held *h = data;
+	struct tend_attempt *a = h->attempt;
+	tend_spawn_fn fn = h->u.spawn.fn;
+	void *fn_data = h->fn_data;
+	const struct tend_spawn_result result = {
+		.message = reply->message ? reply->message : "",
+		.timed_out = reply->timed_out,
+		.exit_status = reply->exit_status,
+		.signo = reply->signo,
+		.out = reply->out,
+		.err = reply->err,
+		.out_len = reply->out_len,
+		.err_len = reply->err_len,
+		.truncated = reply->truncated,
+		.elapsed_usec = reply->elapsed,
+	};
+
+	held_drop(h);
+	fn(a, reply->r, &result, fn_data);
+}
+
+/* A failure to ask is a result like others. */
+static int host_refuse_spawn(
+	struct tend_attempt *a, int r, const char *message, tend_spawn_fn fn, void *data)
+{
+	const struct tend_spawn_result result = {
+		.message = message, .exit_status = -1, .out = "", .err = ""};
+
+	fn(a, r, &result, data);
+	return 0;
+}
+
+int tend_spawn(struct tend_attempt *a, const char *const *argv, tend_spawn_fn fn, void *data)
+{
+	usec_t deadline = tend_attempt_deadline(a), now = clock_now();
+	usec_t left = deadline > now + SPAWN_MARGIN_USEC ? deadline - now - SPAWN_MARGIN_USEC : 0;
+	const struct spawn_order order = {
+		.argv = argv,
+		.timeout = MAX(left, SPAWN_MARGIN_USEC),
+		.output_max_bytes = TEND_SPAWN_OUTPUT_BYTES,
+	};
+	struct spawn_client *spawn = a->spec.elsewhere ? a->spec.spawn : a->host->spawn;
+	struct tend_error err = {0};
+	struct held *h;
+	int r;
+
+	if (!spawn)
+		return host_refuse_spawn(a, -ENOTCONN,
+			a->spec.elsewhere ? "its component is on another host, and the [host] has "
+					    "no spawn_identity_file"
+					  : "no tend-spawn is set up",
+			fn, data);
+	h = held_new(a, HELD_SPAWN, data);
+	if (!h)
+		return -ENOMEM;
+	h->u.spawn.fn = fn;
+	r = spawn_client_run(spawn, &order, host_spawned, h, &h->u.spawn.ask, &err);
+	if (r < 0) {
+		held_drop(h);
+		if (r != -ENOMEM)
+			return host_refuse_spawn(a, r, err.text, fn, data);
+	}
 	return r;
 }

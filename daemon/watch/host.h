@@ -14,6 +14,7 @@
 
 struct host;
 struct net;
+struct spawn_client;
 
 struct attempt_end {
 	enum tend_reason reason;
@@ -31,8 +32,12 @@ struct attempt_spec {
 	const void *probe_conf;
 	const char *name;
 	usec_t timeout;
-	const char *method; /* NULL: start(); else call() */
-	json_t *args;	    /* of the method; borrowed, referenced */
+	const char *method;	     /* NULL: start(); else call() */
+	json_t *args;		     /* of the method; borrowed, referenced */
+	const struct report *report; /* of the check; NULL: of no check. Read in start() only */
+	/* Of a component on another host: who runs programs there, NULL if nobody can. */
+	bool elsewhere;
+	struct spawn_client *spawn;
 	attempt_done_fn done;
 	void *data;
 };
@@ -42,6 +47,8 @@ int host_new(struct loop *loop, struct net *net, struct tend_units *units,
 	void (*on_unit)(const char *check, void *data), void *data, struct host **ret_host);
 struct host *host_free(struct host *host); /* abandons what runs */
 DEFINE_AUTO(struct host *, host_free)
+/* Who runs foreign programs; borrowed, and must outlive the host. NULL: nobody. */
+void host_set_spawn(struct host *host, struct spawn_client *spawn);
 size_t host_n_running(const struct host *host);
 
 /* Drops what was subscribed for a check that is gone or looks elsewhere now. */

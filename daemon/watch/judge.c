@@ -46,13 +46,14 @@ static void log_state(const struct check *check)
 		check->unreachable ? " (unreachable)" : "", check->last.text);
 }
 
-static void save_state(struct watch *w, const struct check *check)
+void watch_save_state(struct watch *w, const struct check *check)
 {
 	struct store_batch *batch;
-	auto_json json_t *state = json_pack("{s:s, s:s, s:I, s:s?, s:s}", "hard",
+	auto_json json_t *state = json_pack("{s:s, s:s, s:I, s:s?, s:s, s:o*}", "hard",
 		tend_state_name(check->state.hard), "reason", tend_reason_name(check->last.reason),
 		"hard_since", (json_int_t)check->state.hard_since_wall, "unreachable_because",
-		check->unreachable ? check->unreachable_why : NULL, "text", check->last.text);
+		check->unreachable ? check->unreachable_why : NULL, "text", check->last.text,
+		"report", report_to_json(&check->report));
 
 	if (!state || !w->store || store_batch_new(&batch) < 0)
 		return;
@@ -68,7 +69,7 @@ static void tell(struct watch *w, struct check *check, unsigned events)
 {
 	if (events & STATE_EVENT_HARD) {
 		log_state(check);
-		save_state(w, check);
+		watch_save_state(w, check);
 	}
 	if (w->on_result)
 		w->on_result(check, events, w->on_result_data);
@@ -382,6 +383,7 @@ void watch_restore_state(struct watch *w, const char *name, struct check *check)
 	const char *why = json_string_value(json_object_get(doc, "unreachable_because"));
 	int state = hard ? tend_state_from_name(hard) : -ENOENT;
 
+	report_from_json(json_object_get(doc, "report"), &check->report);
 	if (state < 0)
 		return;
 	check->state.hard = (enum tend_state)state;

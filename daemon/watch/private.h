@@ -18,6 +18,7 @@ struct watch {
 	struct store *store;
 	struct conf *conf;
 	struct tend_units *units;
+	struct spawns *spawns;
 	struct host *host;
 	struct loop_source *timer;
 	struct heap due;
@@ -48,6 +49,13 @@ void watch_locate(struct watch *w, struct check *check); /* asks the parents, th
 void watch_load_states(struct watch *w);
 void watch_restore_state(struct watch *w, const char *name, struct check *check);
 void watch_forget_state(struct watch *w, const char *name);
+void watch_save_state(struct watch *w, const struct check *check);
 const char *watch_threshold(char *const *map, const char *metric); /* of "metric=range"; NULL */
+
+/* report.c */
+json_t *report_to_json(const struct report *report); /* NULL: no report is wanted */
+void report_from_json(const json_t *doc, struct report *report);
+/* A check that wants reports has been made, or its options changed. */
+void watch_await_report(struct check *check);
 
 #endif

@@ -75,7 +75,7 @@ static void guess_stop(struct unit_state *s, const struct unit_facts *was)
 	for (size_t i = 0; i < UNIT_MAX_JOBS; i++) {
 		const struct unit_job *job = &s->jobs[i];
 
-		if (job->id == 0 || job->ours || job->type[0])
+		if (job->id == 0 || job->owner != UNIT_JOB_FOREIGN || job->type[0])
 			continue;
 		s->stopped_by_job = true;
 		s->guessed_job = job->id;
@@ -119,7 +119,7 @@ void unit_state_gap(struct unit_state *s)
 	/* What was seen of an end stays true until it comes up again. */
 }
 
-void unit_state_job_new(struct unit_state *s, uint32_t id, bool ours)
+void unit_state_job_new(struct unit_state *s, uint32_t id, enum unit_job_owner owner)
 {
 	struct unit_job *free_place = &s->jobs[0];
 
@@ -134,7 +134,7 @@ void unit_state_job_new(struct unit_state *s, uint32_t id, bool ours)
 			free_place =
 				&s->jobs[i]; /* systemd keeps one a unit: the oldest has gone */
 	}
-	*free_place = (struct unit_job){.id = id, .ours = ours};
+	*free_place = (struct unit_job){.id = id, .owner = owner};
 }
 
 void unit_state_job_type(struct unit_state *s, uint32_t id, const char *type)
@@ -147,7 +147,7 @@ void unit_state_job_type(struct unit_state *s, uint32_t id, const char *type)
 		s->guessed_job = 0;
 		s->stopped_by_job = is(type, "stop");
 	}
-	if (job && !job->ours && is(type, "stop"))
+	if (job && job->owner != UNIT_JOB_OUR_STOP && is(type, "stop"))
 		s->stopped_by_job = true;
 	/* Someone wants it up again: an earlier stop is no longer what is meant. */
 	if (is(type, "start") || is(type, "restart"))

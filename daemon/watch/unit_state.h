@@ -28,11 +28,14 @@ enum unit_evidence {	    /* of the journal, for an end that was not seen */
 	UNIT_EVIDENCE_UNKNOWN, /* read, but it does not tell */
 };
 
+/* While Tend starts something, a job that stops it is somebody else's all the same. */
+enum unit_job_owner { UNIT_JOB_FOREIGN, UNIT_JOB_OURS, UNIT_JOB_OUR_STOP };
+
 enum { UNIT_MAX_JOBS = 4 };
 struct unit_job {
 	uint32_t id;   /* 0: free place */
 	char type[24]; /* "" = not known (yet) */
-	bool ours;
+	enum unit_job_owner owner;
 };
 
 struct unit_state {
@@ -48,7 +51,8 @@ struct unit_state {
 void unit_state_step(struct unit_state *s, const struct unit_facts *facts);
 /* Signals may have been missed from here on. */
 void unit_state_gap(struct unit_state *s);
-void unit_state_job_new(struct unit_state *s, uint32_t id, bool ours); /* again is fine */
+/* Again is fine. */
+void unit_state_job_new(struct unit_state *s, uint32_t id, enum unit_job_owner owner);
 void unit_state_job_type(struct unit_state *s, uint32_t id, const char *type);
 void unit_state_job_removed(struct unit_state *s, uint32_t id);
 const struct unit_job *unit_state_job(const struct unit_state *s, uint32_t id); /* NULL */

@@ -98,7 +98,10 @@ static void job_seen(struct unit *unit, uint32_t id, const char *path)
 
 	if (unit_state_job(&unit->state, id))
 		return;
-	unit_state_job_new(&unit->state, id, unit->n_expect > 0);
+	unit_state_job_new(&unit->state, id,
+		unit->n_expect_stop > 0 ? UNIT_JOB_OUR_STOP
+		: unit->n_expect > 0	? UNIT_JOB_OURS
+					: UNIT_JOB_FOREIGN);
 	auto_free struct job_question *q = calloc(1, sizeof(*q));
 	if (!q)
 		return;
@@ -374,29 +377,39 @@ static void expect_end(void *data)
 		unit->n_expect--;
 }
 
+static void expect_stop_end(void *data)
+{
+	struct unit *unit = data;
+
+	if (unit->n_expect_stop > 0)
+		unit->n_expect_stop--;
+}
+
 static int on_expect_end(sd_bus_message *m, void *data, sd_bus_error *error)
 {
 	return 0;
 }
 
-void units_expect_job(struct tend_units *units, const char *name, bool expect)
+void units_expect_job(struct tend_units *units, const char *name, bool stops, bool expect)
 {
+	sd_bus_destroy_t end = stops ? expect_stop_end : expect_end;
 	struct unit *unit = NULL;
 	sd_bus_slot *slot = NULL;
 
 	if (unit_get(units, name, &unit) < 0)
 		return;
 	if (expect) {
-		unit->n_expect++;
+		unit->n_expect += !stops;
+		unit->n_expect_stop += stops;
 		return;
 	}
 	/* The answer comes after the signals of the job; the slot ends with it, or with the bus. */
 	if (units->phase != BUS_READY ||
 		unit_call_get_active(unit, &slot, on_expect_end, unit) < 0) {
-		expect_end(unit);
+		end(unit);
 		return;
 	}
-	(void)sd_bus_slot_set_destroy_callback(slot, expect_end);
+	(void)sd_bus_slot_set_destroy_callback(slot, end);
 	(void)sd_bus_slot_set_floating(slot, true);
 	sd_bus_slot_unref(slot);
 }

@@ -64,8 +64,9 @@ int units_watch_new(struct tend_units *units, const char *name, units_change_fn 
 	struct units_watch **ret_watch);
 struct units_watch *units_watch_free(struct units_watch *watch);
 
-/* Around Tend's own action on the unit: jobs seen in between are Tend's, not an operator's. Nests;
- * `false` takes effect when signals sent until now have been read. */
-void units_expect_job(struct tend_units *units, const char *name, bool expect);
+/* Around Tend's own action on the unit: jobs seen in between are Tend's, not an operator's; a stop
+ * only where Tend stops (`stops`), for somebody else may stop what Tend starts. Nests; `expect`
+ * false takes effect when signals sent until now have been read. */
+void units_expect_job(struct tend_units *units, const char *name, bool stops, bool expect);
 
 #endif

@@ -33,7 +33,7 @@ struct unit {
 	char id[256];  /* the unit's own name: `name` may be an alias */
 	char *id_path; /* whose signals are watched */
 	struct unit_state state;
-	unsigned n_expect; /* units_expect_job(true) that stand */
+	unsigned n_expect, n_expect_stop; /* units_expect_job(true) that stand */
 	sd_bus_slot *match;
 	sd_bus_slot *read; /* GetAll that runs on our own account */
 	struct unit_journal *journal;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 #include "base/clock.h"
+#include "calendar/window.h"
 #include "watch/private.h"
 
 static json_t *json_span(usec_t usec)
@@ -26,6 +27,27 @@ static json_t *metrics_to_json(const struct check *check)
 	return list;
 }
 
+/* "paused", "paused_until", "paused_text": the window that keeps it from running, or nulls. */
+static void add_pause(const struct check *check, json_t *doc)
+{
+	struct window_span span = {0};
+	const struct conf_window *window =
+		check->paused ? windows_paused(check->watch->conf, check->conf->component,
+					clock_wall(), &span)
+			      : NULL;
+	char until[ZONE_TEXT_BYTES], text[ZONE_TEXT_BYTES + 128];
+
+	if (window)
+		(void)snprintf(text, sizeof(text), "paused by the window '%.64s' until %s",
+			window->name, zone_format(window->zone, span.closes, until));
+	(void)json_object_update_new(
+		doc, json_pack("{s:s?, s:o, s:s?}", "paused", window ? window->name : NULL,
+			     "paused_until",
+			     window && span.closes != USEC_INFINITY ? clock_to_json(span.closes)
+								    : json_null(),
+			     "paused_text", window ? text : NULL));
+}
+
 json_t *watch_check_to_json(const struct check *check, bool full)
 {
 	const struct conf_check *conf = check->conf;
@@ -42,6 +64,8 @@ json_t *watch_check_to_json(const struct check *check, bool full)
 		clock_to_json(last->finished_wall), "unreachable_because",
 		check->unreachable ? check->unreachable_why : NULL);
 
+	if (doc)
+		add_pause(check, doc);
 	if (!doc || !full)
 		return doc;
 	(void)json_object_update_new(doc,

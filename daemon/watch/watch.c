@@ -6,7 +6,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/uuid.h"
+#include "calendar/window.h"
 #include "watch/private.h"
+#include "watch/spawns.h"
 
 /* Checks due in the same slot start together: one wake-up serves many. */
 #define SLOT_USEC (10 * USEC_PER_MSEC)
@@ -64,6 +66,9 @@ static int start_attempt(struct watch *w, struct check *check)
 		.probe_conf = check->conf->probe_conf,
 		.name = check->conf->name,
 		.timeout = check->conf->timeout,
+		.report = &check->report,
+		.elsewhere = check->conf->component->host != NULL,
+		.spawn = spawns_of(w->spawns, check->conf->component),
 		.done = on_attempt_done,
 		.data = check,
 	};
@@ -107,6 +112,8 @@ static void on_due(void *data)
 
 		w->stats.max_late_usec = MAX(w->stats.max_late_usec, now - top->at);
 		schedule_next(w, check, now);
+		if (check->paused)
+			continue;
 		if (!check->attempt)
 			(void)start_attempt(w, check);
 		else if (!late)
@@ -356,6 +363,7 @@ static struct check *check_adopt(struct watch *w, struct conf *conf, const struc
 	conf_unref(check->conf_owner);
 	check->conf_owner = conf;
 	check->conf = cc;
+	watch_await_report(check);
 	if (!same)
 		schedule(w, check, clock_now() + random_below(MIN(cc->interval, SPREAD_MAX_USEC)));
 	return check;
@@ -405,6 +413,34 @@ static int build_tables(
 		}
 	}
 	return 0;
+}
+
+/* What was counted before the window says nothing about after it. What is asked for (by a policy, a
+ * person, a child that fails) is answered while it is open as well. */
+static void look_at_windows(struct watch *w, struct check *check, const struct vec *pausing)
+{
+	bool paused = false;
+
+	VEC_FOREACH (pausing, const struct conf_window *, window)
+		paused = paused || window_matches(window, check->conf->component);
+	if (check->paused == paused)
+		return;
+	check->paused = paused;
+	state_forget_history(&check->state);
+	check->counted = 0;
+	if (!paused)
+		run_soon(w, check);
+}
+
+void watch_look_at_windows(struct watch *watch)
+{
+	struct vec pausing;
+
+	if (windows_pausing(watch->conf, clock_wall(), &pausing) < 0)
+		return; /* out of memory: all stays as it is until the next look */
+	MAP_FOREACH (&watch->checks, struct check *, check)
+		look_at_windows(watch, check, &pausing);
+	vec_clear(&pausing);
 }
 
 /* Locating walks both tables: it stops while they change. Returns those to begin again. */
@@ -475,6 +511,10 @@ int watch_apply(struct watch *watch, struct conf *conf)
 		if (!check->locate)
 			watch_locate(watch, check);
 	vec_clear(&locating);
+	watch_look_at_windows(watch);
+	if (r == 0)
+		r = spawns_apply(watch->spawns, conf);
+	host_set_spawn(watch->host, spawns_of(watch->spawns, NULL));
 	arm_timer(watch);
 	return r;
 }
@@ -502,6 +542,8 @@ int watch_new(struct loop *loop, struct store *store, struct net *net, struct wa
 	w->store = store;
 	r = units_new(loop, NULL, &w->units);
 	if (r == 0)
+		r = spawns_new(loop, &w->spawns);
+	if (r == 0)
 		r = host_new(loop, net, w->units, on_unit_changed, w, &w->host);
 	if (r == 0)
 		r = loop_timer_new(loop, on_due, w, &w->timer);
@@ -525,6 +567,7 @@ struct watch *watch_free(struct watch *watch)
 	host_free(watch->host);
 	while (watch->calls)
 		call_free(watch->calls);
+	spawns_free(watch->spawns);
 	units_free(watch->units);
 	heap_clear(&watch->due);
 	loop_source_free(watch->timer);

@@ -36,6 +36,20 @@ struct result {
 	uint64_t number; /* of this check, counts up */
 };
 
+/* What was told of a check by the verb check.report; kept over restarts. */
+struct report {
+	enum tend_state state; /* pending: nothing yet, waited for since at_wall; at_wall 0: no
+				  report is wanted */
+	enum tend_reason reason;
+	char text[RESULT_TEXT_BYTES];
+	usec_t at_wall;
+	size_t n_metrics;
+	struct report_metric {
+		char name[32], unit[8];
+		double value;
+	} metrics[8];
+};
+
 struct tend_attempt;
 struct locate;
 struct run_waiter;
@@ -51,6 +65,7 @@ struct check {
 	char unreachable_why[256]; /* name of the component that is down */
 	bool unconfirmed;	   /* told before its parents had answered */
 	struct result last;	   /* number == 0: none yet */
+	struct report report;
 	struct watch *watch;
 	struct heap_node due;	      /* .at: of clock_now() */
 	struct tend_attempt *attempt; /* running */
@@ -58,6 +73,7 @@ struct check {
 	struct locate *locate; /* its parents are being asked */
 	bool located;	       /* its hard failure was handed on (as a fault or as unreachable) */
 	bool run_again;	       /* something changed while an attempt ran */
+	bool paused; /* by a window: its schedule goes on, but starts nothing; its state is kept */
 	uint64_t n_attempts, n_failed, n_overruns;
 	uint32_t snmp_index; /* small, stable while the daemon lives */
 };
@@ -84,6 +100,10 @@ DEFINE_AUTO(struct watch *, watch_free)
 void watch_on_result(struct watch *watch, watch_result_fn fn, void *data);
 /* Takes the new configuration, keeps state of checks that did not change. */
 int watch_apply(struct watch *watch, struct conf *conf);
+/* The time of day has jumped: what depends on it is looked at anew. */
+void watch_clock_jumped(struct watch *watch);
+/* A window may have opened or ended: checks are paused, or go on, those at once. */
+void watch_look_at_windows(struct watch *watch);
 /* The end is near: no attempt begins any more, who waits for a result is told -ESHUTDOWN. Whoever
  * must not hear of it forgets first (watch_run_forget()). */
 void watch_stop(struct watch *watch);
@@ -95,6 +115,13 @@ typedef void (*watch_run_fn)(int r, struct check *check, void *data);
 int watch_run_now(struct watch *watch, const char *check_name, usec_t not_before, watch_run_fn fn,
 	void *data);
 void watch_run_forget(struct watch *watch, void *data); /* no callback with this `data` any more */
+
+/* Takes a report for a check of the probe `passive`, keeps it and runs the check on it; fn as
+ * above. `reason` NULL: the plain one of the state. `metrics`: a JSON object of numbers, or NULL.
+ * -ENOENT: no such check; -EINVAL: not passive, or something does not fit, with a text. */
+int watch_report(struct watch *watch, const char *check_name, const char *state, const char *reason,
+	const char *text, const json_t *metrics, watch_run_fn fn, void *data,
+	struct tend_error *err);
 
 /* A verb served by a plugin's call(): outcome is borrowed, NULL on failure. */
 typedef void (*watch_call_fn)(

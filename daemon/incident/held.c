@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a maintenance window holds back. An incident that opens inside has `told` false and makes no
+ * notices; one that was told before stays open. When no window holds it any more its checks are
+ * looked at anew: what still fails is told then, what is well closes in silence, or with its clear
+ * where the raise was told. All of it is in the incident's row, so a restart changes nothing.
+ */
+#include <string.h>
+#include "base/clock.h"
+#include "base/log.h"
+#include "incident/private.h"
+
+/* A check that gives no answer must not keep an incident from people. */
+#define SETTLE_MAX_USEC (120 * USEC_PER_SEC)
+
+void incidents_set_hold(struct incidents *incidents, incidents_hold_fn fn, void *data)
+{
+	incidents->hold = fn;
+	incidents->hold_data = data;
+}
+
+const char *incident_held_by(const struct incidents *incidents, const struct incident *incident)
+{
+	return incidents->hold ? incidents->hold(incident->component, incidents->hold_data) : NULL;
+}
+
+static bool is_held(const struct incident *incident)
+{
+	return !incident->told || incident->change_held || incident->close_held;
+}
+
+size_t incidents_n_held(const struct incidents *incidents)
+{
+	size_t n = 0;
+
+	VEC_FOREACH (&incidents->open, const struct incident *, incident)
+		n += is_held(incident);
+	return n;
+}
+
+/* Fails by an attempt that began after the window. */
+static bool still_fails(const struct incidents *incidents, const struct incident *incident)
+{
+	VEC_FOREACH (&incident->members, const char *, name) {
+		const struct check *check = watch_find_check(incidents->watch, name);
+
+		if (check && map_get(&incidents->by_check, name) == incident &&
+			state_failed(check->state.hard) && state_failed(check->last.verdict) &&
+			check->last.started >= incident->settle)
+			return true;
+	}
+	return false;
+}
+
+void incident_settle(struct incidents *incidents, struct incident *incident)
+{
+	bool late = clock_now() - incident->settle >= SETTLE_MAX_USEC;
+
+	if (incident->told && !incident->change_held)
+		incident->settle = 0; /* its end comes by itself */
+	else if (late || still_fails(incidents, incident))
+		incident_tell(
+			incidents, incident, incident->told ? INCIDENT_CHANGED : INCIDENT_RAISED);
+}
+
+static void ask(struct incidents *incidents, const struct incident *incident)
+{
+	const struct component *component =
+		watch_find_component(incidents->watch, incident->component);
+
+	VEC_FOREACH (&incident->members, const char *, name)
+		(void)watch_run_now(incidents->watch, name, incident->settle, NULL, NULL);
+	if (component)
+		VEC_FOREACH (&component->checks, const struct check *, check)
+			(void)watch_run_now(
+				incidents->watch, check->conf->name, incident->settle, NULL, NULL);
+}
+
+static void begin_to_settle(struct incidents *incidents, struct incident *incident)
+{
+	incident->settle = clock_now();
+	incident->mended = 0; /* what was well inside is proven anew */
+	incident_note(incidents, incident, "window",
+		"no window holds it any more: a fresh look before anybody is told");
+	ask(incidents, incident);
+	incident_look_for_end(incidents, incident);
+}
+
+static void on_settle_timer(void *data)
+{
+	incidents_release(data);
+}
+
+void incidents_release(struct incidents *incidents)
+{
+	bool waiting = false;
+
+	for (size_t i = incidents->open.len; i-- > 0;) {
+		struct incident *incident = incidents->open.items[i];
+
+		if (!is_held(incident))
+			continue;
+		if (incident_held_by(incidents, incident))
+			incident->settle = 0;
+		else if (!incident->settle)
+			begin_to_settle(incidents, incident);
+		else
+			incident_settle(incidents, incident);
+	}
+	VEC_FOREACH (&incidents->open, const struct incident *, incident)
+		waiting = waiting || incident->settle;
+	if (waiting && !incidents->settle_timer &&
+		loop_timer_new(
+			incidents->loop, on_settle_timer, incidents, &incidents->settle_timer) < 0)
+		log_error("incidents: no timer for what a window held: out of memory");
+	if (incidents->settle_timer)
+		loop_timer_set(
+			incidents->settle_timer, waiting ? clock_now() + SETTLE_MAX_USEC / 4 : 0);
+}

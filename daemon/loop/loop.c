@@ -8,32 +8,9 @@
 #include <sys/wait.h>
 #include <systemd/sd-bus.h>
 #include <systemd/sd-daemon.h>
-#include <systemd/sd-event.h>
 #include "base/clock.h"
 #include "base/log.h"
-
-struct loop {
-	sd_event *event;
-	struct loop_source *watchdog;
-	usec_t watchdog_usec;
-	bool (*healthy)(void *data);
-	void *healthy_data;
-	usec_t max_busy;
-	bool sick; /* the last health answer was no, and was logged */
-};
-
-struct loop_source {
-	struct loop *loop;
-	sd_event_source *source;
-	const char *name;
-	void *data;
-	union {
-		loop_fn plain;
-		loop_io_fn io;
-		loop_child_fn child;
-		loop_signal_fn signal;
-	} fn;
-};
+#include "loop/private.h"
 
 int loop_new(struct loop **ret_loop)
 {
@@ -62,6 +39,7 @@ struct loop *loop_free(struct loop *loop)
 	if (!loop)
 		return NULL;
 	loop_source_free(loop->watchdog);
+	loop->sim = sim_free(loop->sim);
 	sd_event_unref(loop->event);
 	free(loop);
 	return NULL;
@@ -86,6 +64,8 @@ struct loop_source *loop_source_free(struct loop_source *s)
 {
 	if (!s)
 		return NULL;
+	if (s->sim_index)
+		sim_timer_set(s, 0);
 	sd_event_source_disable_unref(s->source);
 	free(s);
 	return NULL;
@@ -94,7 +74,8 @@ struct loop_source *loop_source_free(struct loop_source *s)
 void loop_source_name(struct loop_source *s, const char *static_name)
 {
 	s->name = static_name;
-	(void)sd_event_source_set_description(s->source, static_name);
+	if (s->source)
+		(void)sd_event_source_set_description(s->source, static_name);
 }
 
 /* Handlers may free their own source: nothing of it is touched after the call, only copies. */
@@ -203,6 +184,8 @@ int loop_timer_new(struct loop *loop, loop_fn fn, void *data, struct loop_source
 	if (!s)
 		return -ENOMEM;
 	s->fn.plain = fn;
+	if (loop->sim)
+		return source_done(0, s, ret_s);
 	r = sd_event_add_time(
 		loop->event, &s->source, CLOCK_MONOTONIC, UINT64_MAX, USEC_PER_MSEC, on_time, s);
 	if (r >= 0)
@@ -212,6 +195,10 @@ int loop_timer_new(struct loop *loop, loop_fn fn, void *data, struct loop_source
 
 void loop_timer_set(struct loop_source *timer, usec_t at)
 {
+	if (timer->loop->sim) {
+		sim_timer_set(timer, at);
+		return;
+	}
 	if (at == 0 || at == USEC_INFINITY) {
 		(void)sd_event_source_set_enabled(timer->source, SD_EVENT_OFF);
 		return;

@@ -62,6 +62,22 @@ void loop_notify(const char *state);
 /* Sends WATCHDOG=1 at half of WatchdogSec= while `healthy(data)` says so (NULL: always). */
 int loop_watchdog_start(struct loop *loop, bool (*healthy)(void *data), void *data);
 
+/* Simulated time, for rehearsals: from here on (before any timer is made) clock_now() and
+ * clock_wall() are this loop's, begin at `wall`, and stand still but for jumps to the next timer.
+ * One such loop a process. */
+int loop_simulate(struct loop *loop, usec_t wall);
+void loop_simulate_shift(int64_t usec); /* sets the wall clock forward or back */
+struct loop_simulation {
+	usec_t until;		    /* of clock_now() */
+	usec_t real_until;	    /* of CLOCK_MONOTONIC; then -ETIMEDOUT */
+	bool (*busy)(void *data);   /* something real is under way: time must not jump; NULL = no */
+	void (*turned)(void *data); /* after each turn; NULL */
+	void *data;
+};
+/* Serves what is ready and due; when nothing is, and nothing real is under way, time jumps. 0 when
+ * `until` has come. */
+int loop_simulate_until(struct loop *loop, const struct loop_simulation *simulation);
+
 /* Longest stretch of handlers in one turn since the last call, and resets it. > 1 s is logged with
  * the name of the last source (loop_source_name). */
 usec_t loop_take_max_busy(struct loop *loop);

@@ -3,7 +3,8 @@
  * Bytes as a line of a peer of tend-exec: JSON, request, and for a command the arguments against a
  * manifest with a parameter of each type. Invariants: what is let through has an id that is a file
  * name and nothing more, a name within its bound, a one-line why; and arguments that no option
- * parser takes for an option, without control characters.
+ * parser takes for an option, without control characters; values of a statement that are texts
+ * within their bounds; a fence whose lock is a file name and nothing more.
  */
 #include <assert.h>
 #include <stdint.h>
@@ -28,7 +29,12 @@ static const char text[] = "[command c]\n"
 			   "[command file]\n"
 			   "argv =\n\t/bin/x\n\t{d}\n"
 			   "user = root\n"
-			   "param.d = path /etc\n";
+			   "param.d = path /etc\n"
+			   "[sql s]\n"
+			   "statement = update t set a = {a} where b = {b} and c = {c}\n"
+			   "param.a = enum red, green\n"
+			   "param.b = int 1..100\n"
+			   "param.c = pattern [a-z .$%-]*\n";
 
 static void check_argv(const struct command_rule *rule, char *const *argv)
 {
@@ -43,19 +49,48 @@ static void check_argv(const struct command_rule *rule, char *const *argv)
 	}
 }
 
+static void check_values(const struct sql_rule *rule, const json_t *values)
+{
+	assert(json_array_size(values) == rule->n_params);
+	for (size_t i = 0; i < rule->n_params; i++) {
+		const char *value = json_string_value(json_array_get(values, i));
+
+		assert(value && *value && strlen(value) <= PARAM_MAX_VALUE_BYTES);
+	}
+}
+
+static void check_fence(const struct request *request)
+{
+	const char *lock = request->fence.lock;
+
+	assert(!request->has_seen || strlen(request->seen) == 0 || strlen(request->seen) == 32);
+	if (!*lock)
+		return;
+	assert(request->call == REQUEST_UNIT || request->call == REQUEST_COMMAND ||
+		request->call == REQUEST_SQL);
+	assert(strlen(lock) <= FENCE_MAX_NAME_BYTES && *lock != '.' && !strchr(lock, '/'));
+	assert(request->fence.token >= 1 && request->fence.token <= INT64_MAX);
+}
+
 static void check_request(const struct request *request, const struct manifest *manifest)
 {
+	const struct sql_rule *sql;
+	auto_json json_t *values = NULL;
 	const struct command_rule *rule;
 	auto(strv_free) char **argv = NULL;
 
 	assert(!strchr(request->why, '\n') && strlen(request->why) <= REQUEST_MAX_WHY_BYTES);
-	if (request->call == REQUEST_HELLO)
+	check_fence(request);
+	if (request->call == REQUEST_HELLO || request->call == REQUEST_INSPECT)
 		return;
 	assert(strlen(request->id) == 36 && strspn(request->id, "0123456789abcdef-") == 36);
 	(void)request_id_time(request->id);
 	if (request->call == REQUEST_ATTACH)
 		return;
 	assert(*request->name && strlen(request->name) <= MANIFEST_MAX_NAME_BYTES);
+	sql = request->call == REQUEST_SQL ? map_get(&manifest->sql, request->name) : NULL;
+	if (sql && sql_values(sql, request->args, &values, NULL) == 0)
+		check_values(sql, values);
 	if (request->call != REQUEST_COMMAND)
 		return;
 	rule = map_get(&manifest->commands, request->name);

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bytes as the output of a Nagios plugin, and as the option `command` of an exec check. Invariants:
+ * names of metrics fit the core's rule and are there once, values are finite, units known, the text
+ * is within its bound; an argument vector is within its number and begins with an absolute path.
+ */
+#include <assert.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tend/plugin.h>
+#include "../../plugins/exec/command.h"
+#include "../../plugins/exec/output.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_metrics(const struct output *out)
+{
+	static const char *const units[] = {"", "s", "%", "B", "c"};
+
+	assert(out->n_metrics <= OUTPUT_MAX_METRICS);
+	for (size_t i = 0; i < out->n_metrics; i++) {
+		const struct output_metric *m = &out->metrics[i];
+		bool known = false;
+
+		assert(m->name[0] && strlen(m->name) < OUTPUT_NAME_BYTES);
+		assert(strspn(m->name, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(m->name));
+		assert(isfinite(m->value));
+		for (size_t k = 0; k < sizeof(units) / sizeof(units[0]); k++)
+			known = known || strcmp(units[k], m->unit) == 0;
+		assert(known);
+		for (size_t k = 0; k < i; k++)
+			assert(strcmp(out->metrics[k].name, m->name) != 0);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct output out;
+	char **argv = NULL;
+	char *text = malloc(size + 1);
+
+	output_parse((const char *)data, size, &out);
+	assert(memchr(out.text, '\0', sizeof(out.text)));
+	check_metrics(&out);
+	memcpy(text, data, size);
+	text[size] = '\0';
+	if (command_parse(text, &argv, NULL) == 0) {
+		size_t n = 0;
+
+		while (argv[n])
+			n++;
+		assert(n >= 1 && n <= TEND_SPAWN_MAX_ARGS && argv[0][0] == '/');
+		command_free(argv);
+	}
+	free(text);
+	return 0;
+}

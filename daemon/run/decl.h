@@ -22,8 +22,9 @@ struct decl_source {
 
 /* Defines the global `policy`. */
 void decl_open(lua_State *L, const struct decl_source *source);
-/* Pushes the list of descriptions: {name, doc, on, hand, params, line}. Raises when a declaration
- * is incomplete or there is none. */
+/* Pushes the list of descriptions: name and line, and what was declared but for `run`: lists are
+ * lists, durations seconds, `schedule` a table. Raises when a declaration is incomplete or there is
+ * none. */
 void decl_push_descriptions(lua_State *L, const struct decl_source *source);
 /* Pushes the run function and the table of parameters of a policy; raises when there is none. */
 void decl_push_run(lua_State *L, const char *name);

@@ -8,14 +8,23 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "run/branch.h"
 #include "run/env.h"
+#include "run/guard.h"
 #include "run/value.h"
 
 enum { UPVALUE_DOOR = 1, UPVALUE_VERB, UPVALUE_NAMES };
 
+enum { EXIT_TOLD = 0, EXIT_PROTOCOL = 2 };
+
 void door_leave(void)
 {
-	_exit(0);
+	_exit(EXIT_TOLD);
+}
+
+void door_break(void)
+{
+	_exit(EXIT_PROTOCOL);
 }
 
 static bool is_named_arguments(lua_State *L, int index)
@@ -71,41 +80,110 @@ static void push_arguments(lua_State *L, const char *verb)
 	}
 }
 
-static int next_path(struct door *door, char path[DOOR_PATH_BYTES + 16])
+int door_next_path(struct door *door, struct task *task, char path[DOOR_PATH_BYTES + 16])
 {
-	if (door->branch.n_steps == DOOR_MAX_STEPS)
+	if (door->n_steps == DOOR_MAX_STEPS)
 		return -E2BIG;
-	door->branch.n_steps++;
-	(void)snprintf(path, DOOR_PATH_BYTES + 16, "%s%s%u", door->branch.prefix,
-		door->branch.prefix[0] ? "." : "", door->branch.n_steps);
+	door->n_steps++;
+	task->branch.n_steps++;
+	(void)snprintf(path, DOOR_PATH_BYTES + 16, "%s%s%u", task->branch.prefix,
+		task->branch.prefix[0] ? "." : "", task->branch.n_steps);
 	return 0;
 }
 
-/* The answer to call `id` lands in door->reply. What else the daemon says meanwhile is not for us.
- */
-static int receive(struct door *door, uint64_t id)
+bool door_is_doomed(const struct door *door, const struct task *task)
 {
-	for (;;) {
-		auto_json json_t *message = NULL;
-		int r = wire_read(door->wire, &message);
-		json_t *got;
-
-		if (r == 0 || r == -ECONNRESET)
-			door_leave();
-		if (r < 0)
-			return r;
-		got = json_object_get(message, "id");
-		if (!json_is_integer(got) || (uint64_t)json_integer_value(got) != id)
-			continue;
-		json_decref(door->reply);
-		door->reply = TAKE(message);
-		return 0;
-	}
+	if (door->cancelled && !door->in_finally)
+		return true;
+	for (; task; task = branch_parent(task))
+		if (task->lost)
+			return true;
+	return false;
 }
 
-/* Steals `args`. Never raises. */
-static int call_daemon(
-	struct door *door, const char *verb, const char *path, json_t *args, struct tend_error *err)
+void door_raise_doomed(lua_State *L, const struct door *door)
+{
+	if (!door->cancelled || door->in_finally)
+		env_error(L, "another branch has won");
+	env_error(L, "cancelled%s%s", door->why[0] ? ": " : "", door->why);
+}
+
+void door_note_reply(struct door *door, const struct call *call)
+{
+	const json_t *error = json_object_get(call->reply, "error");
+	const char *code = json_string_value(json_object_get(error, "code"));
+	const char *message = json_string_value(json_object_get(error, "message"));
+
+	if (!code)
+		return;
+	if (strcmp(code, "ended") == 0)
+		door_leave();
+	if (strcmp(code, "cancelled") != 0)
+		return;
+	door->cancelled = true;
+	if (message && !door->why[0])
+		str_sanitize(door->why, sizeof(door->why), message, strlen(message));
+}
+
+static void append(struct call **list, struct call *call)
+{
+	while (*list)
+		list = &(*list)->next;
+	call->next = NULL;
+	*list = call;
+}
+
+/* The call the message answers, out of the list; NULL if it is none of ours. */
+static struct call *take_answered(struct door *door, const json_t *message)
+{
+	const json_t *id = json_object_get(message, "id");
+
+	for (struct call **at = &door->waiting; json_is_integer(id) && *at; at = &(*at)->next) {
+		struct call *call = *at;
+
+		if (call->id != (uint64_t)json_integer_value(id))
+			continue;
+		*at = call->next;
+		return call;
+	}
+	return NULL;
+}
+
+static void note_cancel(struct door *door, const json_t *message)
+{
+	const char *note = json_string_value(json_object_get(message, "call"));
+	const json_t *args = json_object_get(message, "args");
+	const char *why = json_string_value(json_object_get(args, "why"));
+
+	/* That it is cancelled each verb hears as its answer; here it is only said why. */
+	if (note && strcmp(note, "cancel") == 0 && why)
+		str_sanitize(door->why, sizeof(door->why), why, strlen(why));
+}
+
+void door_read(struct door *door)
+{
+	json_t *message = NULL;
+	struct call *call;
+	int r = wire_read(door->wire, &message);
+
+	if (r == 0 || r == -ECONNRESET)
+		door_leave();
+	if (r < 0)
+		door_break();
+	call = take_answered(door, message);
+	if (!call) {
+		note_cancel(door, message);
+		json_decref(message);
+		return;
+	}
+	json_decref(call->reply);
+	call->reply = message;
+	if (!call->blocking)
+		append(&door->ready, call);
+}
+
+int door_send(struct door *door, struct call *call, const char *verb, const char *path,
+	json_t *args, struct tend_error *err)
 {
 	uint64_t id = ++door->last_id;
 	auto_json json_t *message = json_pack("{s:I, s:s, s:{s:s, s:s, s:o}}", "id", (json_int_t)id,
@@ -120,10 +198,12 @@ static int call_daemon(
 	if (r == -EMSGSIZE)
 		return tend_error_set(
 			err, r, "the arguments are larger than %d bytes", WIRE_LINE_BYTES);
-	if (r == 0)
-		r = receive(door, id);
 	if (r < 0)
 		return tend_error_set(err, r, "the daemon cannot be reached: %s", strerror(-r));
+	json_decref(call->reply);
+	call->reply = NULL;
+	call->id = id;
+	append(&door->waiting, call);
 	return 0;
 }
 
@@ -151,14 +231,16 @@ static int push_outcome(lua_State *L, const char *verb, const json_t *ok)
 
 static int push_reply(lua_State *L, struct door *door, const char *verb)
 {
-	const json_t *error = json_object_get(door->reply, "error");
+	const struct call *call = &door->current->call;
+	const json_t *error = json_object_get(call->reply, "error");
 	const char *code = json_string_value(json_object_get(error, "code"));
 	const char *message = json_string_value(json_object_get(error, "message"));
 
+	door_note_reply(door, call);
+	if (door_is_doomed(door, door->current))
+		door_raise_doomed(L, door);
 	if (!error)
-		return push_outcome(L, verb, json_object_get(door->reply, "ok"));
-	if (code && strcmp(code, "ended") == 0)
-		door_leave();
+		return push_outcome(L, verb, json_object_get(call->reply, "ok"));
 	message = message ? message : code ? code : "failed";
 	/* The daemon names the verb, too. */
 	if (str_startswith(message, verb))
@@ -166,26 +248,43 @@ static int push_reply(lua_State *L, struct door *door, const char *verb)
 	env_error(L, "tend.%s: %s", verb, message);
 }
 
+static int verb_answered(lua_State *L, int status, lua_KContext context)
+{
+	return push_reply(L, lua_touserdata(L, lua_upvalueindex(UPVALUE_DOOR)),
+		lua_tostring(L, lua_upvalueindex(UPVALUE_VERB)));
+}
+
 static int call_verb(lua_State *L)
 {
 	struct door *door = lua_touserdata(L, lua_upvalueindex(UPVALUE_DOOR));
 	const char *verb = lua_tostring(L, lua_upvalueindex(UPVALUE_VERB));
+	struct task *task = door->current;
 	struct tend_error err = {0};
 	char path[DOOR_PATH_BYTES + 16];
 	json_t *args;
 
 	if (!door->open)
 		env_error(L, "tend.%s: verbs can be called only in a policy's run function", verb);
+	if (door_is_doomed(door, task))
+		door_raise_doomed(L, door);
 	push_arguments(L, verb);
 	if (value_to_json(L, -1, verb, &args, &err) < 0)
 		env_error(L, "tend.%s", err.text);
-	if (next_path(door, path) < 0) {
+	if (door_next_path(door, task, path) < 0) {
 		json_decref(args);
 		env_error(L, "tend.%s: more than %d steps in one run", verb, DOOR_MAX_STEPS);
 	}
-	if (call_daemon(door, verb, path, args, &err) < 0)
+	if (door_send(door, &task->call, verb, path, args, &err) < 0)
 		env_error(L, "tend.%s: %s", verb, err.text);
-	return push_reply(L, door, verb);
+	if (branch_may_park(L, task)) {
+		task->parked = true;
+		return lua_yieldk(L, 0, 0, verb_answered);
+	}
+	task->call.blocking = true;
+	while (!task->call.reply)
+		door_read(door);
+	task->call.blocking = false;
+	return verb_answered(L, LUA_OK, 0);
 }
 
 /* tend.X and tend.GROUP.X that do not exist; the upvalue is "tend" or "tend.GROUP". */
@@ -256,6 +355,9 @@ static void add_verb(lua_State *L, struct door *door, int tend, const json_t *ve
 		luaL_error(L, "the list of verbs has an entry without a name");
 		return;
 	}
+	/* Ours to tell, not a policy's. */
+	if (strcmp(name, BRANCH_WON) == 0)
+		return;
 	dot = strchr(name, '.');
 	if (dot)
 		push_group(L, tend, name, (size_t)(dot - name));
@@ -299,6 +401,9 @@ void door_open(lua_State *L, struct door *door, const json_t *verbs)
 {
 	int tend;
 
+	door->main.call.task = &door->main;
+	door->current = &door->main;
+	guard_open(L, door);
 	if (!verbs) {
 		push_placeholder(L);
 		lua_setglobal(L, "tend");
@@ -312,6 +417,7 @@ void door_open(lua_State *L, struct door *door, const json_t *verbs)
 		luaL_error(L, "more than %d verbs", DOOR_MAX_VERBS);
 	for (size_t i = 0; i < json_array_size(verbs); i++)
 		add_verb(L, door, tend, json_array_get(verbs, i));
+	branch_open(L, door, tend);
 	lua_pushliteral(L, "tend");
 	guard(L);
 	lua_setglobal(L, "tend");

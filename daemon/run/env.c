@@ -10,6 +10,7 @@
 
 #include "base/str.h"
 #include "run/keys.h"
+#include "run/lib.h"
 #include "run/value.h"
 
 enum { NEAREST_NAMES = 256 };
@@ -231,6 +232,19 @@ static void open_base(lua_State *L)
 	lua_pop(L, 1);
 }
 
+/* A loop in C that no limit but that of the CPU would end. */
+static int table_move(lua_State *L)
+{
+	lua_Integer from = luaL_checkinteger(L, 2), to = luaL_checkinteger(L, 3);
+
+	if (to >= from && (lua_Unsigned)to - (lua_Unsigned)from >= ENV_MOVE_VALUES)
+		env_error(L, "table.move: more than %d values", ENV_MOVE_VALUES);
+	lua_pushvalue(L, lua_upvalueindex(1));
+	lua_insert(L, 1);
+	lua_call(L, lua_gettop(L) - 1, 1);
+	return 1;
+}
+
 static int open_all(lua_State *L)
 {
 	static const char *const math_dropped[] = {"random", "randomseed"};
@@ -244,7 +258,12 @@ static int open_all(lua_State *L)
 	luaL_requiref(L, LUA_TABLIBNAME, luaopen_table, 1);
 	lua_pushcfunction(L, env_sort);
 	lua_setfield(L, -2, "sort");
+	env_wrap(L, "move", table_move);
 	env_open_text(L);
+	env_open_find(L);
+	lib_open_json(L);
+	lib_open_re(L);
+	lib_open_time(L);
 	/* Lua searches it for names of functions in messages, in an order that varies. */
 	lua_newtable(L);
 	lua_setfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);

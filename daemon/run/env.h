@@ -11,7 +11,7 @@
 #include <lua.h>
 #include <stddef.h>
 
-enum { ENV_STRING_BYTES = 1 << 20 };
+enum { ENV_STRING_BYTES = 1 << 20, ENV_MOVE_VALUES = 10000000 };
 
 struct env_memory {
 	size_t used_bytes, max_bytes;
@@ -41,6 +41,8 @@ int env_sort(lua_State *L);
 /* tostring and what the string library becomes (env_text.c). */
 int env_tostring(lua_State *L);
 void env_open_text(lua_State *L);
+/* find, match, gmatch, gsub with a budget of steps (env_find.c). */
+void env_open_find(lua_State *L);
 /* The function `name` of the table on top becomes the upvalue of `fn`, which takes its place. */
 void env_wrap(lua_State *L, const char *name, lua_CFunction fn);
 

@@ -3,18 +3,22 @@
 
 #include <lauxlib.h>
 #include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
 #include "run/env.h"
 
-const char *const param_type_names[PARAM_TYPE_MAX] = {
+const char *const param_type_names[PARAM_TYPE_MAX + 1] = {
 	[PARAM_STRING] = "string",
 	[PARAM_INTEGER] = "integer",
 	[PARAM_NUMBER] = "number",
 	[PARAM_BOOLEAN] = "boolean",
 	[PARAM_DURATION] = "duration",
+	[PARAM_LIST] = "list",
+	[PARAM_TYPE_MAX] = NULL,
 };
 
 static const struct {
@@ -134,6 +138,43 @@ static int to_duration(lua_State *L)
 	return 0;
 }
 
+/* "a, b" becomes {"a", "b"}; a table must be such a list. */
+static int to_list(lua_State *L)
+{
+	lua_Integer n = 0;
+	const char *text;
+
+	if (lua_type(L, -1) == LUA_TTABLE) {
+		size_t len = lua_rawlen(L, -1);
+
+		for (; n < PARAM_MAX_ENTRIES && lua_rawgeti(L, -1, n + 1) == LUA_TSTRING; n++)
+			lua_pop(L, 1);
+		if (n < PARAM_MAX_ENTRIES)
+			lua_pop(L, 1);
+		return (size_t)n == len ? 0 : -EINVAL;
+	}
+	if (lua_type(L, -1) != LUA_TSTRING)
+		return -EINVAL;
+	text = lua_tostring(L, -1);
+	lua_newtable(L);
+	while (*(text += strspn(text, ", \t"))) {
+		size_t len = strcspn(text, ",");
+		size_t kept = len;
+
+		while (kept > 0 && (text[kept - 1] == ' ' || text[kept - 1] == '\t'))
+			kept--;
+		if (n == PARAM_MAX_ENTRIES) {
+			lua_pop(L, 1);
+			return -EINVAL;
+		}
+		lua_pushlstring(L, text, kept);
+		lua_rawseti(L, -2, ++n);
+		text += len;
+	}
+	lua_remove(L, -2);
+	return 0;
+}
+
 int param_convert(lua_State *L, enum param_type type, struct tend_error *err)
 {
 	switch (type) {
@@ -158,30 +199,90 @@ int param_convert(lua_State *L, enum param_type type, struct tend_error *err)
 			return tend_error_set(
 				err, -EINVAL, "must be a duration such as 30s, 2m or 1h30m");
 		return 0;
+	case PARAM_LIST:
+		if (to_list(L) < 0)
+			return tend_error_set(err, -EINVAL, "must be a list of at most %d strings",
+				PARAM_MAX_ENTRIES);
+		return 0;
 	case PARAM_TYPE_MAX:
 		break;
 	}
 	return tend_error_set(err, -EINVAL, "has no known type");
 }
 
+/* Is the value on top one of the list beneath it? */
+static bool is_choice(lua_State *L)
+{
+	bool found = false;
+
+	for (lua_Integer i = 1; !found && lua_rawgeti(L, -2, i) != LUA_TNIL; i++) {
+		found = lua_rawequal(L, -1, -2);
+		if (!found)
+			lua_pop(L, 1);
+	}
+	lua_pop(L, 1);
+	return found;
+}
+
+static int refuse_choice(lua_State *L, struct tend_error *err)
+{
+	char names[256] = "";
+	size_t len = 0;
+
+	for (lua_Integer i = 1; lua_rawgeti(L, -2, i) != LUA_TNIL && len < sizeof(names); i++) {
+		len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%.64s",
+			i > 1 ? ", " : "", luaL_tolstring(L, -1, NULL));
+		lua_pop(L, 2);
+	}
+	lua_settop(L, -2);
+	return tend_error_set(err, -ERANGE, "must be one of %s", names);
+}
+
+/* The value is on top. */
+static int check_choices(lua_State *L, int spec, struct tend_error *err)
+{
+	int value = lua_gettop(L), r = 0;
+	bool is_list = lua_type(L, value) == LUA_TTABLE;
+
+	if (lua_getfield(L, spec, "choices") != LUA_TTABLE) {
+		lua_settop(L, value);
+		return 0;
+	}
+	for (lua_Integer i = 1; r == 0; i++) {
+		if (is_list && lua_rawgeti(L, value, i) == LUA_TNIL)
+			break;
+		if (!is_list)
+			lua_pushvalue(L, value);
+		if (!is_choice(L))
+			r = refuse_choice(L, err);
+		lua_settop(L, value + 1);
+		if (!is_list)
+			break;
+	}
+	lua_settop(L, value);
+	return r;
+}
+
 int param_check_range(lua_State *L, int spec, struct tend_error *err)
 {
 	static const char *const names[] = {"min", "max"};
-	double value = lua_tonumber(L, -1);
+	bool is_list = lua_type(L, -1) == LUA_TTABLE;
+	double value = is_list ? (double)lua_rawlen(L, -1) : lua_tonumber(L, -1);
 
-	if (lua_type(L, -1) != LUA_TNUMBER)
-		return 0;
 	spec = lua_absindex(L, spec);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		bool limited = lua_getfield(L, spec, names[i]) == LUA_TNUMBER;
 		double limit = lua_tonumber(L, -1);
 
 		lua_pop(L, 1);
+		limited = limited && (is_list || lua_type(L, -1) == LUA_TNUMBER);
 		if (limited && (i == 0 ? value < limit : value > limit))
-			return tend_error_set(err, -ERANGE, "must be at %s %.14g",
-				i == 0 ? "least" : "most", limit);
+			return tend_error_set(err, -ERANGE, "must %s %.14g%s",
+				is_list ? (i == 0 ? "have at least" : "have at most")
+					: (i == 0 ? "be at least" : "be at most"),
+				limit, is_list ? " entries" : "");
 	}
-	return 0;
+	return check_choices(L, spec, err);
 }
 
 static void refuse_unknown(lua_State *L, int spec, int given)

@@ -11,16 +11,19 @@
 #include <lua.h>
 #include <tend/error.h>
 
+enum { PARAM_MAX_ENTRIES = 1000 };
+
 enum param_type {
 	PARAM_STRING,
 	PARAM_INTEGER,
 	PARAM_NUMBER,
 	PARAM_BOOLEAN,
 	PARAM_DURATION,
+	PARAM_LIST, /* of strings; as text: separated by commas */
 	PARAM_TYPE_MAX,
 };
 
-extern const char *const param_type_names[PARAM_TYPE_MAX];
+extern const char *const param_type_names[PARAM_TYPE_MAX + 1]; /* ends with NULL, for Lua */
 
 /* "1m30s", "500ms", "2h" or plain seconds; -EINVAL. */
 int param_parse_duration(const char *text, double *ret_sec);
@@ -30,7 +33,8 @@ int param_convert(lua_State *L, enum param_type type, struct tend_error *err);
 /* From the declaration at `spec` (name -> {type, default, min, max}) and the values at `given` (a
  * table) pushes the table the policy sees. Raises on unknown, missing and wrong ones. */
 void param_push_all(lua_State *L, int spec, int given);
-/* The number on top against the fields min and max of the table at `spec`; -ERANGE. */
+/* The value on top against the fields min, max (of a number its value, of a list its length) and
+ * choices of the table at `spec`; -ERANGE. */
 int param_check_range(lua_State *L, int spec, struct tend_error *err);
 
 #endif

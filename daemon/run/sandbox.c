@@ -129,8 +129,11 @@ static int keep_only(int fd)
 
 static int limit(__rlimit_resource_t what, rlim_t most)
 {
-	return setrlimit(what, &(struct rlimit){.rlim_cur = most, .rlim_max = most}) < 0 ? -errno
-											 : 0;
+	/* One second more for CPU time: at its soft limit comes SIGXCPU, which tells the daemon
+	 * why; at the hard one SIGKILL, which looks like anybody's. */
+	struct rlimit limit = {.rlim_cur = most, .rlim_max = what == RLIMIT_CPU ? most + 1 : most};
+
+	return setrlimit(what, &limit) < 0 ? -errno : 0;
 }
 
 static int limit_all(uint64_t wall_msec)

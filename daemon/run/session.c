@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "run/decl.h"
 #include "run/door.h"
+#include "run/finally.h"
 #include "run/param.h"
 #include "run/sandbox.h"
 #include "run/value.h"
@@ -46,6 +47,8 @@ __attribute__((noreturn)) static void tell_failed(
 	if (s->describe)
 		tell(s, "failed", args);
 	(void)json_object_set_new(args, "ok", json_false());
+	if (s->door.cancelled)
+		(void)json_object_set_new(args, "cancelled", json_true());
 	if (outcome)
 		(void)json_object_set_new(args, "outcome", json_string(outcome));
 	tell(s, "ended", args);
@@ -135,7 +138,7 @@ static void push_given_params(lua_State *L, const struct session *s)
 }
 
 /* The context is what the daemon gave, its params replaced by those the policy declared. */
-static void push_context(lua_State *L, const struct session *s, int spec)
+static void push_context(lua_State *L, struct session *s, int spec)
 {
 	static const struct {
 		const char *field, *name;
@@ -156,6 +159,7 @@ static void push_context(lua_State *L, const struct session *s, int spec)
 	}
 	param_push_all(L, spec, given);
 	lua_setfield(L, -2, "params");
+	finally_open(L, &s->door);
 	lua_remove(L, given);
 }
 
@@ -184,7 +188,7 @@ static int body(lua_State *L)
 	lua_pushvalue(L, spec - 1);
 	push_context(L, s, spec);
 	s->door.open = true;
-	lua_call(L, 1, 3);
+	finally_call(L, &s->door);
 	s->door.open = false;
 	return 3;
 }
@@ -238,7 +242,7 @@ __attribute__((noreturn)) static void tell_result(struct session *s, lua_State *
 
 static int read_start(struct session *s)
 {
-	const char *call, *mode, *chunk = NULL;
+	const char *call, *mode, *chunk = NULL, *why;
 	json_t *source;
 	int r = wire_read(&s->wire, &s->start);
 
@@ -255,6 +259,9 @@ static int read_start(struct session *s)
 	if (!s->describe && strcmp(mode, "run") != 0)
 		return -EBADMSG;
 	str_sanitize(s->chunk, sizeof(s->chunk), chunk, strlen(chunk));
+	why = json_string_value(json_object_get(s->args, "cancelled"));
+	if (why)
+		str_sanitize(s->door.why, sizeof(s->door.why), why, strlen(why));
 	s->source = (struct decl_source){
 		s->chunk, json_string_value(source), json_string_length(source)};
 	return 0;

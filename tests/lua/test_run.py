@@ -409,6 +409,30 @@ class Declarations(Case):
                         "name": {"type": "string"}}},
             {"name": "two", "hand": True, "line": 10}])
 
+    def test_description_of_all_triggers(self):
+        note = self.describe('''policy "p" {
+            schedule = { cron = "0 2 * * sun", timezone = "Asia/Shanghai", missed = "once", jitter = "10m" },
+            on = { event = { type = "policy-ended", policy = "backup", state = { "done", "failed" } },
+                   incident = { class = "disk", environment = { "production" } } },
+            targets = { component = "*/database", kind = "database", environment = "production" },
+            params = { what = { type = "string", choices = { "a", "b" }, default = "a" },
+                       who = { type = "list", default = "x, y" , max = 3 } },
+            concurrency = "queue", timeout = "2h", window = "required", hand = true,
+            run = function() end }
+            policy "q" { schedule = "@daily", run = function() end }''')
+        self.assertEqual(note["call"], "described", note)
+        self.assertEqual(note["args"]["policies"], [
+            {"name": "p", "line": 1, "hand": True, "concurrency": "queue", "timeout": 7200,
+             "window": "required",
+             "schedule": {"cron": "0 2 * * sun", "timezone": "Asia/Shanghai", "missed": "once",
+                          "jitter": 600},
+             "on": {"event": {"type": ["policy-ended"], "policy": ["backup"], "state": ["done", "failed"]},
+                    "incident": {"class": ["disk"], "environment": ["production"]}},
+             "targets": {"component": ["*/database"], "kind": ["database"], "environment": ["production"]},
+             "params": {"what": {"type": "string", "choices": ["a", "b"], "default": "a"},
+                        "who": {"type": "list", "default": ["x", "y"], "max": 3}}},
+            {"name": "q", "line": 10, "hand": False, "schedule": {"cron": "@daily"}}])
+
     def test_mistakes(self):
         run = "run = function() end"
         for source, want in (
@@ -433,7 +457,7 @@ class Declarations(Case):
                 ('policy "p" { run = 1 }', "p.lua:1: policy 'p': 'run' must be a function, not a number"),
                 ('policy "p" { doc = "x" }', "p.lua:1: policy 'p': has no 'run'"),
                 (f'policy "p" {{ {run}, hand = false }}',
-                 "p.lua:1: policy 'p': has neither 'on' nor 'hand': nothing can start it"),
+                 "p.lua:1: policy 'p': has neither 'on' nor 'schedule' nor 'hand': nothing can start it"),
                 (f'policy "p" {{ {run}, "x" }}',
                  "p.lua:1: policy 'p': a value without a name; a comma or a key is missing before it"),
                 (f'policy "p" {{ {run} }}\npolicy "p" {{ {run} }}',
@@ -449,6 +473,39 @@ class Declarations(Case):
                  "p.lua:3: policy 'p': parameter 'a': default must be an integer"),
                 (f'policy "p" {{ {run},\n params = {{\n a = {{ type = "integer", default = 9, max = 5 }} }} }}',
                  "p.lua:3: policy 'p': parameter 'a': default must be at most 5"),
+                (f'policy "p" {{ {run},\n on = {{ event = {{ policy = "q" }} }} }}',
+                 "p.lua:2: policy 'p': 'event' has no 'type'"),
+                (f'policy "p" {{ {run}, on = {{ event = {{\n type = "policy-endet" }} }} }}',
+                 "p.lua:2: policy 'p': unknown type 'policy-endet'; did you mean 'policy-ended'?"),
+                (f'policy "p" {{ {run},\n schedule = 5 }}', "p.lua:2: policy 'p': 'schedule' must be a time"),
+                (f'policy "p" {{ {run},\n schedule = "0 2 * *" }}',
+                 "p.lua:2: policy 'p': '0 2 * *' is no time: five fields"),
+                (f'policy "p" {{ {run},\n schedule = "@dayly" }}',
+                 "p.lua:2: policy 'p': unknown time '@dayly'; did you mean '@daily'?"),
+                (f'policy "p" {{ {run}, schedule = {{\n timezone = "Asia/Shanghai" }} }}',
+                 "p.lua:1: policy 'p': 'schedule' has no 'cron'"),
+                (f'policy "p" {{ {run}, schedule = {{ cron = "@daily",\n timezone = "../etc/passwd" }} }}',
+                 "p.lua:2: policy 'p': '../etc/passwd' is no name of a time zone"),
+                (f'policy "p" {{ {run}, schedule = {{ cron = "@daily",\n missed = "one" }} }}',
+                 "p.lua:2: policy 'p': unknown missed 'one'; did you mean 'once'?"),
+                (f'policy "p" {{ {run}, schedule = {{ cron = "@daily",\n jitter = "2 days" }} }}',
+                 "p.lua:2: policy 'p': 'jitter' must be a duration"),
+                (f'policy "p" {{ {run},\n timeout = "25h" }}',
+                 "p.lua:2: policy 'p': 'timeout' must be at least 1 second and at most 24 hours"),
+                (f'policy "p" {{ {run},\n concurrency = "que" }}',
+                 "p.lua:2: policy 'p': unknown concurrency 'que'; did you mean 'queue'?"),
+                (f'policy "p" {{ {run},\n window = "require" }}',
+                 "p.lua:2: policy 'p': unknown window 'require'; did you mean 'required'?"),
+                (f'policy "p" {{ {run},\n targets = {{ kind = "web" }} }}',
+                 "p.lua:2: policy 'p': 'targets' is for 'schedule' and 'on.event'"),
+                (f'policy "p" {{ {run}, schedule = "@daily", targets = {{\n kinds = "web" }} }}',
+                 "p.lua:2: policy 'p': unknown key 'kinds'; did you mean 'kind'?"),
+                (f'policy "p" {{ {run}, params = {{\n a = {{ type = "string", choices = {{ "x" }}, '
+                 'default = "y" } } }', "p.lua:2: policy 'p': parameter 'a': default must be one of x"),
+                (f'policy "p" {{ {run}, params = {{ a = {{ type = "integer",\n choices = {{ "x" }} }} }} }}',
+                 "p.lua:2: policy 'p': parameter 'a': a choice must be an integer"),
+                (f'policy "p" {{ {run}, params = {{\n a = {{ type = "list", default = {{ 1 }} }} }} }}',
+                 "p.lua:2: policy 'p': parameter 'a': default must be a list of at most 1000 strings"),
                 ("local t = nil\nt.x = 1", "p.lua:2: attempt to index a nil value (local 't')")):
             with self.subTest(source=source):
                 note = self.describe(source)
@@ -461,6 +518,18 @@ class Declarations(Case):
             b = { type = "boolean", default = false }, s = { type = "string", default = "x" },
             f = { type = "number", default = 0.5 } },
             run = function(ctx) return ctx.params end }'''
+        lists = '''policy "p" { params = {
+            l = { type = "list", choices = { "a", "b c" }, min = 1, default = "a" } },
+            run = function(ctx) return ctx.params.l end }'''
+        for given, want in (
+                ({}, ["a"]), ({"l": " b c ,a"}, ["b c", "a"]), ({"l": ["a", "a"]}, ["a", "a"]),
+                ({"l": "a,d"}, "parameter 'l' must be one of a, b c"),
+                ({"l": ""}, "parameter 'l' must have at least 1 entries"),
+                ({"l": [1]}, "parameter 'l' must be a list of at most 1000 strings"),
+                ({"l": 5}, "parameter 'l' must be a list of at most 1000 strings")):
+            with self.subTest(given=given):
+                _, note = self.run_source(lists, params=given)
+                self.assertEqual(note["args"].get("value", note["args"].get("message")), want)
         for given, want in (
                 ({}, {"n": 3, "d": 30, "b": False, "s": "x", "f": 0.5}),
                 ({"n": "7", "d": "1m30s", "b": "yes", "s": "12", "f": "2"},
@@ -518,7 +587,7 @@ class Hostile(Case):
                 # The limit is 1 s; a busy machine's ticks come late.
                 self.assertLess(used, 2)
                 if note is None:
-                    self.assertIn(status, (("killed", "SIGKILL"), ("killed", "SIGXCPU")))
+                    self.assertEqual(status, ("killed", "SIGXCPU"))
                     self.assertGreater(used, 0.5)
                 else:
                     self.assertFalse(note["args"]["ok"], note)
@@ -627,10 +696,11 @@ class Sandbox(Case):
         fds = set(os.listdir(f"/proc/{run.pid}/fd"))
         self.assertLessEqual(fds, {"2", "3"})
         self.assertIn("3", fds)
-        for what, want in ((resource.RLIMIT_CPU, 3), (resource.RLIMIT_NOFILE, 0),
+        for what, want in ((resource.RLIMIT_NOFILE, 0),
                            (resource.RLIMIT_NPROC, 0), (resource.RLIMIT_FSIZE, 0),
                            (resource.RLIMIT_CORE, 0)):
             self.assertEqual(resource.prlimit(run.pid, what), (want, want))
+        self.assertEqual(resource.prlimit(run.pid, resource.RLIMIT_CPU), (3, 4))
         with open(f"/proc/{run.pid}/status", encoding="ascii") as file:
             status = dict(line.split(":\t", 1) for line in file.read().splitlines() if ":\t" in line)
         self.assertEqual((status["NoNewPrivs"], status["Seccomp"]), ("1", "2"))

@@ -15,7 +15,7 @@
 
 #define BACKOFF_MIN_USEC (100 * USEC_PER_MSEC)
 #define BACKOFF_MAX_USEC (5 * USEC_PER_SEC)
-#define HELLO_IN_USEC	 (10 * USEC_PER_SEC)
+#define HELLO_IN_USEC	 (20 * USEC_PER_SEC)
 #define ASK_AGAIN_USEC	 (2 * USEC_PER_SEC)
 
 /* One action or attachment of the caller's. */
@@ -36,9 +36,19 @@ struct wanted {
 	char code[24], message[512];
 };
 
+/* A question that is no action: asked now or not at all. */
+struct exec_ask {
+	struct exec_client *client;
+	uint64_t rpc_id;
+	exec_ask_fn fn;
+	void *data;
+};
+
 struct exec_client {
 	struct loop *loop;
-	char *path;
+	char *path;	 /* of the socket; for ssh USER@ADDRESS, for the log */
+	char **ssh_argv; /* NULL: the socket */
+	struct ssh_link *ssh;
 	exec_progress_fn progress;
 	void *data;
 	struct loop_source *timer, *io, *teller;
@@ -50,6 +60,7 @@ struct exec_client {
 	json_t *hello;
 	char trouble[256];
 	struct map wanted; /* struct wanted *, by id */
+	struct vec asks;   /* struct exec_ask * */
 };
 
 static void pump(struct exec_client *client);
@@ -242,16 +253,22 @@ static void pump(struct exec_client *client)
 
 /* ---- the connection ---- */
 
-static void drop(struct exec_client *client, const char *why)
+static void drop(struct exec_client *client, const char *what)
 {
+	const char *said = client->ssh ? ssh_link_said(client->ssh) : "";
+	char why[256];
+
+	/* ssh knows better why than the end of its output does. */
+	str_sanitize(why, sizeof(why), *said ? said : what, strlen(*said ? said : what));
 	if (strcmp(client->trouble, why) != 0)
 		log_warning("tend-exec at %s: %s, next try in %llu ms", client->path, why,
 			(unsigned long long)(client->backoff / USEC_PER_MSEC));
-	str_sanitize(client->trouble, sizeof(client->trouble), why, strlen(why));
+	(void)snprintf(client->trouble, sizeof(client->trouble), "%s", why);
 	client->up = false;
 	client->io = loop_source_free(client->io);
 	client->fd = safe_close(client->fd);
 	client->rpc = rpc_free(client->rpc);
+	client->ssh = ssh_link_free(client->ssh);
 	client->connect_at = clock_now() + client->backoff;
 	client->backoff = MIN(client->backoff * 2, BACKOFF_MAX_USEC);
 	pump(client);
@@ -322,6 +339,18 @@ static void on_writable(int fd, uint32_t events, void *data)
 		on_connected(client);
 }
 
+static void start_ssh(struct exec_client *client)
+{
+	int r;
+
+	client->connect_at = 0;
+	r = ssh_link_new(client->loop, client->ssh_argv, &client->ssh, &client->fd);
+	if (r < 0)
+		drop(client, strerror(-r));
+	else
+		on_connected(client);
+}
+
 static void start_connect(struct exec_client *client)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -345,31 +374,32 @@ static void on_timer(void *data)
 	struct exec_client *client = data;
 
 	if (client->connect_at && client->connect_at <= clock_now())
-		start_connect(client);
+		client->ssh_argv ? start_ssh(client) : start_connect(client);
 	pump(client);
 }
 
 /* ---- what callers see ---- */
 
-int exec_client_new(struct loop *loop, const char *path, exec_progress_fn progress, void *data,
-	struct exec_client **ret_client)
+/* Takes `path` and `ssh_argv` over. */
+static int client_new(struct loop *loop, char *path, char **ssh_argv, exec_progress_fn progress,
+	void *data, struct exec_client **ret_client)
 {
 	auto(exec_client_free) struct exec_client *client = calloc(1, sizeof(*client));
 	int r;
 
-	if (strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
-		return -ENAMETOOLONG;
-	if (!client)
+	if (!client || !path) {
+		free(path);
+		strv_free(ssh_argv);
 		return -ENOMEM;
+	}
+	client->path = path;
+	client->ssh_argv = ssh_argv;
 	client->loop = loop;
 	client->fd = -EBADF;
 	client->progress = progress;
 	client->data = data;
 	client->backoff = BACKOFF_MIN_USEC;
 	(void)snprintf(client->trouble, sizeof(client->trouble), "not connected yet");
-	client->path = strdup(path);
-	if (!client->path)
-		return -ENOMEM;
 	r = loop_timer_new(loop, on_timer, client, &client->timer);
 	if (r == 0)
 		r = loop_defer_new(loop, on_teller, client, &client->teller);
@@ -382,6 +412,24 @@ int exec_client_new(struct loop *loop, const char *path, exec_progress_fn progre
 	return 0;
 }
 
+int exec_client_new(struct loop *loop, const char *path, exec_progress_fn progress, void *data,
+	struct exec_client **ret_client)
+{
+	if (strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+		return -ENAMETOOLONG;
+	return client_new(loop, strdup(path), NULL, progress, data, ret_client);
+}
+
+int exec_client_new_ssh(struct loop *loop, const struct ssh_host *host, exec_progress_fn progress,
+	void *data, struct exec_client **ret_client)
+{
+	char **argv = ssh_argv(host);
+
+	return argv ? client_new(loop, str_printf("%s@%s", host->user, host->address), argv,
+			      progress, data, ret_client)
+		    : -ENOMEM;
+}
+
 struct exec_client *exec_client_free(struct exec_client *client)
 {
 	if (!client)
@@ -389,7 +437,12 @@ struct exec_client *exec_client_free(struct exec_client *client)
 	client->dead = true;
 	while (client->wanted.len > 0)
 		wanted_free(client->wanted.slots[0].value);
+	while (client->asks.len > 0)
+		exec_ask_cancel(client->asks.items[0]);
+	vec_clear(&client->asks);
 	client->rpc = rpc_free(client->rpc);
+	ssh_link_free(client->ssh);
+	strv_free(client->ssh_argv);
 	map_clear(&client->wanted);
 	loop_source_free(client->io);
 	loop_source_free(client->timer);
@@ -437,21 +490,51 @@ static int add(struct exec_client *client, const char *id, const char *call, jso
 	return 0;
 }
 
-int exec_client_unit(struct exec_client *client, const char *id, const char *verb, const char *unit,
-	const char *why, exec_client_fn fn, void *data)
+/* What all actions have; steals `args`. */
+static int add_order(struct exec_client *client, const struct exec_order *order, const char *call,
+	json_t *args, exec_client_fn fn, void *data)
 {
-	return add(client, id, "unit",
-		json_pack("{s:s, s:s, s:s, s:s}", "id", id, "verb", verb, "unit", unit, "why",
-			why ? why : ""),
+	bool good =
+		args && json_object_set_new(args, "id", json_string(order->id)) == 0 &&
+		json_object_set_new(args, "why", json_string(order->why ? order->why : "")) == 0;
+
+	if (good && order->lock)
+		good = json_object_set_new(args, "fence",
+			       json_pack("{s:s, s:I}", "lock", order->lock, "token",
+				       (json_int_t)order->token)) == 0;
+	if (good && order->seen)
+		good = json_object_set_new(args, "seen", json_string(order->seen)) == 0;
+	if (good && order->min_up_msec)
+		good = json_object_set_new(args, "min_up_msec",
+			       json_integer((json_int_t)order->min_up_msec)) == 0;
+	if (!good) {
+		json_decref(args);
+		return -EINVAL;
+	}
+	return add(client, order->id, call, args, fn, data);
+}
+
+int exec_client_unit(struct exec_client *client, const struct exec_order *order, const char *verb,
+	const char *unit, exec_client_fn fn, void *data)
+{
+	return add_order(client, order, "unit", json_pack("{s:s, s:s}", "verb", verb, "unit", unit),
 		fn, data);
 }
 
-int exec_client_command(struct exec_client *client, const char *id, const char *command,
-	json_t *args, const char *why, exec_client_fn fn, void *data)
+int exec_client_command(struct exec_client *client, const struct exec_order *order,
+	const char *command, json_t *args, exec_client_fn fn, void *data)
 {
-	return add(client, id, "command",
-		json_pack("{s:s, s:s, s:o, s:s}", "id", id, "command", command, "args",
-			args ? args : json_object(), "why", why ? why : ""),
+	return add_order(client, order, "command",
+		json_pack("{s:s, s:o}", "command", command, "args", args ? args : json_object()),
+		fn, data);
+}
+
+int exec_client_sql(struct exec_client *client, const struct exec_order *order, const char *name,
+	const char *component, json_t *args, exec_client_fn fn, void *data)
+{
+	return add_order(client, order, "sql",
+		json_pack("{s:s, s:s, s:o}", "sql", name, "component", component, "args",
+			args ? args : json_object()),
 		fn, data);
 }
 
@@ -463,6 +546,66 @@ int exec_client_attach(struct exec_client *client, const char *id, exec_client_f
 void exec_client_forget(struct exec_client *client, const char *id)
 {
 	wanted_free(map_get(&client->wanted, id));
+}
+
+/* ---- questions ---- */
+
+void exec_ask_cancel(struct exec_ask *ask)
+{
+	struct exec_client *client = ask ? ask->client : NULL;
+
+	if (!ask)
+		return;
+	for (size_t i = 0; i < client->asks.len; i++)
+		if (client->asks.items[i] == ask)
+			vec_remove(&client->asks, i--);
+	if (ask->rpc_id && client->rpc)
+		rpc_forget(client->rpc, ask->rpc_id);
+	free(ask);
+}
+
+static void on_inspected(const struct rpc_reply *reply, void *data)
+{
+	struct exec_ask *ask = data;
+	exec_ask_fn fn = ask->fn;
+	void *fn_data = ask->data;
+
+	ask->rpc_id = 0;
+	exec_ask_cancel(ask);
+	if (reply->r == 0 && json_is_object(reply->ok))
+		fn(reply->ok, "", fn_data);
+	else
+		fn(NULL, reply->r == -EREMOTEIO ? reply->message : strerror(-reply->r), fn_data);
+}
+
+int exec_client_inspect(struct exec_client *client, const char *unit, usec_t timeout,
+	exec_ask_fn fn, void *data, struct exec_ask **ret_ask)
+{
+	struct exec_ask *ask;
+	int r;
+
+	if (!client->up)
+		return -ENOTCONN;
+	ask = calloc(1, sizeof(*ask));
+	if (!ask)
+		return -ENOMEM;
+	*ask = (struct exec_ask){.client = client, .fn = fn, .data = data};
+	r = vec_push(&client->asks, ask);
+	if (r == 0)
+		r = rpc_call(client->rpc, "inspect", json_pack("{s:s}", "unit", unit), timeout,
+			on_inspected, ask, &ask->rpc_id);
+	if (r < 0) {
+		ask->rpc_id = 0;
+		exec_ask_cancel(ask);
+		return r;
+	}
+	*ret_ask = ask;
+	return 0;
+}
+
+size_t exec_client_n_open(const struct exec_client *client)
+{
+	return client->wanted.len;
 }
 
 bool exec_client_connected(const struct exec_client *client)

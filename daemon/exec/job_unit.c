@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "exec/jobs_internal.h"
+#include "watch/units.h"
 
 static void on_after(const struct pid1_reply *reply, void *data);
 
@@ -33,6 +34,16 @@ static void look_after(struct job *job)
 	if (r < 0)
 		job_finish(job, &(struct ending){.outcome = EXEC_UNKNOWN, .result = "unavailable"},
 			"PID 1 cannot be asked: %s", strerror(-r));
+}
+
+/* Who asks later how the unit ended must not take our own stop for an operator's. */
+void unit_job_expect(struct job *job, bool expect)
+{
+	if (job->expecting == expect)
+		return;
+	job->expecting = expect;
+	units_expect_job(job->jobs->deps.units, job->record.name,
+		job->record.verb == EXEC_VERB_STOP, expect);
 }
 
 /* ---- the way forward: look, arm, ask, wait for the job's end ---- */
@@ -82,6 +93,12 @@ static const char *hands_off(
 	return NULL;
 }
 
+static bool is_young(const struct job *job, const struct pid1_unit *unit)
+{
+	return strcmp(unit->active_state, "active") == 0 && unit->active_since > 0 &&
+	       clock_now() < unit->active_since + job->min_up;
+}
+
 static void on_before(const struct pid1_reply *reply, void *data)
 {
 	struct job *job = data;
@@ -96,6 +113,16 @@ static void on_before(const struct pid1_reply *reply, void *data)
 		return;
 	}
 	why = hands_off(reply->unit, record->verb, &result);
+	/* Somebody else was here first: another tendd, or a person. */
+	if (!why && job->was_looked_at && strcmp(job->looked_at, reply->unit->invocation) != 0) {
+		result = "changed";
+		why = "the unit was started or has gone since it was looked at";
+	}
+	/* What failed before it came up says nothing of it. */
+	if (!why && is_young(job, reply->unit)) {
+		result = "young";
+		why = "the unit has just come up: it is too early to say that it hangs";
+	}
 	if (why) {
 		job_finish(job,
 			&(struct ending){.outcome = EXEC_REFUSED,
@@ -104,6 +131,7 @@ static void on_before(const struct pid1_reply *reply, void *data)
 			"%s", why);
 		return;
 	}
+	memcpy(job->state_before, reply->unit->active_state, sizeof(job->state_before));
 	memcpy(record->invocation_before, reply->unit->invocation,
 		sizeof(record->invocation_before));
 	r = ledger_append(
@@ -115,6 +143,7 @@ static void on_before(const struct pid1_reply *reply, void *data)
 	}
 	record->armed = true;
 	arm_timeout(job);
+	unit_job_expect(job, true);
 	r = pid1_unit_verb(job->jobs->pid1, record->verb, record->name, on_verb, job, &job->call);
 	if (r < 0)
 		job_finish(job, &(struct ending){.outcome = EXEC_REFUSED, .result = "unavailable"},
@@ -162,6 +191,7 @@ static enum exec_outcome judge(const struct record *record, const struct pid1_un
 		if (down && !changed)
 			return EXEC_DONE;
 		return up && !changed ? EXEC_FAILED : EXEC_UNKNOWN;
+	case EXEC_VERB_RELOAD: /* leaves no trace on the unit */
 	default:
 		return EXEC_UNKNOWN;
 	}
@@ -183,6 +213,7 @@ static void on_after(const struct pid1_reply *reply, void *data)
 		return;
 	}
 	ending.invocation_after = unit->invocation;
+	ending.state_after = unit->active_state;
 	if (job->job_result[0]) {
 		ending.outcome = strcmp(job->job_result, "done") == 0 ? EXEC_DONE : EXEC_FAILED;
 		job_finish(job, &ending, "job %" PRIu32 " ended as '%s', the unit is %s (%s)",
@@ -210,8 +241,10 @@ static void on_job(const struct pid1_reply *reply, void *data)
 	job->call = NULL;
 	if (reply->r < 0)
 		look_after(job);
-	else
+	else {
+		unit_job_expect(job, true);
 		arm_timeout(job); /* it is still there: its end will be signalled */
+	}
 }
 
 void unit_job_reattach(struct job *job)

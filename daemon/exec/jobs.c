@@ -79,6 +79,7 @@ struct job *job_free(struct job *job)
 	if (!job)
 		return NULL;
 	(void)map_remove(&job->jobs->open, job->record.id);
+	unit_job_expect(job, false);
 	pid1_call_cancel(job->call);
 	pid1_watch_free(job->watch);
 	loop_source_free(job->timer);
@@ -158,6 +159,9 @@ static json_t *build_outcome(struct job *job, const struct ending *e, const char
 			o, "invocation_before", json_string(record->invocation_before));
 		(void)json_object_set_new(o, "invocation_after",
 			json_string(e->invocation_after ? e->invocation_after : ""));
+		(void)json_object_set_new(o, "state_before", json_string(job->state_before));
+		(void)json_object_set_new(
+			o, "state_after", json_string(e->state_after ? e->state_after : ""));
 		return o;
 	}
 	(void)json_object_set_new(
@@ -246,8 +250,8 @@ void job_finish(struct job *job, const struct ending *ending, const char *format
 
 /* ---- requests ---- */
 
-__attribute__((format(printf, 5, 6))) static void refuse(const struct peer *peer, uint64_t rpc_id,
-	const struct request *request, const char *code, const char *format, ...)
+void jobs_refuse(const struct peer *peer, uint64_t rpc_id, const struct request *request,
+	const char *code, const char *format, ...)
 {
 	char text[512];
 	va_list ap;
@@ -258,7 +262,7 @@ __attribute__((format(printf, 5, 6))) static void refuse(const struct peer *peer
 	log_warning("%s %s%s%s (%s): refused to pid %ld, uid %ld: %s: %s; asked because: %s",
 		request_call_names[request->call],
 		request->call == REQUEST_UNIT ? exec_verb_names[request->verb] : "",
-		request->call == REQUEST_UNIT ? " of " : "", request->name, request->id, peer->pid,
+		request->call == REQUEST_UNIT ? " of " : " ", request->name, request->id, peer->pid,
 		peer->uid, code, text, request->why);
 	(void)rpc_error(peer->rpc, rpc_id, code, "%s", text);
 }
@@ -281,8 +285,45 @@ static size_t count_open(const struct jobs *jobs)
 	return n;
 }
 
-/* What holds for both kinds; true if it was refused. */
-static bool refuse_common(struct jobs *jobs, const struct peer *peer, uint64_t rpc_id,
+static bool lock_counts(const struct executor_rule *rule, const char *lock)
+{
+	return !rule->locks || strv_contains(rule->locks, lock);
+}
+
+/* Is whoever asks still the holder of the lock that he says he holds? */
+static bool refuse_fence(
+	struct jobs *jobs, const struct peer *peer, uint64_t rpc_id, const struct request *request)
+{
+	const struct executor_rule *rule = &jobs->manifest->executor;
+	const struct fence *fence = &request->fence;
+	uint64_t highest = 0;
+	int r;
+
+	if (!fence->lock[0]) {
+		if (rule->fencing != FENCING_REQUIRED)
+			return false;
+		jobs_refuse(peer, rpc_id, request, "fenced",
+			"there is no fencing token, and [executor] requires one");
+		return true;
+	}
+	if (!lock_counts(rule, fence->lock)) {
+		jobs_refuse(peer, rpc_id, request, "fenced",
+			"the lock '%s' is none that counts here", fence->lock);
+		return true;
+	}
+	r = fence_admit(jobs->deps.fences, fence, &highest);
+	if (r == -ESTALE)
+		jobs_refuse(peer, rpc_id, request, "fenced",
+			"the token %" PRIu64 " of the lock '%s' is old: %" PRIu64 " was seen",
+			fence->token, fence->lock, highest);
+	else if (r < 0)
+		jobs_refuse(peer, rpc_id, request, "unavailable", "the token cannot be kept: %s",
+			strerror(-r));
+	return r < 0;
+}
+
+/* What holds for all kinds; true if it was refused. */
+bool jobs_refuse_common(struct jobs *jobs, const struct peer *peer, uint64_t rpc_id,
 	const struct request *request, enum record_kind kind, int64_t max_per_hour)
 {
 	usec_t id_time = request_id_time(request->id), now = clock_wall();
@@ -290,30 +331,33 @@ static bool refuse_common(struct jobs *jobs, const struct peer *peer, uint64_t r
 	int r;
 
 	if (id_time && id_time + KEEP_USEC < now) {
-		refuse(peer, rpc_id, request, "invalid",
+		jobs_refuse(peer, rpc_id, request, "invalid",
 			"the id is older than %d days: whether it was begun is no longer known",
 			LEDGER_KEEP_DAYS);
 		return true;
 	}
+	if (refuse_fence(jobs, peer, rpc_id, request))
+		return true;
 	/* Before the limits: what was begun is attached to, not tried again later. */
 	r = ledger_read(jobs->deps.ledger, request->id, &seen);
 	if (r != -ENOENT) {
 		if (r == 0)
 			record_clear(&seen);
-		refuse(peer, rpc_id, request, "duplicate", "this id was begun before");
+		jobs_refuse(peer, rpc_id, request, "duplicate", "this id was begun before");
 		return true;
 	}
 	if (count_open(jobs) >= JOBS_MAX_OPEN) {
-		refuse(peer, rpc_id, request, "busy", "%d jobs are open already", JOBS_MAX_OPEN);
+		jobs_refuse(
+			peer, rpc_id, request, "busy", "%d jobs are open already", JOBS_MAX_OPEN);
 		return true;
 	}
 	if (!within_rate(jobs, kind, request->name, max_per_hour)) {
-		refuse(peer, rpc_id, request, "limited", "'%s' has had its %" PRId64 " an hour",
-			request->name, max_per_hour);
+		jobs_refuse(peer, rpc_id, request, "limited",
+			"'%s' has had its %" PRId64 " an hour", request->name, max_per_hour);
 		return true;
 	}
 	if (jobs->recent.len >= JOBS_MAX_PER_HOUR) {
-		refuse(peer, rpc_id, request, "limited", "there were %d jobs within an hour",
+		jobs_refuse(peer, rpc_id, request, "limited", "there were %d jobs within an hour",
 			JOBS_MAX_PER_HOUR);
 		return true;
 	}
@@ -341,14 +385,14 @@ static struct job *begin(struct jobs *jobs, const struct peer *peer, uint64_t rp
 	job = job_new(jobs, &record);
 	if (!job || job_wait(job, peer, rpc_id) < 0) {
 		job_free(job);
-		refuse(peer, rpc_id, request, "unavailable", "no memory");
+		jobs_refuse(peer, rpc_id, request, "unavailable", "no memory");
 		return NULL;
 	}
 	r = ledger_begin(
 		jobs->deps.ledger, record.id, record_begun(&record, request->why, peer->pid));
 	if (r < 0) {
 		job_free(job);
-		refuse(peer, rpc_id, request, r == -EEXIST ? "duplicate" : "unavailable", "%s",
+		jobs_refuse(peer, rpc_id, request, r == -EEXIST ? "duplicate" : "unavailable", "%s",
 			r == -EEXIST ? "this id was begun before" : strerror(-r));
 		return NULL;
 	}
@@ -369,25 +413,30 @@ static void request_unit(
 	struct job *job;
 
 	if (!rule) {
-		refuse(peer, rpc_id, request, "not-allowed", "no [unit %s] in the manifest",
+		jobs_refuse(peer, rpc_id, request, "not-allowed", "no [unit %s] in the manifest",
 			request->name);
 		return;
 	}
 	if (!(rule->verbs & 1u << request->verb)) {
-		refuse(peer, rpc_id, request, "not-allowed", "[unit %s] does not allow %s",
+		jobs_refuse(peer, rpc_id, request, "not-allowed", "[unit %s] does not allow %s",
 			request->name, exec_verb_names[request->verb]);
 		return;
 	}
-	if (refuse_common(jobs, peer, rpc_id, request, RECORD_UNIT, rule->max_per_hour))
+	if (jobs_refuse_common(jobs, peer, rpc_id, request, RECORD_UNIT, rule->max_per_hour))
 		return;
 	other = open_on_unit(jobs, request->name);
 	if (other) {
-		refuse(peer, rpc_id, request, "busy", "%s is open on this unit", other->record.id);
+		jobs_refuse(
+			peer, rpc_id, request, "busy", "%s is open on this unit", other->record.id);
 		return;
 	}
 	job = begin(jobs, peer, rpc_id, request, RECORD_UNIT, rule->timeout);
-	if (job)
-		unit_job_begin(job);
+	if (!job)
+		return;
+	job->was_looked_at = request->has_seen;
+	memcpy(job->looked_at, request->seen, sizeof(job->looked_at));
+	job->min_up = request->min_up;
+	unit_job_begin(job);
 }
 
 static void request_command(
@@ -400,17 +449,17 @@ static void request_command(
 	int r;
 
 	if (!rule) {
-		refuse(peer, rpc_id, request, "not-allowed", "no [command %s] in the manifest",
+		jobs_refuse(peer, rpc_id, request, "not-allowed", "no [command %s] in the manifest",
 			request->name);
 		return;
 	}
 	r = command_argv(rule, request->args, &argv, &err);
 	if (r < 0) {
-		refuse(peer, rpc_id, request, "invalid", "%s",
+		jobs_refuse(peer, rpc_id, request, "invalid", "%s",
 			r == -ENOMEM ? "no memory" : err.text);
 		return;
 	}
-	if (refuse_common(jobs, peer, rpc_id, request, RECORD_COMMAND, rule->max_per_hour))
+	if (jobs_refuse_common(jobs, peer, rpc_id, request, RECORD_COMMAND, rule->max_per_hour))
 		return;
 	job = begin(jobs, peer, rpc_id, request, RECORD_COMMAND, rule->timeout);
 	if (job)
@@ -440,7 +489,7 @@ static void attach_never(
 	r = ledger_begin(
 		jobs->deps.ledger, request->id, record_begun(&record, "attach", peer->pid));
 	if (r < 0)
-		refuse(peer, rpc_id, request, "unavailable", "%s", strerror(-r));
+		jobs_refuse(peer, rpc_id, request, "unavailable", "%s", strerror(-r));
 	else
 		(void)rpc_ok(
 			peer->rpc, rpc_id, plain_outcome(request->id, EXEC_REFUSED, "never begun"));
@@ -459,7 +508,7 @@ static void request_attach(
 	}
 	if (job) {
 		if (job_wait(job, peer, rpc_id) < 0)
-			refuse(peer, rpc_id, request, "busy", "%d wait for it already",
+			jobs_refuse(peer, rpc_id, request, "busy", "%d wait for it already",
 				JOBS_MAX_WAITERS);
 		return;
 	}
@@ -470,7 +519,7 @@ static void request_attach(
 		(void)rpc_ok(peer->rpc, rpc_id,
 			plain_outcome(request->id, EXEC_UNKNOWN, "its record cannot be read"));
 	else if (r < 0)
-		refuse(peer, rpc_id, request, "unavailable", "%s", strerror(-r));
+		jobs_refuse(peer, rpc_id, request, "unavailable", "%s", strerror(-r));
 	else if (record.empty || record.kind == RECORD_NEVER)
 		(void)rpc_ok(
 			peer->rpc, rpc_id, plain_outcome(request->id, EXEC_REFUSED, "never begun"));
@@ -482,25 +531,34 @@ static void request_attach(
 	record_clear(&record);
 }
 
+static json_t *hello(const struct jobs *jobs)
+{
+	const struct manifest *manifest = jobs->manifest;
+
+	return json_pack("{s:s, s:s%, s:o, s:o, s:o, s:o}", "version", TEND_VERSION, "boot_id",
+		jobs->boot_id, strcspn(jobs->boot_id, "."), "commands",
+		manifest ? manifest_names(&manifest->commands) : json_array(), "units",
+		manifest ? manifest_names(&manifest->units) : json_array(), "risks",
+		manifest ? manifest_risks(manifest) : json_object(), "sql",
+		manifest ? manifest_sql(manifest) : json_object());
+}
+
 void jobs_request(
 	struct jobs *jobs, const struct peer *peer, uint64_t rpc_id, const struct request *request)
 {
 	if (request->call == REQUEST_HELLO) {
-		(void)rpc_ok(peer->rpc, rpc_id,
-			json_pack("{s:s, s:s%, s:o, s:o}", "version", TEND_VERSION, "boot_id",
-				jobs->boot_id, strcspn(jobs->boot_id, "."), "commands",
-				jobs->manifest ? manifest_names(&jobs->manifest->commands)
-					       : json_array(),
-				"units",
-				jobs->manifest ? manifest_names(&jobs->manifest->units)
-					       : json_array()));
+		(void)rpc_ok(peer->rpc, rpc_id, hello(jobs));
 	} else if (request->call == REQUEST_ATTACH) {
 		request_attach(jobs, peer, rpc_id, request);
 	} else if (!jobs->manifest) {
-		refuse(peer, rpc_id, request, "unavailable", "the manifest is not usable: %s",
+		jobs_refuse(peer, rpc_id, request, "unavailable", "the manifest is not usable: %s",
 			jobs->why_none ? jobs->why_none : "");
 	} else if (request->call == REQUEST_UNIT) {
 		request_unit(jobs, peer, rpc_id, request);
+	} else if (request->call == REQUEST_SQL) {
+		request_sql(jobs, peer, rpc_id, request);
+	} else if (request->call == REQUEST_INSPECT) {
+		request_inspect(jobs, peer, rpc_id, request);
 	} else {
 		request_command(jobs, peer, rpc_id, request);
 	}
@@ -519,6 +577,7 @@ void jobs_on_job_removed(struct jobs *jobs, uint32_t job_number, const char *res
 
 void jobs_forget(struct jobs *jobs, const struct rpc *rpc)
 {
+	inspections_forget(jobs, rpc);
 	MAP_FOREACH (&jobs->open, struct job *, job) {
 		size_t n = 0;
 
@@ -555,6 +614,8 @@ struct jobs *jobs_free(struct jobs *jobs)
 	while (jobs->open.len > 0)
 		job_free(jobs->open.slots[0].value);
 	map_clear(&jobs->open);
+	inspections_forget(jobs, NULL);
+	vec_clear(&jobs->inspections);
 	VEC_FOREACH (&jobs->recent, struct record *, record)
 		free(record);
 	vec_clear(&jobs->recent);

@@ -18,6 +18,7 @@ enum {
 	JOBS_MAX_OPEN = 16,	  /* at once; one on a unit */
 	JOBS_MAX_PER_HOUR = 2000, /* of everything together */
 	JOBS_MAX_WAITERS = 16,	  /* on one job */
+	JOBS_MAX_INSPECTIONS = 64,
 };
 
 struct jobs;
@@ -25,7 +26,9 @@ struct jobs;
 struct jobs_deps {
 	struct loop *loop;
 	struct ledger *ledger;
-	const char *self; /* the path of this program, for launch.h; outlives the jobs */
+	struct fences *fences;
+	struct tend_units *units; /* how units end, for inspect */
+	const char *self;	  /* the path of this program, for launch.h; outlives the jobs */
 };
 int jobs_new(const struct jobs_deps *deps, struct jobs **ret_jobs);
 struct jobs *jobs_free(struct jobs *jobs);

@@ -7,7 +7,10 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "exec/launch.h"
+#include "exec/peer.h"
+#include "exec/relay.h"
 #include "exec/server.h"
+#include "watch/units.h"
 
 struct options {
 	const char *manifest_dir, *state_dir, *socket;
@@ -18,10 +21,12 @@ struct manager {
 	struct options options;
 	struct loop *loop;
 	struct ledger *ledger;
+	struct fences *fences;
+	struct tend_units *units;
 	struct jobs *jobs;
 	struct pid1 *pid1;
-	struct server *server;
-	int listen_fd;
+	struct server *server, *remote;
+	int listen_fd, remote_fd;
 	char self[PATH_MAX];
 };
 
@@ -32,6 +37,9 @@ static void usage(FILE *f)
 		    "  --manifest-dir DIR  what may be done (default /etc/tend/commands.d)\n"
 		    "  --state-dir DIR     the ledger (default /var/lib/tend-exec)\n"
 		    "  --socket PATH       listen here when not started by a socket unit\n"
+		    "  --stdio             pass messages on between standard input and output "
+		    "and the tend-exec\n"
+		    "                      that runs here; for sshd, see tend-exec(8)\n"
 		    "  -t, --test          check the manifest and exit\n"
 		    "  -V, --version       print the version and exit\n"
 		    "  -h, --help          print this and exit\n",
@@ -92,8 +100,8 @@ static int check_manifest(const struct options *o)
 	conf_errors_sort(&errors);
 	conf_errors_print(&errors, stderr);
 	if (r == 0)
-		(void)printf("manifest ok: %zu units, %zu commands\n", manifest->units.len,
-			manifest->commands.len);
+		(void)printf("manifest ok: %zu units, %zu commands, %zu statements\n",
+			manifest->units.len, manifest->commands.len, manifest->sql.len);
 	else if (errors.len == 0)
 		(void)fprintf(stderr, "tend-exec: %s\n", strerror(-r));
 	conf_errors_clear(&errors);
@@ -113,8 +121,8 @@ static void load_manifest(struct manager *m)
 		log_error("manifest: %s:%u: %s", errors.items[i].file, errors.items[i].line,
 			errors.items[i].text);
 	if (r == 0) {
-		log_info("manifest: %zu units, %zu commands", manifest->units.len,
-			manifest->commands.len);
+		log_info("manifest: %zu units, %zu commands, %zu statements", manifest->units.len,
+			manifest->commands.len, manifest->sql.len);
 		jobs_set_manifest(m->jobs, manifest, NULL);
 	} else {
 		if (errors.len > 0)
@@ -146,13 +154,15 @@ static void on_ready(void *data)
 
 	r = jobs_reconcile(m->jobs);
 	if (r == 0)
-		r = server_new(m->loop, TAKE_FD(m->listen_fd), m->pid1, m->jobs, &m->server);
+		r = server_new(m->loop, TAKE_FD(m->listen_fd), false, m->pid1, m->jobs, &m->server);
+	if (r == 0 && m->remote_fd >= 0)
+		r = server_new(m->loop, TAKE_FD(m->remote_fd), true, m->pid1, m->jobs, &m->remote);
 	if (r < 0) {
 		log_error("cannot begin: %s", strerror(-r));
 		loop_stop(m->loop, EXIT_FAILURE);
 		return;
 	}
-	loop_notify("READY=1\nSTATUS=waiting for requests of " SERVER_PEER_UNIT);
+	loop_notify("READY=1\nSTATUS=waiting for requests of " PEER_UNIT);
 }
 
 static void on_job_removed(uint32_t job, const char *unit, const char *result, void *data)
@@ -162,19 +172,33 @@ static void on_job_removed(uint32_t job, const char *unit, const char *result, v
 	jobs_on_job_removed(m->jobs, job, result);
 }
 
+/* One socket for tendd, and one for other hosts if tend-exec-remote.socket is in use. */
+static int sort_sockets(struct manager *m, int n, char *const *names, struct tend_error *err)
+{
+	for (int i = 0; i < n; i++) {
+		int fd = SD_LISTEN_FDS_START + i;
+		bool remote = strcmp(names[i], SERVER_REMOTE_NAME) == 0;
+		int *place = remote ? &m->remote_fd : &m->listen_fd;
+
+		if (sd_is_socket_unix(fd, SOCK_STREAM, 1, NULL, 0) <= 0)
+			return tend_error_set(err, -EINVAL,
+				"what was handed over is not a listening unix stream socket");
+		if (*place >= 0)
+			return tend_error_set(
+				err, -EINVAL, "two sockets '%s' were handed over", names[i]);
+		*place = fd;
+	}
+	return 0;
+}
+
 static int get_socket(struct manager *m, struct tend_error *err)
 {
-	int n = sd_listen_fds(true);
+	auto(strv_free) char **names = NULL;
+	int n = sd_listen_fds_with_names(true, &names);
+	int r = n > 0 ? sort_sockets(m, n, names, err) : 0;
 
-	if (n > 1)
-		return tend_error_set(err, -EINVAL, "%d sockets were handed over, not one", n);
-	if (n == 1 && sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_STREAM, 1, NULL, 0) <= 0)
-		return tend_error_set(
-			err, -EINVAL, "what was handed over is not a listening unix stream socket");
-	if (n == 1) {
-		m->listen_fd = SD_LISTEN_FDS_START;
-		return 0;
-	}
+	if (r < 0 || m->listen_fd >= 0)
+		return r;
 	if (!m->options.socket)
 		return tend_error_set(err, -EINVAL,
 			"no socket was handed over; start tend-exec.socket, or say --socket PATH");
@@ -207,9 +231,14 @@ static int set_up(struct manager *m, struct loop_source *signals[3], struct tend
 		r = loop_signal_new(m->loop, signos[i], on_signal, m, &signals[i]);
 	if (r == 0)
 		r = ledger_open(m->options.state_dir, &m->ledger, err);
+	if (r == 0)
+		r = fences_open(m->options.state_dir, &m->fences, err);
+	if (r == 0)
+		r = units_new(m->loop, NULL, &m->units);
 	if (r < 0)
 		return r;
-	r = jobs_new(&(struct jobs_deps){m->loop, m->ledger, m->self}, &m->jobs);
+	r = jobs_new(
+		&(struct jobs_deps){m->loop, m->ledger, m->fences, m->units, m->self}, &m->jobs);
 	if (r < 0)
 		return tend_error_set(err, r, "cannot tell which boot this is: %s", strerror(-r));
 	load_manifest(m);
@@ -221,7 +250,7 @@ static int set_up(struct manager *m, struct loop_source *signals[3], struct tend
 
 static int run(const struct options *options)
 {
-	struct manager m = {.options = *options, .listen_fd = -EBADF};
+	struct manager m = {.options = *options, .listen_fd = -EBADF, .remote_fd = -EBADF};
 	struct loop_source *signals[3] = {NULL};
 	struct tend_error err = {0};
 	int r = set_up(&m, signals, &err);
@@ -232,13 +261,17 @@ static int run(const struct options *options)
 		r = loop_run(m.loop);
 	loop_notify("STOPPING=1");
 	server_free(m.server);
+	server_free(m.remote);
 	jobs_free(m.jobs);
 	pid1_free(m.pid1);
+	units_free(m.units);
+	fences_free(m.fences);
 	ledger_free(m.ledger);
 	for (int i = 0; i < 3; i++)
 		loop_source_free(signals[i]);
 	loop_free(m.loop);
 	safe_close(m.listen_fd);
+	safe_close(m.remote_fd);
 	return r < 0 ? EXIT_FAILURE : r;
 }
 
@@ -254,6 +287,8 @@ int main(int argc, char **argv)
 	 */
 	if (argc > 1 && strcmp(argv[1], LAUNCH_OPTION) == 0)
 		return launch_run(argv + 2);
+	if (argc == 2 && strcmp(argv[1], RELAY_OPTION) == 0)
+		return relay_run("tend-exec", SERVER_REMOTE_SOCKET);
 	r = parse_options(argc, argv, &options);
 
 	if (r <= 0)

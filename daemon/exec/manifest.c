@@ -9,11 +9,23 @@
 #include "base/str.h"
 #include "conf/options.h"
 #include "conf/section.h"
+#include "exec/fence.h"
+#include "exec/manifest_internal.h"
 
 const char *const exec_verb_names[EXEC_VERB_MAX + 1] = {
 	[EXEC_VERB_START] = "start",
 	[EXEC_VERB_STOP] = "stop",
 	[EXEC_VERB_RESTART] = "restart",
+	[EXEC_VERB_RELOAD] = "reload",
+};
+const char *const exec_risk_names[EXEC_RISK_MAX + 1] = {
+	[EXEC_RISK_OBSERVE] = "observe",
+	[EXEC_RISK_CHANGE] = "change",
+	[EXEC_RISK_DESTROY] = "destroy",
+};
+static const char *const fencing_names[FENCING_MAX + 1] = {
+	[FENCING_OPTIONAL] = "optional",
+	[FENCING_REQUIRED] = "required",
 };
 
 int exec_verb_from_name(const char *name)
@@ -28,7 +40,7 @@ int exec_verb_from_name(const char *name)
 
 const struct tend_option manifest_unit_rows[] = {
 	TEND_OPT(LIST, struct unit_rule, allow, "allow", NULL,
-		"the verbs that may be asked for: start, stop, restart",
+		"the verbs that may be asked for: start, stop, restart, reload",
 		.flags = TEND_OPTION_REQUIRED),
 	TEND_OPT(INT, struct unit_rule, max_per_hour, "max_per_hour", "12",
 		"how many verbs on this unit are carried out in an hour at most", .min = 1,
@@ -46,6 +58,10 @@ const struct tend_option manifest_command_rows[] = {
 		.flags = TEND_OPTION_REQUIRED),
 	TEND_OPT(STRING, struct command_rule, user, "user", NULL, "the user it runs as",
 		.flags = TEND_OPTION_REQUIRED),
+	TEND_OPT(ENUM, struct command_rule, risk, "risk", "change",
+		"what it may do: observe (changes nothing), change, destroy (what it takes away "
+		"does not come back)",
+		.names = exec_risk_names),
 	TEND_OPT(USEC, struct command_rule, timeout, "timeout", "5m",
 		"all its processes are ended after this time", .min = SECONDS(1),
 		.max = SECONDS(7 * 86400)),
@@ -67,6 +83,14 @@ const struct tend_option manifest_command_rows[] = {
 	TEND_OPTION_END,
 };
 
+const struct tend_option manifest_executor_rows[] = {
+	TEND_OPT(ENUM, struct executor_rule, fencing, "fencing", "optional",
+		"required: an action without a fencing token is refused", .names = fencing_names),
+	TEND_OPT(LIST, struct executor_rule, locks, "locks", NULL,
+		"the locks whose tokens count; by default any"),
+	TEND_OPTION_END,
+};
+
 static struct unit_rule *unit_rule_free(struct unit_rule *rule)
 {
 	if (!rule)
@@ -82,9 +106,7 @@ static struct command_rule *command_rule_free(struct command_rule *rule)
 {
 	if (!rule)
 		return NULL;
-	for (size_t i = 0; i < rule->n_params; i++)
-		param_clear(&rule->params[i]);
-	free(rule->params);
+	params_free(rule->params, rule->n_params);
 	strv_free(rule->argv);
 	conf_options_free(manifest_command_rows, rule);
 	free(rule->name);
@@ -103,6 +125,10 @@ struct manifest *manifest_free(struct manifest *manifest)
 	MAP_FOREACH (&manifest->commands, struct command_rule *, command)
 		command_rule_free(command);
 	map_clear(&manifest->commands);
+	MAP_FOREACH (&manifest->sql, struct sql_rule *, sql)
+		sql_rule_free(sql);
+	map_clear(&manifest->sql);
+	conf_options_free(manifest_executor_rows, &manifest->executor);
 	free(manifest);
 	return NULL;
 }
@@ -124,7 +150,7 @@ static bool unit_name_valid(const char *name)
 	return false;
 }
 
-static bool command_name_valid(const char *name)
+bool command_name_valid(const char *name)
 {
 	for (const char *p = name; *p; p++)
 		if (!islower((unsigned char)*p) && !isdigit((unsigned char)*p) &&
@@ -147,7 +173,7 @@ static int parse_allow(
 		}
 		const char *nearest = str_nearest(*p, exec_verb_names, EXEC_VERB_MAX);
 		result = conf_section_error(section, "allow", errors,
-			"'%s' is not a verb (start, stop, restart)%s%s%s", *p,
+			"'%s' is not a verb (start, stop, restart, reload)%s%s%s", *p,
 			nearest ? ", did you mean '" : "", nearest ? nearest : "",
 			nearest ? "'?" : "");
 	}
@@ -185,20 +211,27 @@ static int add_unit(
 
 /* ---- commands ---- */
 
-static int parse_params(
-	const struct conf_section *section, struct command_rule *rule, struct conf_errors *errors)
+void params_free(struct param *params, size_t n)
 {
-	size_t n = strv_len(rule->param_texts);
+	for (size_t i = 0; i < n; i++)
+		param_clear(&params[i]);
+	free(params);
+}
+
+int params_parse(const struct conf_section *section, char *const *texts, struct param **params,
+	size_t *n_params, struct conf_errors *errors)
+{
+	size_t n = strv_len((char **)(uintptr_t)texts);
 	int result = 0;
 
 	if (n > MANIFEST_MAX_PARAMS)
 		return conf_section_error(
 			section, NULL, errors, "more than %d parameters", MANIFEST_MAX_PARAMS);
-	rule->params = calloc(n + 1, sizeof(*rule->params));
-	if (!rule->params)
+	*params = calloc(n + 1, sizeof(**params));
+	if (!*params)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
-		const char *text = rule->param_texts[i], *equals = strchr(text, '=');
+		const char *text = texts[i], *equals = strchr(text, '=');
 		auto_free char *name = strndup(text, (size_t)(equals - text));
 		auto_free char *key = name ? str_printf("param.%s", name) : NULL;
 		struct tend_error err = {0};
@@ -206,9 +239,9 @@ static int parse_params(
 
 		if (!key)
 			return -ENOMEM;
-		r = param_parse(name, equals + 1, &rule->params[rule->n_params], &err);
+		r = param_parse(name, equals + 1, &(*params)[*n_params], &err);
 		if (r == 0)
-			rule->n_params++;
+			(*n_params)++;
 		else
 			result = conf_section_error(section, key, errors, "%s", err.text);
 	}
@@ -327,7 +360,7 @@ static int add_command(
 	r = conf_section_parse(section, manifest_command_rows, rule, errors);
 	int r2 = check_command(section, rule, errors);
 	r = r < 0 ? r : r2;
-	r2 = parse_params(section, rule, errors);
+	r2 = params_parse(section, rule->param_texts, &rule->params, &rule->n_params, errors);
 	if (r2 == 0 && rule->argv_text)
 		r2 = parse_argv(section, rule, errors);
 	r = r < 0 ? r : r2;
@@ -340,6 +373,44 @@ static int add_command(
 
 /* ---- the whole ---- */
 
+static int set_executor(
+	struct manifest *manifest, const struct conf_section *section, struct conf_errors *errors)
+{
+	int r = conf_section_parse(section, manifest_executor_rows, &manifest->executor, errors);
+
+	for (char **p = manifest->executor.locks; p && *p; p++)
+		if (!fence_lock_valid(*p))
+			r = conf_section_error(section, "locks", errors,
+				"'%s' is not a name of a lock (a-z, 0-9, -, _, .; at most %d)", *p,
+				FENCE_MAX_NAME_BYTES);
+	return r;
+}
+
+static int add_section(
+	struct manifest *manifest, const struct conf_section *section, struct conf_errors *errors)
+{
+	static const struct {
+		const char *kind;
+		int (*add)(struct manifest *manifest, const struct conf_section *section,
+			struct conf_errors *errors);
+	} kinds[] = {{"unit", add_unit}, {"command", add_command}, {"sql", manifest_add_sql}};
+
+	if (strcmp(section->kind, "executor") == 0)
+		return section->name
+			       ? conf_section_error(section, NULL, errors, "[executor] has no name")
+			       : set_executor(manifest, section, errors);
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (strcmp(section->kind, kinds[i].kind) == 0)
+			return section->name ? kinds[i].add(manifest, section, errors)
+					     : conf_section_error(section, NULL, errors,
+						       "the section needs a name: [%s NAME]",
+						       section->kind);
+	return conf_section_error(section, NULL, errors,
+		"'%s' is not a kind of section here, only [unit NAME], [command NAME], [sql NAME] "
+		"and [executor] are",
+		section->kind);
+}
+
 static int build(
 	struct conf_sections *sections, struct conf_errors *errors, struct manifest **ret_manifest)
 {
@@ -349,20 +420,7 @@ static int build(
 	if (!manifest)
 		return -ENOMEM;
 	VEC_FOREACH (&sections->list, struct conf_section *, section) {
-		bool unit = strcmp(section->kind, "unit") == 0;
-		bool command = strcmp(section->kind, "command") == 0;
-
-		if (!unit && !command)
-			r = conf_section_error(section, NULL, errors,
-				"'%s' is not a kind of section here, only [unit NAME] and [command "
-				"NAME] are",
-				section->kind);
-		else if (!section->name)
-			r = conf_section_error(section, NULL, errors,
-				"the section needs a name: [%s NAME]", section->kind);
-		else
-			r = unit ? add_unit(manifest, section, errors)
-				 : add_command(manifest, section, errors);
+		r = add_section(manifest, section, errors);
 		result = r < 0 ? r : result;
 	}
 	if (result == 0)
@@ -453,7 +511,18 @@ json_t *manifest_names(const struct map *map)
 	return names;
 }
 
-static int check_args(const struct command_rule *rule, const json_t *args, struct tend_error *err)
+json_t *manifest_risks(const struct manifest *manifest)
+{
+	json_t *risks = json_object();
+
+	MAP_FOREACH (&manifest->commands, const struct command_rule *, rule)
+		(void)json_object_set_new(
+			risks, rule->name, json_string(exec_risk_names[rule->risk]));
+	return risks;
+}
+
+int params_check(const char *what, const char *name, const struct param *params, size_t n,
+	const json_t *args, struct tend_error *err)
 {
 	const char *key;
 	json_t *value;
@@ -461,17 +530,16 @@ static int check_args(const struct command_rule *rule, const json_t *args, struc
 	json_object_foreach ((json_t *)(uintptr_t)args, key, value) {
 		bool known = false;
 
-		for (size_t i = 0; i < rule->n_params; i++)
-			known = known || strcmp(rule->params[i].name, key) == 0;
+		for (size_t i = 0; i < n; i++)
+			known = known || strcmp(params[i].name, key) == 0;
 		if (!known)
-			return tend_error_set(err, -EINVAL,
-				"the command '%s' has no parameter '%s'", rule->name, key);
+			return tend_error_set(
+				err, -EINVAL, "the %s '%s' has no parameter '%s'", what, name, key);
 	}
-	for (size_t i = 0; i < rule->n_params; i++)
-		if (!json_object_get(args, rule->params[i].name))
-			return tend_error_set(err, -EINVAL,
-				"the command '%s' needs the parameter '%s'", rule->name,
-				rule->params[i].name);
+	for (size_t i = 0; i < n; i++)
+		if (!json_object_get(args, params[i].name))
+			return tend_error_set(err, -EINVAL, "the %s '%s' needs the parameter '%s'",
+				what, name, params[i].name);
 	return 0;
 }
 
@@ -479,7 +547,8 @@ int command_argv(const struct command_rule *rule, const json_t *args, char ***re
 	struct tend_error *err)
 {
 	auto(strv_free) char **argv = calloc(strv_len(rule->argv) + 1, sizeof(char *));
-	int r = argv ? check_args(rule, args, err) : -ENOMEM;
+	int r = argv ? params_check("command", rule->name, rule->params, rule->n_params, args, err)
+		     : -ENOMEM;
 
 	for (size_t i = 0; r == 0 && rule->argv[i]; i++) {
 		const struct param *param = find_param(rule, rule->argv[i]);

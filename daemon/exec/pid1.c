@@ -112,6 +112,7 @@ static int read_property(sd_bus_message *m, const char *name, struct pid1_unit *
 		{"SubState", "s", unit->sub_state, sizeof(unit->sub_state), NULL},
 		{"Result", "s", unit->result, sizeof(unit->result), NULL},
 		{"MainPID", "u", NULL, 0, &unit->main_pid},
+		{"ActiveEnterTimestampMonotonic", "t", NULL, 0, &unit->active_since},
 		{"ExecMainCode", "i", NULL, 0, &unit->exec_code},
 		{"ExecMainStatus", "i", NULL, 0, &unit->exec_status},
 	};
@@ -252,6 +253,7 @@ int pid1_unit_verb(struct pid1 *pid1, enum exec_verb verb, const char *unit, pid
 		[EXEC_VERB_START] = "StartUnit",
 		[EXEC_VERB_STOP] = "StopUnit",
 		[EXEC_VERB_RESTART] = "RestartUnit",
+		[EXEC_VERB_RELOAD] = "ReloadUnit",
 	};
 	auto(sd_bus_message_unref) sd_bus_message *m = NULL;
 	int r = manager_call(pid1, methods[verb], &m);

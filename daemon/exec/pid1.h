@@ -24,6 +24,7 @@ struct pid1_unit {
 	char invocation[INVOCATION_BYTES]; /* "" = none */
 	uint32_t job;			   /* 0 = none is queued */
 	uint32_t main_pid;
+	uint64_t active_since;	    /* CLOCK_MONOTONIC, microseconds; 0 = never */
 	int exec_code, exec_status; /* CLD_*; exit code or signal */
 };
 

@@ -59,6 +59,9 @@ static void on_record(int r, const struct record *record, void *data)
 	if (!was_refused(record) &&
 		record_age(record, jobs->boot_id, boot_clock(), clock_wall()) < HOUR_USEC)
 		jobs_count(jobs, record);
+	/* A statement is not ours to look after: what became of it only tendd can know. */
+	if (record->kind == RECORD_SQL)
+		return;
 	if (record->outcome && (record->kind == RECORD_UNIT || record->collected))
 		return;
 	job = job_new(jobs, record);

@@ -8,6 +8,7 @@ const char *const record_kind_names[RECORD_KIND_MAX + 1] = {
 	[RECORD_UNIT] = "unit",
 	[RECORD_COMMAND] = "command",
 	[RECORD_NEVER] = "never",
+	[RECORD_SQL] = "sql",
 };
 
 void record_clear(struct record *record)

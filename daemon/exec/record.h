@@ -20,7 +20,7 @@
 
 enum { INVOCATION_BYTES = 33, BOOT_ID_BYTES = 64 };
 
-enum record_kind { RECORD_UNIT, RECORD_COMMAND, RECORD_NEVER, RECORD_KIND_MAX };
+enum record_kind { RECORD_UNIT, RECORD_COMMAND, RECORD_NEVER, RECORD_SQL, RECORD_KIND_MAX };
 extern const char *const record_kind_names[RECORD_KIND_MAX + 1];
 
 struct record {

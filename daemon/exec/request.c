@@ -9,15 +9,19 @@ const char *const request_call_names[REQUEST_CALL_MAX + 1] = {
 	[REQUEST_HELLO] = "hello",
 	[REQUEST_UNIT] = "unit",
 	[REQUEST_COMMAND] = "command",
+	[REQUEST_SQL] = "sql",
 	[REQUEST_ATTACH] = "attach",
+	[REQUEST_INSPECT] = "inspect",
 };
 
 /* The keys a call takes; one that is not here is refused. */
-static const char *const keys[REQUEST_CALL_MAX][6] = {
+static const char *const keys[REQUEST_CALL_MAX][9] = {
 	[REQUEST_HELLO] = {NULL},
-	[REQUEST_UNIT] = {"id", "verb", "unit", "why", NULL},
-	[REQUEST_COMMAND] = {"id", "command", "args", "why", NULL},
+	[REQUEST_UNIT] = {"id", "verb", "unit", "why", "fence", "seen", "min_up_msec", NULL},
+	[REQUEST_COMMAND] = {"id", "command", "args", "why", "fence", NULL},
+	[REQUEST_SQL] = {"id", "sql", "component", "args", "why", "fence", NULL},
 	[REQUEST_ATTACH] = {"id", NULL},
+	[REQUEST_INSPECT] = {"unit", NULL},
 };
 
 /* The names of ledger files: one spelling of an id only, else one id could begin twice. */
@@ -117,7 +121,8 @@ static int get_verb(const json_t *args, struct request *request, struct tend_err
 		return r;
 	verb = exec_verb_from_name(text);
 	if (verb < 0)
-		return tend_error_set(err, -EINVAL, "'verb' must be one of start, stop, restart");
+		return tend_error_set(
+			err, -EINVAL, "'verb' must be one of start, stop, restart, reload");
 	request->verb = (enum exec_verb)verb;
 	return 0;
 }
@@ -131,6 +136,83 @@ static int get_args(const json_t *args, struct request *request, struct tend_err
 	return 0;
 }
 
+/* {"lock":TEXT,"token":INT}, both and nothing else. */
+static int get_fence(const json_t *args, struct request *request, struct tend_error *err)
+{
+	const json_t *fence = json_object_get(args, "fence");
+	const json_t *lock = json_object_get(fence, "lock"),
+		     *token = json_object_get(fence, "token");
+
+	if (!fence)
+		return 0;
+	if (!json_is_object(fence) || json_object_size(fence) != 2 || !json_is_integer(token) ||
+		json_integer_value(token) < 1 || !json_is_string(lock) ||
+		strlen(json_string_value(lock)) != json_string_length(lock) ||
+		!fence_lock_valid(json_string_value(lock)))
+		return tend_error_set(err, -EINVAL,
+			"'fence' must have a 'lock' (a-z, 0-9, -, _, .; at most %d) and a "
+			"'token', a whole number from 1",
+			FENCE_MAX_NAME_BYTES);
+	(void)snprintf(
+		request->fence.lock, sizeof(request->fence.lock), "%s", json_string_value(lock));
+	request->fence.token = (uint64_t)json_integer_value(token);
+	return 0;
+}
+
+static int get_min_up(const json_t *args, struct request *request, struct tend_error *err)
+{
+	const json_t *value = json_object_get(args, "min_up_msec");
+	json_int_t msec = json_integer_value(value);
+
+	if (!value)
+		return 0;
+	if (!json_is_integer(value) || msec < 0 || msec > REQUEST_MAX_MIN_UP_MSEC)
+		return tend_error_set(err, -EINVAL,
+			"'min_up_msec' must be a whole number within 0..%d",
+			REQUEST_MAX_MIN_UP_MSEC);
+	request->min_up = (usec_t)msec * USEC_PER_MSEC;
+	return 0;
+}
+
+static int get_seen(const json_t *args, struct request *request, struct tend_error *err)
+{
+	const json_t *seen = json_object_get(args, "seen");
+	const char *text = json_string_value(seen);
+
+	if (!seen)
+		return 0;
+	if (!text || strlen(text) != json_string_length(seen) ||
+		strspn(text, "0123456789abcdef") != strlen(text) ||
+		(*text && strlen(text) != INVOCATION_BYTES - 1))
+		return tend_error_set(
+			err, -EINVAL, "'seen' must be an InvocationID, 32 hex digits, or \"\"");
+	request->has_seen = true;
+	(void)snprintf(request->seen, sizeof(request->seen), "%s", text);
+	return 0;
+}
+
+/* What an action is on: one key, or for a statement two. */
+static int get_object(const json_t *args, struct request *request, struct tend_error *err)
+{
+	static const char *const names[REQUEST_CALL_MAX] = {
+		[REQUEST_UNIT] = "unit",
+		[REQUEST_COMMAND] = "command",
+		[REQUEST_SQL] = "sql",
+		[REQUEST_INSPECT] = "unit",
+	};
+	const char *name = names[request->call];
+	int r = name ? get_text(args, name, sizeof(request->name), request->name, err) : 0;
+
+	if (r == 0 && request->call == REQUEST_SQL)
+		r = get_text(
+			args, "component", sizeof(request->component), request->component, err);
+	if (r == 0 && request->call == REQUEST_UNIT)
+		r = get_verb(args, request, err);
+	if (r == 0 && (request->call == REQUEST_COMMAND || request->call == REQUEST_SQL))
+		r = get_args(args, request, err);
+	return r;
+}
+
 int request_parse(
 	const char *call, const json_t *args, struct request *ret_request, struct tend_error *err)
 {
@@ -139,23 +221,25 @@ int request_parse(
 
 	if (found < 0)
 		return tend_error_set(err, -EINVAL,
-			"'%.64s' is not a call of tend-exec (hello, unit, command, attach)", call);
+			"'%.64s' is not a call of tend-exec (hello, unit, command, sql, attach, "
+			"inspect)",
+			call);
 	request.call = (enum request_call)found;
 	if (!json_is_object(args) && !(found == REQUEST_HELLO && json_is_null(args)))
 		return tend_error_set(err, -EINVAL, "%s: its arguments must be an object", call);
 	r = check_keys(request.call, args, err);
-	if (r == 0 && found != REQUEST_HELLO)
+	if (r == 0 && found != REQUEST_HELLO && found != REQUEST_INSPECT)
 		r = get_id(args, &request, err);
-	if (r == 0 && found == REQUEST_UNIT)
-		r = get_verb(args, &request, err);
-	if (r == 0 && found == REQUEST_UNIT)
-		r = get_text(args, "unit", sizeof(request.name), request.name, err);
-	if (r == 0 && found == REQUEST_COMMAND)
-		r = get_text(args, "command", sizeof(request.name), request.name, err);
-	if (r == 0 && found == REQUEST_COMMAND)
-		r = get_args(args, &request, err);
+	if (r == 0)
+		r = get_object(args, &request, err);
 	if (r == 0)
 		r = get_why(args, &request, err);
+	if (r == 0)
+		r = get_fence(args, &request, err);
+	if (r == 0)
+		r = get_seen(args, &request, err);
+	if (r == 0)
+		r = get_min_up(args, &request, err);
 	if (r < 0)
 		return r;
 	*ret_request = request;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * exec/request.h: what a peer may say to tend-exec: hello, unit, command, attach. Pure: JSON in, a
- * checked struct out; nothing is trusted, nothing unknown is let through. `args` is borrowed from
- * the JSON. Fuzzed (tests/fuzz/fuzz_exec_request.c). Fails with -EINVAL and a text.
+ * exec/request.h: what a peer may say to tend-exec: hello, unit, command, sql, attach, inspect.
+ * Pure: JSON in, a checked struct out; nothing is trusted, nothing unknown is let through. `args`
+ * is borrowed from the JSON. Fuzzed (tests/fuzz/fuzz_exec_request.c). Fails with -EINVAL and a
+ * text.
  */
 #ifndef EXEC_REQUEST_H
 #define EXEC_REQUEST_H
@@ -10,26 +11,39 @@
 #include <jansson.h>
 #include <tend/error.h>
 #include "base/uuid.h"
+#include "exec/fence.h"
 #include "exec/manifest.h"
+#include "exec/record.h"
 
 enum request_call {
 	REQUEST_HELLO,
 	REQUEST_UNIT,
 	REQUEST_COMMAND,
+	REQUEST_SQL, /* may this statement be run now? It is the caller who runs it. */
 	REQUEST_ATTACH,
+	REQUEST_INSPECT,
 	REQUEST_CALL_MAX
 };
 extern const char *const request_call_names[REQUEST_CALL_MAX + 1];
 
-enum { REQUEST_MAX_WHY_BYTES = 500 };
+enum {
+	REQUEST_MAX_WHY_BYTES = 500,
+	REQUEST_MAX_COMPONENT_BYTES = 130,
+	REQUEST_MAX_MIN_UP_MSEC = 7 * 86400 * 1000,
+};
 
 struct request {
 	enum request_call call;
-	char id[UUID_TEXT_BYTES];		/* all but hello */
-	enum exec_verb verb;			/* unit */
-	char name[MANIFEST_MAX_NAME_BYTES + 1]; /* of the unit or the command */
-	char why[REQUEST_MAX_WHY_BYTES + 1];	/* escaped; "" if none was given */
-	const json_t *args;			/* command: an object, never NULL */
+	char id[UUID_TEXT_BYTES];			 /* all but hello and inspect */
+	enum exec_verb verb;				 /* unit */
+	char name[MANIFEST_MAX_NAME_BYTES + 1];		 /* of the unit, command, statement */
+	char why[REQUEST_MAX_WHY_BYTES + 1];		 /* escaped; "" if none was given */
+	const json_t *args;				 /* command, sql: an object, never NULL */
+	char component[REQUEST_MAX_COMPONENT_BYTES + 1]; /* sql: SYSTEM/COMPONENT */
+	struct fence fence;				 /* unit, command, sql: .lock "" = none */
+	bool has_seen;					 /* unit */
+	char seen[INVOCATION_BYTES]; /* "" = it had no InvocationID when it was looked at */
+	usec_t min_up;		     /* unit: 0 = it may have come up just now */
 };
 
 int request_parse(

@@ -9,18 +9,20 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "exec/peer.h"
 
 struct connection {
 	struct server *server;
 	struct peer peer; /* .rpc NULL until the peer is known to be tendd */
 	int fd;		  /* until then */
-	struct pid1_call *call;
+	struct peer_ask *ask;
 };
 
 struct server {
 	struct loop *loop;
 	struct loop_source *io;
 	int fd;
+	bool remote;
 	struct pid1 *pid1;
 	struct jobs *jobs;
 	struct vec connections; /* struct connection * */
@@ -33,7 +35,7 @@ static struct connection *connection_free(struct connection *c)
 	for (size_t i = 0; i < c->server->connections.len; i++)
 		if (c->server->connections.items[i] == c)
 			vec_remove(&c->server->connections, i--);
-	pid1_call_cancel(c->call);
+	peer_ask_free(c->ask);
 	if (c->peer.rpc) {
 		jobs_forget(c->server->jobs, c->peer.rpc);
 		rpc_free(c->peer.rpc);
@@ -43,18 +45,10 @@ static struct connection *connection_free(struct connection *c)
 	return NULL;
 }
 
-/* The peer learns that it was refused, so that a tendd that is not set up right can say why. */
 static void turn_away(struct connection *c, const char *why)
 {
-	static const char note[] =
-		"{\"call\":\"refused\",\"args\":{\"message\":\"only the main process "
-		"of " SERVER_PEER_UNIT ", as user " SERVER_PEER_USER ", is listened to\"}}\n";
-	char unread[4096];
-
 	log_warning("connection from pid %ld, uid %ld refused: %s", c->peer.pid, c->peer.uid, why);
-	/* Unread bytes would turn the close into a reset, and the note would be lost. */
-	(void)!recv(c->fd, unread, sizeof(unread), MSG_DONTWAIT);
-	(void)!send(c->fd, note, sizeof(note) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	peer_tell_refused(c->fd);
 	connection_free(c);
 }
 
@@ -91,53 +85,47 @@ static void drop_older(struct server *server, const struct connection *keep)
 		if (!c->peer.rpc || c->peer.pid == keep->peer.pid)
 			continue;
 		log_notice("connection of pid %ld closed: %s now is pid %ld", c->peer.pid,
-			SERVER_PEER_UNIT, keep->peer.pid);
+			PEER_UNIT, keep->peer.pid);
 		connection_free(c);
 	}
 }
 
-static void on_peer_unit(const struct pid1_reply *reply, void *data)
+static void on_peer(const char *why, void *data)
 {
 	struct connection *c = data;
-	char why[128];
 	int r;
 
-	c->call = NULL;
-	if (reply->r < 0) {
-		turn_away(c, reply->message);
-		return;
-	}
-	if (reply->unit->main_pid == 0 || reply->unit->main_pid != (uint32_t)c->peer.pid) {
-		(void)snprintf(why, sizeof(why), "the main process of " SERVER_PEER_UNIT " is %u",
-			(unsigned)reply->unit->main_pid);
+	c->ask = NULL;
+	if (why) {
 		turn_away(c, why);
 		return;
 	}
-	drop_older(c->server, c);
+	if (!c->server->remote)
+		drop_older(c->server, c);
 	r = rpc_new(c->server->loop, TAKE_FD(c->fd), "tendd", on_call, on_close, c, &c->peer.rpc);
 	if (r < 0) {
 		log_error("connection of pid %ld: %s, closed", c->peer.pid, strerror(-r));
 		connection_free(c);
 		return;
 	}
-	log_info("connection from pid %ld, uid %ld accepted", c->peer.pid, c->peer.uid);
+	log_info("connection from pid %ld, uid %ld accepted%s", c->peer.pid, c->peer.uid,
+		c->server->remote ? ", another host's" : "");
 }
 
-/* The uid is asked for each time: the user may have been made after us. */
-static bool is_peer_user(long uid)
+/* Root could do all of it anyhow. */
+static bool is_remote_user(long uid)
 {
-	const struct passwd *user = getpwnam(SERVER_PEER_USER);
+	const struct passwd *user = getpwnam(SERVER_REMOTE_USER);
 
-	return user && user->pw_uid != 0 && (long)user->pw_uid == uid;
+	return uid == 0 || (user && (long)user->pw_uid == uid);
 }
 
 static void look_at(struct server *server, int fd)
 {
 	struct connection *c = calloc(1, sizeof(*c));
-	struct ucred cred;
-	socklen_t len = sizeof(cred);
+	int r;
 
-	if (!c || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 ||
+	if (!c || peer_credentials(fd, &c->peer.pid, &c->peer.uid) < 0 ||
 		vec_push(&server->connections, c) < 0) {
 		log_error("connection closed: its peer cannot be looked at");
 		safe_close(fd);
@@ -146,13 +134,15 @@ static void look_at(struct server *server, int fd)
 	}
 	c->server = server;
 	c->fd = fd;
-	c->peer.pid = cred.pid;
-	c->peer.uid = cred.uid;
-	if (cred.pid <= 0 || !is_peer_user((long)cred.uid)) {
-		turn_away(c, "its user is not " SERVER_PEER_USER);
+	if (server->remote) {
+		is_remote_user(c->peer.uid) ? on_peer(NULL, c)
+					    : turn_away(c, "its user is not " SERVER_REMOTE_USER);
 		return;
 	}
-	if (pid1_get_unit(server->pid1, SERVER_PEER_UNIT, on_peer_unit, c, &c->call) < 0)
+	r = peer_ask_new(server->pid1, c->peer.pid, c->peer.uid, on_peer, c, &c->ask);
+	if (r == -EPERM)
+		turn_away(c, "its user is not " PEER_USER);
+	else if (r < 0)
 		turn_away(c, "PID 1 cannot be asked who it is");
 }
 
@@ -166,6 +156,9 @@ static void on_listen(int listen_fd, uint32_t events, void *data)
 			log_error("cannot accept a connection: %s", strerror(errno));
 		return;
 	}
+	/* Of a link that was cut the old connection may hang about for hours. */
+	if (server->remote && server->connections.len >= SERVER_MAX_CONNECTIONS / 2)
+		connection_free(server->connections.items[0]);
 	if (server->connections.len >= SERVER_MAX_CONNECTIONS) {
 		log_warning("connection closed: there are %d already", SERVER_MAX_CONNECTIONS);
 		safe_close(fd);
@@ -174,8 +167,8 @@ static void on_listen(int listen_fd, uint32_t events, void *data)
 	look_at(server, fd);
 }
 
-int server_new(
-	struct loop *loop, int fd, struct pid1 *pid1, struct jobs *jobs, struct server **ret_server)
+int server_new(struct loop *loop, int fd, bool remote, struct pid1 *pid1, struct jobs *jobs,
+	struct server **ret_server)
 {
 	struct server *server = calloc(1, sizeof(*server));
 	int r;
@@ -184,7 +177,8 @@ int server_new(
 		safe_close(fd);
 		return -ENOMEM;
 	}
-	*server = (struct server){.loop = loop, .fd = fd, .pid1 = pid1, .jobs = jobs};
+	*server = (struct server){
+		.loop = loop, .fd = fd, .remote = remote, .pid1 = pid1, .jobs = jobs};
 	r = loop_io_new(loop, fd, EPOLLIN, on_listen, server, &server->io);
 	if (r < 0) {
 		server_free(server);

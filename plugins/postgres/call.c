@@ -1,42 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The verbs: sql.query, one statement in a read-only transaction, and sql.terminate_backend. That a
- * query can change nothing is the role's doing: a read-only transaction does not keep it from
- * calling pg_terminate_backend().
+ * The verbs sql.query, one statement in a read-only transaction, and sql.terminate_backend
+ * (sql.execute is in execute.c). That a query can change nothing is the role's doing: a read-only
+ * transaction does not keep it from calling pg_terminate_backend().
  */
 #include "postgres.h"
 #include <errno.h>
 #include <jansson.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "rows.h"
 #include "session.h"
 
-enum { MAX_ROWS = 1000, DEFAULT_ROWS = 100, MAX_BYTES = 512 << 10, MAX_PARAMS = 32 };
-
-/* Of pg_type.h: part of the protocol, they never change. */
-enum {
-	OID_BOOL = 16,
-	OID_INT8 = 20,
-	OID_INT2 = 21,
-	OID_INT4 = 23,
-	OID_OID = 26,
-	OID_JSON = 114,
-	OID_FLOAT4 = 700,
-	OID_FLOAT8 = 701,
-	OID_NUMERIC = 1700,
-	OID_JSONB = 3802,
-};
+enum { DEFAULT_ROWS = 100 };
 
 struct call {
 	char *sql;
 	bool terminate;
 	bool began; /* BEGIN was sent */
 	int n_params;
-	char *params[MAX_PARAMS]; /* NULL: null */
-	size_t max_rows, n_bytes;
-	json_t *columns, *rows;
+	char *params[ROWS_MAX_PARAMS]; /* NULL: null */
+	struct rows rows;
 	bool truncated;
 };
 
@@ -48,8 +33,7 @@ static void call_free(void *owner)
 		return;
 	for (int i = 0; i < c->n_params; i++)
 		free(c->params[i]);
-	json_decref(c->columns);
-	json_decref(c->rows);
+	rows_clear(&c->rows);
 	free(c->sql);
 	free(c);
 }
@@ -57,37 +41,14 @@ static void call_free(void *owner)
 /* ---- arguments
  * ------------------------------------------------------------------------------------- */
 
-/* A scalar as PostgreSQL reads it. */
-static int param_text(const json_t *value, char **ret_text)
-{
-	char *text = NULL;
-
-	if (json_is_null(value)) {
-		*ret_text = NULL;
-		return 0;
-	}
-	if (json_is_string(value))
-		text = strdup(json_string_value(value));
-	else if (json_is_boolean(value))
-		text = strdup(json_is_true(value) ? "true" : "false");
-	else if (json_is_number(value))
-		text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
-	else
-		return -EINVAL;
-	if (!text)
-		return -ENOMEM;
-	*ret_text = text;
-	return 0;
-}
-
 static int take_params(struct call *c, const json_t *params)
 {
 	if (!params)
 		return 0;
-	if (!json_is_array(params) || json_array_size(params) > MAX_PARAMS)
+	if (!json_is_array(params) || json_array_size(params) > ROWS_MAX_PARAMS)
 		return -EINVAL;
 	for (size_t i = 0; i < json_array_size(params); i++) {
-		int r = param_text(json_array_get(params, i), &c->params[i]);
+		int r = rows_param(json_array_get(params, i), &c->params[i]);
 		if (r < 0)
 			return r;
 		c->n_params++;
@@ -102,12 +63,11 @@ static int take_query(struct call *c, const json_t *args)
 
 	if (!sql)
 		return -EINVAL;
-	c->max_rows = DEFAULT_ROWS;
 	if (max_rows) {
 		json_int_t n = json_integer_value(max_rows);
-		if (!json_is_integer(max_rows) || n < 1 || n > MAX_ROWS)
+		if (!json_is_integer(max_rows) || n < 1 || n > ROWS_MAX)
 			return -EINVAL;
-		c->max_rows = (size_t)n;
+		c->rows.max = (size_t)n;
 	}
 	c->sql = strdup(sql);
 	if (!c->sql)
@@ -124,13 +84,13 @@ static int take_terminate(struct call *c, const json_t *args)
 	if (!json_is_integer(pid) || json_integer_value(pid) <= 0 || !json_is_string(start))
 		return -EINVAL;
 	c->terminate = true;
-	c->max_rows = 1;
+	c->rows.max = 1;
 	c->sql = strdup("select pg_terminate_backend(pid) from pg_stat_activity"
 			" where pid = $1::int and backend_start = $2::timestamptz");
-	if (!c->sql || param_text(pid, &c->params[0]) < 0)
+	if (!c->sql || rows_param(pid, &c->params[0]) < 0)
 		return -ENOMEM;
 	c->n_params = 1;
-	if (param_text(start, &c->params[1]) < 0)
+	if (rows_param(start, &c->params[1]) < 0)
 		return -ENOMEM;
 	c->n_params = 2;
 	return 0;
@@ -138,79 +98,6 @@ static int take_terminate(struct call *c, const json_t *args)
 
 /* ---- the answer
  * ------------------------------------------------------------------------------------- */
-
-static json_t *real_value(const char *text)
-{
-	char *end = NULL;
-	double value = strtod(text, &end);
-
-	return end != text && !*end && isfinite(value) ? json_real(value) : json_string(text);
-}
-
-static json_t *cell(const PGresult *result, int column)
-{
-	const char *text = PQgetvalue(result, 0, column);
-	json_t *value = NULL;
-
-	if (PQgetisnull(result, 0, column))
-		return json_null();
-	switch (PQftype(result, column)) {
-	case OID_BOOL:
-		return json_boolean(text[0] == 't');
-	case OID_INT2:
-	case OID_INT4:
-	case OID_INT8:
-	case OID_OID:
-		return json_integer(strtoll(text, NULL, 10));
-	case OID_FLOAT4:
-	case OID_FLOAT8:
-	case OID_NUMERIC:
-		value = real_value(text);
-		break;
-	case OID_JSON:
-	case OID_JSONB:
-		value = json_loads(text, JSON_DECODE_ANY, NULL);
-		break;
-	default:
-		break;
-	}
-	if (!value)
-		value = json_string(text);
-	return value ? value : json_string("(no UTF-8)");
-}
-
-static int take_columns(struct call *c, const PGresult *result)
-{
-	if (c->columns)
-		return 0;
-	c->columns = json_array();
-	for (int i = 0; i < PQnfields(result); i++)
-		if (json_array_append_new(c->columns, json_string(PQfname(result, i))) < 0)
-			return -ENOMEM;
-	return 0;
-}
-
-static size_t row_bytes(const PGresult *result)
-{
-	size_t n = 0;
-
-	for (int i = 0; i < PQnfields(result); i++)
-		n += (size_t)PQgetlength(result, 0, i) + 8;
-	return n;
-}
-
-static int take_row(struct call *c, const PGresult *result)
-{
-	json_t *row = json_array();
-
-	for (int i = 0; i < PQnfields(result); i++) {
-		if (json_array_append_new(row, cell(result, i)) < 0) {
-			json_decref(row);
-			return -ENOMEM;
-		}
-	}
-	return json_array_append_new(c->rows, row);
-}
 
 static void finish_call(struct session *s, struct call *c)
 {
@@ -220,16 +107,16 @@ static void finish_call(struct session *s, struct call *c)
 
 	if (c->terminate)
 		outcome = json_pack("{s:b}", "terminated",
-			json_is_true(json_array_get(json_array_get(c->rows, 0), 0)));
+			json_is_true(json_array_get(json_array_get(c->rows.rows, 0), 0)));
 	else
-		outcome = json_pack("{s:O, s:O, s:b}", "columns", c->columns, "rows", c->rows,
-			"truncated", c->truncated);
+		outcome = json_pack("{s:O, s:O, s:b}", "columns", c->rows.columns, "rows",
+			c->rows.rows, "truncated", c->truncated);
 	if (!outcome) {
 		session_finish(s, TEND_REASON_INTERNAL, "no memory for the rows");
 		return;
 	}
 	tend_attempt_outcome(a, outcome);
-	(void)snprintf(text, sizeof(text), "%zu rows", json_array_size(c->rows));
+	(void)snprintf(text, sizeof(text), "%zu rows", json_array_size(c->rows.rows));
 	session_finish(s, TEND_REASON_OK, text);
 }
 
@@ -255,16 +142,12 @@ static bool call_result(struct session *s, const PGresult *result, void *owner)
 
 	if (c->began)
 		return true; /* of BEGIN */
-	r = take_columns(c, result);
-	if (r == 0 && PQntuples(result) > 0) {
-		c->n_bytes += row_bytes(result);
-		if (json_array_size(c->rows) == c->max_rows || c->n_bytes > MAX_BYTES) {
-			/* Enough: the rest is dropped with the connection. */
-			c->truncated = true;
-			finish_call(s, c);
-			return false;
-		}
-		r = take_row(c, result);
+	r = rows_take(&c->rows, result);
+	if (r == -ENOBUFS) {
+		/* Enough: the rest is dropped with the connection. */
+		c->truncated = true;
+		finish_call(s, c);
+		return false;
 	}
 	if (r < 0) {
 		session_finish(s, TEND_REASON_INTERNAL, "no memory for the rows");
@@ -305,13 +188,17 @@ static const struct session_handlers handlers = {
 int postgres_call_start(struct tend_attempt *a, const struct postgres_conf *conf,
 	const char *method, const struct json_t *args)
 {
-	struct call *c = calloc(1, sizeof(*c));
+	struct call *c;
 	int r = -ENOTSUP;
 
+	if (strcmp(method, "sql.execute") == 0)
+		return postgres_execute_start(a, conf, args);
+	c = calloc(1, sizeof(*c));
 	if (!c)
 		return -ENOMEM;
-	c->rows = json_array();
-	if (strcmp(method, "sql.query") == 0)
+	if (rows_init(&c->rows, DEFAULT_ROWS) < 0)
+		r = -ENOMEM;
+	else if (strcmp(method, "sql.query") == 0)
 		r = take_query(c, args);
 	else if (strcmp(method, "sql.terminate_backend") == 0)
 		r = take_terminate(c, args);

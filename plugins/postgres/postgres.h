@@ -31,5 +31,7 @@ const char *postgres_message_text(const char *message, char *buf, size_t size);
 int postgres_check_start(struct tend_attempt *a, const struct postgres_conf *conf);
 int postgres_call_start(struct tend_attempt *a, const struct postgres_conf *conf,
 	const char *method, const struct json_t *args);
+int postgres_execute_start(
+	struct tend_attempt *a, const struct postgres_conf *conf, const struct json_t *args);
 
 #endif

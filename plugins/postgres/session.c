@@ -27,6 +27,7 @@ struct session {
 	struct tend_address addresses[TEND_RESOLVE_MAX];
 	size_t n_addresses, i_address;
 	usec_t started, connect_usec, query_started, query_usec;
+	char sqlstate[6];
 };
 
 static void start_address(struct session *s);
@@ -35,6 +36,11 @@ static void poll_connection(struct session *s);
 struct tend_attempt *session_attempt(struct session *s)
 {
 	return s->attempt;
+}
+
+const char *session_sqlstate(const struct session *s)
+{
+	return s->sqlstate;
 }
 
 usec_t session_connect_usec(const struct session *s)
@@ -389,6 +395,7 @@ static void fail_query(struct session *s, const PGresult *result)
 		return;
 	}
 	(void)snprintf(text, sizeof(text), "%s (SQLSTATE %s)", message ? message : "?", sqlstate);
+	(void)snprintf(s->sqlstate, sizeof(s->sqlstate), "%s", sqlstate);
 	fail(s, postgres_query_reason(sqlstate), "", text);
 }
 

@@ -33,6 +33,9 @@ struct tend_attempt *session_attempt(struct session *s);
 usec_t session_connect_usec(const struct session *s);
 usec_t session_query_usec(const struct session *s); /* of the last query, so far */
 
+/* Of the last error that the server told of; "" if it told of none. */
+const char *session_sqlstate(const struct session *s);
+
 /* The end of an attempt, with the metrics of what was reached; frees the session. */
 void session_finish(struct session *s, enum tend_reason reason, const char *text);
 

@@ -152,4 +152,41 @@ typedef void (*tend_unit_fn)(
 /* Also subscribes: from now on a change of the unit re-runs the check at once. */
 int tend_unit_get(struct tend_attempt *a, const char *unit, tend_unit_fn fn, void *data);
 
+/* ---- foreign programs: by tend-spawn, never as a child of tendd ----------------------------- */
+
+enum { TEND_SPAWN_MAX_ARGS = 64, TEND_SPAWN_OUTPUT_BYTES = 65536 };
+
+/* r < 0: only `message` is set. -ENOTCONN: tend-spawn cannot be asked, -ECONNRESET: it ended while
+ * the program ran, -EPERM: it must not run this one, -ENOENT: no such program, -ENOEXEC: it cannot
+ * be started, -EBUSY: too many others run. `out` and `err` are text (UTF-8, at most
+ * TEND_SPAWN_OUTPUT_BYTES each, the beginning of what was written) and foreign. */
+struct tend_spawn_result {
+	const char *message;
+	bool timed_out;	 /* it had not ended in time, and is being killed: no status, no signal */
+	int exit_status; /* -1 = none */
+	int signo;	 /* 0 = none */
+	const char *out, *err;
+	size_t out_len, err_len;
+	bool truncated; /* there was more output */
+	uint64_t elapsed_usec;
+};
+/* Called once, maybe before tend_spawn() returns (r < 0 then). */
+typedef void (*tend_spawn_fn)(
+	struct tend_attempt *a, int r, const struct tend_spawn_result *result, void *data);
+/* argv[0] is an absolute path in a folder that tend-spawn's own configuration lists. Its time is
+ * the attempt's, less a moment for the answer. */
+int tend_spawn(struct tend_attempt *a, const char *const *argv, tend_spawn_fn fn, void *data);
+
+/* ---- reports -------------------------------------------------------------------------------- */
+
+/* What somebody else found out about this check and told Tend (the verb check.report). */
+struct tend_report {
+	enum tend_state state;	 /* pending: nothing was reported yet */
+	enum tend_reason reason; /* of the same verdict as `state` */
+	const char *text;	 /* lives until the attempt ends */
+	usec_t age; /* by the time of day; of pending: how long it has been waited for */
+};
+/* Also adds the report's metrics to the attempt. */
+void tend_report_get(struct tend_attempt *a, struct tend_report *ret_report);
+
 #endif

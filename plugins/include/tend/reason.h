@@ -42,7 +42,16 @@ enum tend_state {
 	X(UNIT_CHANGING, 20, "unit-changing", WARNING, "the unit is starting or stopping")         \
 	X(CANCELLED, 21, "cancelled", UNKNOWN, "the attempt was cancelled")                        \
 	X(NO_EVIDENCE, 22, "no-evidence", UNKNOWN, "what would tell cannot be read")               \
-	X(INTERNAL, 23, "internal", UNKNOWN, "the probe itself failed")
+	X(INTERNAL, 23, "internal", UNKNOWN, "the probe itself failed")                            \
+	X(REPORTED_WARNING, 24, "reported-warning", WARNING, "reported as a warning")              \
+	X(REPORTED_CRITICAL, 25, "reported-critical", CRITICAL, "reported as critical")            \
+	X(REPORTED_UNKNOWN, 26, "reported-unknown", UNKNOWN, "reported as unknown")                \
+	X(REPORT_MISSING, 27, "report-missing", CRITICAL, "no report came in time")                \
+	X(PROGRAM_WARNING, 28, "program-warning", WARNING, "the program says warning")             \
+	X(PROGRAM_CRITICAL, 29, "program-critical", CRITICAL, "the program says critical")         \
+	X(PROGRAM_UNKNOWN, 30, "program-unknown", UNKNOWN, "the program cannot tell")              \
+	X(PROGRAM_FAILED, 31, "program-failed", UNKNOWN, "the program cannot be run")              \
+	X(SPAWN_LOST, 32, "spawn-lost", UNKNOWN, "tend-spawn ended during the attempt")
 
 enum tend_reason {
 #define X(code, value, name, verdict, text) TEND_REASON_##code = (value),

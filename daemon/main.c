@@ -15,6 +15,8 @@ static const char usage_text[] =
 	"  -t, --test             check the configuration and exit: 0 it is ok, 1 it is not\n"
 	"  -f, --foreground       log to the terminal instead of the journal\n"
 	"      --plugin-dir DIR   load plugins from DIR instead of the configured folder\n"
+	"      --calendar FILE    rehearsal on a test machine: the time of day is shifted by the\n"
+	"                         seconds in FILE, which is read each second\n"
 	"  -V, --version          print the version and exit\n"
 	"  -h, --help             print this and exit\n\n"
 	"See tendd(8), tend.conf(5) and tendctl(1).\n";
@@ -36,12 +38,13 @@ static int test_config(const char *path, const char *plugin_dir)
 
 int main(int argc, char **argv)
 {
-	enum { OPT_PLUGIN_DIR = 256 };
+	enum { OPT_PLUGIN_DIR = 256, OPT_CALENDAR };
 	static const struct option options[] = {
 		{"config", required_argument, NULL, 'c'},
 		{"test", no_argument, NULL, 't'},
 		{"foreground", no_argument, NULL, 'f'},
 		{"plugin-dir", required_argument, NULL, OPT_PLUGIN_DIR},
+		{"calendar", required_argument, NULL, OPT_CALENDAR},
 		{"version", no_argument, NULL, 'V'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
@@ -62,6 +65,9 @@ int main(int argc, char **argv)
 			break;
 		case OPT_PLUGIN_DIR:
 			m.plugin_dir = optarg;
+			break;
+		case OPT_CALENDAR:
+			m.calendar = optarg;
 			break;
 		case 'V':
 			puts("tendd " TEND_VERSION);

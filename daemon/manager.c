@@ -8,8 +8,10 @@
 #include "api/api.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "calendar/keeper.h"
 #include "conf/errors.h"
 #include "loop/child.h"
+#include "shift.h"
 #include "snmp/feed.h"
 
 /* sysexits.h: what a service manager and a script can tell apart. */
@@ -146,6 +148,37 @@ static void on_delivery(const char *incident_id, const char *receiver, const cha
 			notice_kind, receiver, state, n_tries, n_tries == 1 ? "try" : "tries");
 }
 
+/* ---- windows -------------------------------------------------------------------------------- */
+
+static const char *hold_notices(const char *component, void *data)
+{
+	const struct manager *m = data;
+	const struct conf_component *c = map_get(&m->conf->components, component);
+	const struct conf_window *window = c ? windows_quiet(m->conf, c, clock_wall(), NULL) : NULL;
+
+	return window ? window->name : NULL;
+}
+
+static void on_window_opened(
+	const struct conf_window *window, const struct window_span *span, void *data)
+{
+	struct manager *m = data;
+
+	policies_event(m->policies, POLICY_EVENT_WINDOW_OPENED, NULL,
+		json_pack("{s:s, s:o, s:o}", "window", window->name, "opens",
+			clock_to_json(span->opens), "closes",
+			span->closes == USEC_INFINITY ? json_null() : clock_to_json(span->closes)));
+}
+
+/* Checks first: what they find decides what is told of incidents. */
+static void on_windows(void *data)
+{
+	struct manager *m = data;
+
+	watch_look_at_windows(m->watch);
+	incidents_release(m->incidents);
+}
+
 /* ---- reload
  * ------------------------------------------------------------------------------------------- */
 
@@ -178,6 +211,8 @@ static int apply_all(struct manager *m, struct conf *conf)
 	if (r == 0)
 		r = agentx_apply(m->agentx, conf);
 	incidents_apply(m->incidents);
+	if (r == 0)
+		r = keeper_apply(m->keeper, conf);
 	return r;
 }
 
@@ -259,10 +294,22 @@ static void on_signal(int signo, void *data)
 {
 	struct manager *m = data;
 
+	if (signo == SIGHUP && m->shift)
+		shift_look(m->shift);
 	if (signo == SIGHUP)
 		(void)manager_reload(m, NULL);
 	else
 		loop_stop(m->loop, 0);
+}
+
+/* Only by --calendar: what waits for a time of day by the monotonic clock looks again. */
+static void on_jump(void *data)
+{
+	struct manager *m = data;
+
+	keeper_look(m->keeper);
+	watch_clock_jumped(m->watch);
+	policies_clock_jumped(m->policies);
 }
 
 static bool healthy(void *data)
@@ -272,7 +319,7 @@ static bool healthy(void *data)
 	return watch_healthy(m->watch) && alert_healthy(m->alert);
 }
 
-static int open_parts(struct manager *m, struct tend_error *err)
+int manager_open(struct manager *m, struct tend_error *err)
 {
 	struct alert_deps alert_deps = {
 		.loop = m->loop,
@@ -283,6 +330,12 @@ static int open_parts(struct manager *m, struct tend_error *err)
 		.data = m,
 	};
 	struct policies_deps policies_deps = {.loop = m->loop};
+	struct keeper_deps keeper_deps = {
+		.loop = m->loop,
+		.on_opened = on_window_opened,
+		.on_look = on_windows,
+		.data = m,
+	};
 	struct incidents_hooks hooks = {
 		on_incident_event, on_incident_commit, on_incident_told, on_incident_reason, m};
 	bool fresh = false;
@@ -304,6 +357,9 @@ static int open_parts(struct manager *m, struct tend_error *err)
 	policies_deps.alert = m->alert;
 	if (r == 0)
 		r = policies_new(&policies_deps, &m->policies);
+	keeper_deps.store = m->store;
+	if (r == 0)
+		r = keeper_new(&keeper_deps, &m->keeper);
 	if (r == 0)
 		r = agentx_new(m, &m->agentx);
 	if (r < 0)
@@ -312,6 +368,7 @@ static int open_parts(struct manager *m, struct tend_error *err)
 	if (r < 0)
 		return r;
 	incidents_set_hooks(m->incidents, &hooks);
+	incidents_set_hold(m->incidents, hold_notices, m);
 	watch_on_result(m->watch, on_result, m);
 	store_on_health(m->store, on_store_health, m);
 	r = apply_all(m, m->conf);
@@ -329,9 +386,10 @@ static int open_parts(struct manager *m, struct tend_error *err)
 	return 0;
 }
 
-static void close_parts(struct manager *m)
+void manager_close(struct manager *m)
 {
 	m->agentx = agentx_free(m->agentx);
+	m->keeper = keeper_free(m->keeper);
 	/* Live runs hear nothing of the end, they go on at the next start; the API's clients do. */
 	m->policies = policies_free(m->policies);
 	if (m->watch)
@@ -361,8 +419,10 @@ static int watch_signals(struct manager *m, struct loop_source *sources[3])
 
 static int start(struct manager *m, struct tend_error *err)
 {
-	int r = open_parts(m, err);
+	int r = manager_open(m, err);
 
+	if (r == 0 && m->shift)
+		r = shift_start(m->shift, m->loop, on_jump, m);
 	if (r < 0)
 		return r;
 	r = loop_watchdog_start(m->loop, healthy, m);
@@ -391,8 +451,6 @@ int manager_run(const struct manager_options *options)
 	struct manager m = {
 		.config_path = options->config_path,
 		.plugin_dir = options->plugin_dir,
-		.started = clock_now(),
-		.started_wall = clock_wall(),
 		.reload_ok = true,
 	};
 	struct loop_source *signals[3] = {NULL};
@@ -404,9 +462,17 @@ int manager_run(const struct manager_options *options)
 		log_to_stderr();
 	/* Secrets live in this memory: no core dumps, no ptrace by others of the same user. */
 	(void)prctl(PR_SET_DUMPABLE, 0);
-	r = load_first(&m);
+	r = options->calendar ? shift_new(options->calendar, &m.shift, &err) : 0;
 	if (r < 0)
+		log_error("%s", err.text);
+	m.started = clock_now();
+	m.started_wall = clock_wall();
+	if (r == 0)
+		r = load_first(&m);
+	if (r < 0) {
+		shift_free(m.shift);
 		return EXIT_CONFIG;
+	}
 	m.reload_wall = m.conf->loaded_wall;
 	r = loop_new(&m.loop);
 	if (r == 0)
@@ -422,9 +488,10 @@ int manager_run(const struct manager_options *options)
 	} else {
 		log_error("%s", err.text);
 	}
-	close_parts(&m);
+	manager_close(&m);
 	for (int i = 0; i < 3; i++)
 		loop_source_free(signals[i]);
+	shift_free(m.shift);
 	loop_free(m.loop);
 	if (err.code == -EACCES || err.code == -EPERM || err.code == -EROFS)
 		return EXIT_CANTCREATE;

@@ -19,6 +19,8 @@
 
 struct api;
 struct agentx;
+struct keeper;
+struct shift;
 
 struct manager {
 	struct loop *loop;
@@ -29,8 +31,10 @@ struct manager {
 	struct alert *alert;
 	struct incidents *incidents;
 	struct policies *policies;
+	struct keeper *keeper; /* calendar/keeper.h: windows open and close */
 	struct api *api;
 	struct agentx *agentx; /* snmp/feed.h: tend-agentx and what it is fed */
+	struct shift *shift;   /* shift.h; NULL: none */
 	const char *config_path;
 	const char *plugin_dir; /* NULL: as configured */
 	usec_t started, started_wall;
@@ -46,9 +50,14 @@ struct manager {
 struct manager_options {
 	const char *config_path;
 	const char *plugin_dir;
+	const char *calendar; /* shift.h: a file; NULL: the machine's time of day */
 	bool foreground;
 };
 int manager_run(const struct manager_options *options); /* tendd's whole life; an exit code */
 int manager_reload(struct manager *manager, struct tend_error *err);
+/* Makes and connects the parts of a manager that has its loop and configuration (manager_run()
+ * does; so does a rehearsal), and ends them. */
+int manager_open(struct manager *manager, struct tend_error *err);
+void manager_close(struct manager *manager);
 
 #endif

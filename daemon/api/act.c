@@ -99,6 +99,12 @@ void api_post_policy_run(struct request *request)
 	struct policies *policies = request->api->manager->policies;
 	const json_t *target = json_object_get(request->json, "target");
 	json_t *params = json_object_get(request->json, "params");
+	struct policies_request start = {
+		.name = request->subject,
+		.target = json_string_value(target),
+		.params = json_is_object(params) ? params : NULL,
+		.dry = json_is_true(json_object_get(request->json, "dry_run")),
+	};
 	char author[ROLE_USER_BYTES], run[UUID_TEXT_BYTES] = "";
 	struct tend_error err = {0};
 	int r;
@@ -111,8 +117,8 @@ void api_post_policy_run(struct request *request)
 		request_fail(request, API_ERROR_INVALID, "'params' must be an object");
 		return;
 	}
-	r = policies_run(policies, request->subject, json_string_value(target),
-		json_is_object(params) ? params : NULL, api_author(request, author), run, &err);
+	start.author = api_author(request, author);
+	r = policies_start(policies, &start, run, &err);
 	if (r < 0)
 		fail_with(request, r, &err);
 	else

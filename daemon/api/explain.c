@@ -53,12 +53,15 @@ static const char *text_of(const json_t *object, const char *key)
 	return text ? text : "";
 }
 
-static void say_state(json_t *out, const struct check *check)
+static void say_state(json_t *out, const struct explain *x)
 {
+	const struct check *check = x->check;
 	enum tend_state shown = watch_check_shown_state(check);
 	char since[CLOCK_TEXT_BYTES] = "";
 	const struct result *last = &check->last;
 
+	if (x->paused)
+		say(out, "the check does not run: %s", x->paused);
 	if (last->number == 0) {
 		say(out, "check '%s' has no result yet", check->conf->name);
 		return;
@@ -96,6 +99,13 @@ static void say_incident(json_t *out, const struct explain *x)
 	say(out, "incident %s (%s, %s) was opened at %s at its root '%s': %s", i->id,
 		incident_phase_names[i->phase], conf_severity_names[i->severity],
 		wall_text(i->opened_wall, at), i->fingerprint, i->text ? i->text : "");
+	if (i->phase != INCIDENT_CLOSED && x->quiet)
+		say(out, "its notices are held: %s; what still fails then is told", x->quiet);
+	else if (i->phase != INCIDENT_CLOSED && i->settle)
+		say(out,
+			"a window has ended: its checks are looked at anew before anybody is told");
+	else if (i->phase == INCIDENT_CLOSED && !i->told)
+		say(out, "it came and went in a window with alerts = quiet: nobody is told");
 	if (i->unconfirmed)
 		say(out, "its cause is not confirmed: a dependency did not answer in time");
 	if (x->check && i->check && strcmp(i->check, x->check->conf->name) != 0)
@@ -152,7 +162,9 @@ static void say_deliveries(json_t *out, const struct explain *x)
 			say(out,
 				"nobody was told: there is no [receiver ...] in the configuration");
 		else if (!x->incident->told)
-			say(out, "nobody was told: no raise went out for this incident");
+			say(out, "nobody was told: no raise went out for this incident, a window "
+				 "held "
+				 "it");
 		else
 			say(out,
 				"nobody was told: no [route ...] leads from '%s' at severity %s to "
@@ -197,7 +209,7 @@ json_t *explain_because(const struct explain *x)
 	json_t *out = json_array();
 
 	if (x->check)
-		say_state(out, x->check);
+		say_state(out, x);
 	say_incident(out, x);
 	say_deliveries(out, x);
 	say_gates(out, x);
@@ -222,17 +234,37 @@ static bool explain_find(struct request *request, struct explain *x)
 	return x->incident != NULL;
 }
 
+static void explain_windows(struct manager *m, struct explain *x, char quiet[API_WINDOW_TEXT_BYTES],
+	char paused[API_WINDOW_TEXT_BYTES])
+{
+	const struct conf_component *at =
+		x->incident ? map_get(&m->conf->components, x->incident->component) : NULL;
+	const struct conf_window *window;
+	struct window_span span;
+
+	window = at ? windows_quiet(m->conf, at, clock_wall(), &span) : NULL;
+	if (window)
+		x->quiet = api_window_text(window, &span, quiet);
+	window = x->check && x->check->paused
+			 ? windows_paused(m->conf, x->check->conf->component, clock_wall(), &span)
+			 : NULL;
+	if (window)
+		x->paused = api_window_text(window, &span, paused);
+}
+
 static void explain_answer(struct request *request, struct explain *x)
 {
 	struct manager *m = request->api->manager;
 	auto_json json_t *gates = NULL, *actions = policies_actions_to_json(m->policies);
 	json_t *answer = json_object();
+	char quiet[API_WINDOW_TEXT_BYTES], paused[API_WINDOW_TEXT_BYTES];
 
 	if (x->incident)
 		gates = policies_explain(m->policies, x->incident->id);
 	x->gates = gates;
 	x->actions = actions;
 	x->n_receivers = m->conf->receivers.len;
+	explain_windows(m, x, quiet, paused);
 	(void)json_object_set_new(answer, "name", json_string(x->name));
 	(void)json_object_set_new(answer, "because", explain_because(x));
 	(void)json_object_set_new(

@@ -197,6 +197,66 @@ void api_take_lag(struct api *api, struct api_lag *ret_lag)
 	*ret_lag = api->lag;
 }
 
+static void put_window(struct metrics *m, const struct conf_window *window, usec_t wall)
+{
+	put(m, "tend_window_open");
+	put_label(m, "{", "window", window->name);
+	put_label(m, ",", "kind", window->freeze ? "freeze" : "window");
+	put(m, "} %d\n", window_open(window, wall, NULL));
+}
+
+static void windows_metrics(struct metrics *m, const struct manager *manager)
+{
+	const struct conf *conf = manager->conf;
+	usec_t wall = clock_wall();
+	size_t n_paused = 0;
+
+	MAP_FOREACH (watch_checks(manager->watch), const struct check *, check)
+		n_paused += check->paused;
+	gauge(m, "tend_checks_paused", "Checks that a window keeps from running.",
+		(double)n_paused);
+	gauge(m, "tend_incidents_held", "Open incidents of which a window holds a notice back.",
+		(double)incidents_n_held(manager->incidents));
+	if (conf->windows.len + conf->freezes.len == 0)
+		return;
+	head(m, "tend_window_open", "gauge", "1 while a window, or a freeze, is open.");
+	MAP_FOREACH (&conf->windows, const struct conf_window *, window)
+		put_window(m, window, wall);
+	MAP_FOREACH (&conf->freezes, const struct conf_window *, freeze)
+		put_window(m, freeze, wall);
+}
+
+/* Of every policy and target whose last action did not help. */
+static void actions_metrics(struct metrics *m, struct manager *manager)
+{
+	auto_json json_t *actions = policies_actions_to_json(manager->policies);
+	const json_t *breakers = json_object_get(actions, "breakers");
+	json_t *breaker;
+	size_t i;
+
+	gauge(m, "tend_actions_enabled", "0: nothing that changes a system is done.",
+		policies_actions_enabled(manager->policies));
+	gauge(m, "tend_approvals_waiting", "Steps of policies that wait for people.",
+		(double)policies_n_waiting_approvals(manager->policies));
+	if (json_array_size(breakers) == 0)
+		return;
+	head(m, "tend_breaker_open", "gauge",
+		"1: a policy does nothing on a target, since its actions did not help; 0.5: one "
+		"try "
+		"may.");
+	json_array_foreach (breakers, i, breaker) {
+		const char *state = json_string_value(json_object_get(breaker, "state"));
+
+		put(m, "tend_breaker_open");
+		put_label(m, "{", "policy", json_string_value(json_object_get(breaker, "policy")));
+		put_label(m, ",", "target", json_string_value(json_object_get(breaker, "target")));
+		put(m, "} %s\n",
+			str_eq(state, "open")	     ? "1"
+			: str_eq(state, "half-open") ? "0.5"
+						     : "0");
+	}
+}
+
 static void daemon_metrics(struct metrics *m, struct api *api)
 {
 	struct manager *manager = api->manager;
@@ -222,8 +282,8 @@ static void daemon_metrics(struct metrics *m, struct api *api)
 		watch.n_overruns);
 	gauge(m, "tend_incidents_open", "Incidents that are open.",
 		(double)incidents_open(manager->incidents)->len);
-	gauge(m, "tend_actions_enabled", "0: nothing that changes a system is done.",
-		policies_actions_enabled(manager->policies));
+	windows_metrics(m, manager);
+	actions_metrics(m, manager);
 	gauge(m, "tend_config_last_reload_successful", "0: the last reload was refused.",
 		manager->reload_ok);
 	gauge(m, "tend_config_last_reload_timestamp_seconds", "When it was last tried.",

@@ -14,6 +14,7 @@
 #include "api/server.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "calendar/keeper.h"
 
 /* The worst stretch since a minute ago at most: both figures are reset by being read, and there may
  * be several readers. */
@@ -49,17 +50,25 @@ json_t *api_health(const struct api *api);
  * `rows`. Drops the reference in `data` (struct request). */
 void api_answer_rows(int r, json_t *rows, void *data);
 
+/* windows.c: the windows and freezes that are open now, as GET /v1/windows shows them. */
+json_t *api_open_windows(const struct conf *conf);
+/* "the window 'x' is open until TIME" */
+enum { API_WINDOW_TEXT_BYTES = 256 };
+const char *api_window_text(const struct conf_window *window, const struct window_span *span,
+	char buf[API_WINDOW_TEXT_BYTES]);
+
 /* explain.c, pure: why it is as it is, in sentences. Everything is borrowed; what is not known is
  * NULL. */
 struct explain {
 	const char *name;	   /* what was asked for */
 	const struct check *check; /* asked for, or the incident's root */
 	const struct incident *incident;
-	const json_t *gates;	  /* policies_explain() */
-	const json_t *deliveries; /* of the incident, rows as the ledger has them */
-	const json_t *actions;	  /* policies_actions_to_json() */
-	size_t n_receivers;	  /* configured */
-	int deliveries_error;	  /* they cannot be read: -errno */
+	const json_t *gates;	    /* policies_explain() */
+	const json_t *deliveries;   /* of the incident, rows as the ledger has them */
+	const json_t *actions;	    /* policies_actions_to_json() */
+	size_t n_receivers;	    /* configured */
+	int deliveries_error;	    /* they cannot be read: -errno */
+	const char *quiet, *paused; /* api_window_text() of what holds notices, or the check, now */
 };
 json_t *explain_because(const struct explain *x);
 

@@ -82,11 +82,49 @@ static json_t *reload_json(const struct manager *m)
 }
 
 /* What an operator should look at beside the checks: health, and what was refused or stopped. */
+/* Those of other hosts. */
+static void executor_problems(json_t *problems, const json_t *executors)
+{
+	size_t i;
+	json_t *one;
+
+	json_array_foreach ((json_t *)(uintptr_t)executors, i, one)
+		if (json_is_string(json_object_get(one, "host")) &&
+			json_is_false(json_object_get(one, "connected")))
+			(void)json_array_append_new(problems,
+				json_sprintf("tend-exec of host %s cannot be reached, nothing can "
+					     "be healed there: %s",
+					json_string_value(json_object_get(one, "host")),
+					json_string_value(json_object_get(one, "trouble"))
+						?: "no connection"));
+}
+
+/* What nothing is done about until somebody looks. */
+static void add_held(const struct manager *m, const json_t *actions, json_t *problems)
+{
+	size_t n = policies_n_waiting_approvals(m->policies), i;
+	json_t *one;
+
+	if (n > 0)
+		(void)json_array_append_new(
+			problems, json_sprintf("%zu %s for people: tendctl approval list", n,
+					  n == 1 ? "step waits" : "steps wait"));
+	json_array_foreach (json_object_get(actions, "breakers"), i, one)
+		if (str_eq(json_string_value(json_object_get(one, "state")), "open"))
+			(void)json_array_append_new(problems,
+				json_sprintf("policy %s does nothing on %s until %s: its actions "
+					     "there did not help",
+					json_string_value(json_object_get(one, "policy")),
+					json_string_value(json_object_get(one, "target")),
+					json_string_value(json_object_get(one, "until"))));
+}
+
 static json_t *problems_json(const struct api *api, const json_t *actions)
 {
 	const struct manager *m = api->manager;
 	json_t *problems = api_health(api);
 
+	add_held(m, actions, problems);
 	if (!m->reload_ok && m->reload_wall)
 		(void)json_array_append_new(problems,
 			json_sprintf("the last reload was %s: %s",
@@ -99,6 +137,7 @@ static json_t *problems_json(const struct api *api, const json_t *actions)
 			json_sprintf("tend-exec cannot be reached, nothing can be healed: %s",
 				json_string_value(json_object_get(actions, "executor_trouble"))
 					?: "no connection"));
+	executor_problems(problems, json_object_get(actions, "executors"));
 	if (!policies_runner_up(m->policies))
 		(void)json_array_append_new(
 			problems, json_string("tend-run is down, no policy can run"));
@@ -132,6 +171,8 @@ void api_get_status(struct request *request)
 	(void)json_object_set_new(status, "systems", systems_json(m));
 	(void)json_object_set_new(status, "incidents",
 		api_incidents_array(incidents_open(m->incidents), false, json_array()));
+	(void)json_object_set_new(status, "drain", policies_drain_to_json(m->policies));
+	(void)json_object_set_new(status, "windows", api_open_windows(m->conf));
 	(void)json_object_set_new(status, "actions", policies_actions_to_json(m->policies));
 	(void)json_object_set_new(status, "reload", reload_json(m));
 	(void)json_object_set_new(status, "store", store_json(m->store));
@@ -259,45 +300,6 @@ static void rows_begun(struct request *request, int r)
 {
 	if (r < 0)
 		api_answer_rows(r, NULL, request);
-}
-
-void api_get_runs(struct request *request)
-{
-	int limit;
-
-	if (request_query_int(request, "limit", 1, ROWS_MAX, ROWS_DEFAULT, &limit) < 0)
-		return;
-	rows_begun(request, policies_runs(manager_of(request)->policies, limit, api_answer_rows,
-				    request_ref(request)));
-}
-
-/* One row: the run, with its steps. */
-static void answer_run(int r, json_t *rows, void *data)
-{
-	struct request *request = data;
-	json_t *run = r < 0 ? NULL : json_array_get(rows, 0);
-
-	if (r == -ENOTUNIQ)
-		request_fail(request, API_ERROR_CONFLICT,
-			"several runs begin with '%s': write more of it", request->subject);
-	else if (r == -ENOENT || (r >= 0 && !run))
-		request_fail(
-			request, API_ERROR_NOT_FOUND, "there is no run '%s'", request->subject);
-	else if (r < 0)
-		request_fail(
-			request, api_error_of(r), "the store cannot be read: %s", strerror(-r));
-	else
-		request_json(request, 200, json_incref(run));
-	request_unref(request);
-}
-
-void api_get_run(struct request *request)
-{
-	int r = policies_run_show(
-		manager_of(request)->policies, request->subject, answer_run, request_ref(request));
-
-	if (r < 0)
-		answer_run(r, NULL, request);
 }
 
 void api_get_actions(struct request *request)

@@ -35,12 +35,29 @@ void api_get_check(struct request *request);
 void api_get_incidents(struct request *request);
 void api_get_incident(struct request *request);
 void api_get_policies(struct request *request);
-void api_get_runs(struct request *request);
-void api_get_run(struct request *request);
 void api_get_actions(struct request *request);
 void api_get_receivers(struct request *request);
 void api_get_deliveries(struct request *request);
+void api_get_backups(struct request *request);
+void api_get_records(struct request *request);
+void api_post_accept(struct request *request);
 void api_get_config(struct request *request);
+/* history.c */
+void api_get_history(struct request *request);
+/* windows.c */
+void api_get_windows(struct request *request);
+/* approvals.c */
+void api_get_approvals(struct request *request);
+void api_get_approval(struct request *request);
+void api_post_approval(struct request *request);
+/* runs.c */
+void api_get_runs(struct request *request);
+void api_get_run(struct request *request);
+void api_get_follow(struct request *request);
+void api_post_cancel(struct request *request);
+void api_get_policy_next(struct request *request);
+void api_post_policy_enable(struct request *request);
+void api_post_drain(struct request *request);
 /* explain.c */
 void api_get_explain(struct request *request);
 /* metrics.c */

@@ -9,12 +9,17 @@ static const struct ctl_column fields[] = {
 	{"Comment", "comment", CTL_TEXT},
 	{"Since", "since", CTL_TIME},
 	{"Frozen by", "freezes", CTL_JOIN},
+	{"Actions in the last hour", "budgets.used", CTL_TEXT},
+	{"of at most", "budgets.global", CTL_TEXT},
+	{"For maintenance", "budgets.maintenance_used", CTL_TEXT},
+	{"of at most", "budgets.maintenance", CTL_TEXT},
 	{"Executor", "executor_connected", CTL_YESNO},
 	{"Trouble", "executor_trouble", CTL_TEXT},
 	{0},
 };
 
 static const struct ctl_column breaker_columns[] = {
+	{"POLICY", "policy", CTL_TEXT},
 	{"TARGET", "target", CTL_TEXT},
 	{"BREAKER", "state", CTL_STATE},
 	{"FAILURES", "failures", CTL_TEXT},
@@ -25,6 +30,7 @@ static const struct ctl_column breaker_columns[] = {
 static const struct ctl_column recent_columns[] = {
 	{"AT", "at", CTL_TIME},
 	{"TARGET", "target", CTL_TEXT},
+	{"POLICY", "policy", CTL_TEXT},
 	{"VERB", "verb", CTL_TEXT},
 	{"OUTCOME", "outcome", CTL_STATE},
 	{"RUN", "run", CTL_ID},
@@ -91,11 +97,50 @@ static int action_resume(struct ctl *ctl, char *const *args, int n_args)
 	return answer(ctl, r, actions);
 }
 
+static void drain_page(struct ctl *ctl, const json_t *drain)
+{
+	json_int_t n = json_integer_value(json_object_get(drain, "live"));
+
+	if (json_is_true(json_object_get(drain, "drained")))
+		(void)fputs("drained: no run is live, and none begins\n", ctl->out);
+	else if (json_is_true(json_object_get(drain, "draining")))
+		(void)fprintf(ctl->out,
+			"draining: no run begins, %" JSON_INTEGER_FORMAT
+			" live; see tendctl status\n",
+			n);
+	else
+		(void)fputs("runs begin again\n", ctl->out);
+}
+
+static int drain(struct ctl *ctl, bool on)
+{
+	auto_json json_t *body = json_pack("{s:b}", "on", on), *answered = NULL;
+	int r = client_post(ctl, "/v1/drain", body, false, &answered);
+
+	if (r != 0)
+		return r;
+	ctl->writer->page(ctl, answered, drain_page);
+	return CTL_OK;
+}
+
+static int action_drain(struct ctl *ctl, char *const *args, int n_args)
+{
+	return drain(ctl, true);
+}
+
+static int action_undrain(struct ctl *ctl, char *const *args, int n_args)
+{
+	return drain(ctl, false);
+}
+
 static const struct ctl_verb verbs[] = {
 	{"show", "", 0, 0, 0, action_show, "whether actions are done, budgets and breakers"},
 	{"pause", "-m COMMENT", 0, 0, CTL_BIT(COMMENT), action_pause,
 		"stop everything that changes a system"},
 	{"resume", "", 0, 0, 0, action_resume, "let it go on"},
+	{"drain", "", 0, 0, 0, action_drain,
+		"begin no runs and let live ones end, before an upgrade (until the next start)"},
+	{"undrain", "", 0, 0, 0, action_undrain, "begin runs again"},
 	{0},
 };
 const struct ctl_command ctl_action = {

@@ -13,7 +13,7 @@ static const struct ctl_column columns[] = {
 	{"SINCE", "since", CTL_AGO},
 	{"RESULT", "last_result", CTL_AGO},
 	{"REASON", "reason", CTL_TEXT},
-	{"TEXT", "text", CTL_TEXT},
+	{"TEXT", "paused_text|text", CTL_TEXT},
 	{0},
 };
 
@@ -27,6 +27,7 @@ static const struct ctl_column fields[] = {
 	{"Unreachable", "unreachable_because", CTL_TEXT},
 	{"Reason", "reason", CTL_TEXT},
 	{"Text", "text", CTL_TEXT},
+	{"Paused", "paused_text", CTL_TEXT},
 	{"Last result", "last_result", CTL_TIME},
 	{"Took (ms)", "duration_ms", CTL_TEXT},
 	{"Next in", "next_in", CTL_TEXT},

@@ -24,6 +24,7 @@ static const struct ctl_column fields[] = {
 	{"Opened", "opened", CTL_TIME},
 	{"Located", "located", CTL_TIME},
 	{"Closed", "closed", CTL_TIME},
+	{"Notices held", "held", CTL_YESNO},
 	{"Cause unconfirmed", "unconfirmed", CTL_YESNO},
 	{"Members", "members", CTL_JOIN},
 	{"Acknowledged by", "acknowledged.author", CTL_TEXT},

@@ -1,9 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
+#include <unistd.h>
 #include "base/str.h"
 #include "ctl/commands.h"
 #include "ctl/policy.h"
+#include "ctl/rehearse.h"
 #include "ctl/writer.h"
+
+static const struct ctl_column next_columns[] = {
+	{"AT", "at", CTL_TIME},
+	{"TARGET", "target", CTL_TEXT},
+	{"SCHEDULED", "local", CTL_TEXT},
+	{0},
+};
 
 static const struct ctl_column columns[] = {
 	{"POLICY", "name", CTL_TEXT},
@@ -63,9 +72,56 @@ static void run_page(struct ctl *ctl, const json_t *answer)
 {
 	(void)fputs("run ", ctl->out);
 	text_put(ctl, ctl_string(answer, "run"));
-	(void)fputs(" has begun: tendctl run show ", ctl->out);
+	(void)fputs(" has begun: tendctl run follow ", ctl->out);
 	text_put(ctl, ctl_string(answer, "run"));
 	(void)fputc('\n', ctl->out);
+}
+
+/* One line of the terminal, without its end; the caller frees; NULL: there is none. */
+static char *ask(const struct ctl *ctl, const char *name, const json_t *spec)
+{
+	const char *type = ctl_string(spec, "type"), *doc = ctl_string(spec, "doc");
+	char *line = NULL;
+	size_t size = 0;
+	ssize_t n;
+
+	(void)fprintf(
+		ctl->err, "%s (%s)%s%s: ", name, *type ? type : "string", *doc ? ", " : "", doc);
+	(void)fflush(ctl->err);
+	n = getline(&line, &size, stdin);
+	if (n > 0 && line[n - 1] == '\n')
+		line[--n] = '\0';
+	if (n > 0)
+		return line;
+	free(line);
+	return NULL;
+}
+
+/* On a terminal, parameters that have no default and were not given are asked for. */
+static int ask_missing(struct ctl *ctl, const char *policy, json_t *params)
+{
+	auto_json json_t *row = NULL;
+	json_t *spec;
+	const char *name;
+	int r;
+
+	if (!isatty(STDIN_FILENO) || !isatty(fileno(ctl->err)))
+		return CTL_OK;
+	r = client_get_named(ctl, "/v1/policies", "policy", policy, &row);
+	if (r != 0)
+		return r;
+	json_object_foreach (json_object_get(row, "params"), name, spec) {
+		auto_free char *value = NULL;
+
+		if (json_object_get(spec, "default") || json_object_get(params, name))
+			continue;
+		value = ask(ctl, name, spec);
+		if (!value || json_object_set_new(params, name, json_string(value)) < 0) {
+			ctl_complain(ctl, "'%s' needs a value: nothing was begun", name);
+			return CTL_USAGE;
+		}
+	}
+	return CTL_OK;
 }
 
 static int policy_run(struct ctl *ctl, char *const *args, int n_args)
@@ -79,6 +135,11 @@ static int policy_run(struct ctl *ctl, char *const *args, int n_args)
 		ctl_complain(ctl, "%s", err.text);
 		return CTL_USAGE;
 	}
+	r = ask_missing(ctl, args[0], json_object_get(body, "params"));
+	if (r != 0)
+		return r;
+	if (ctl->values[CTL_OPT_DRY_RUN])
+		(void)json_object_set_new(body, "dry_run", json_true());
 	r = client_post(ctl, path, body, false, &answer);
 	if (r != 0)
 		return r;
@@ -86,10 +147,55 @@ static int policy_run(struct ctl *ctl, char *const *args, int n_args)
 	return CTL_OK;
 }
 
+static int policy_next(struct ctl *ctl, char *const *args, int n_args)
+{
+	const char *limit = ctl->values[CTL_OPT_LIMIT];
+	auto_free char *head = client_path("/v1/policies/", args[0], "/next");
+	auto_free char *n = client_escape(limit ? limit : "5", false);
+	auto_free char *path = head && n ? str_printf("%s?n=%s", head, n) : NULL;
+	auto_json json_t *rows = NULL;
+	int r = client_get(ctl, path, &rows);
+
+	if (r != 0)
+		return r;
+	ctl->writer->list(ctl, rows, next_columns);
+	return CTL_OK;
+}
+
+static void enable_page(struct ctl *ctl, const json_t *answer)
+{
+	(void)fputs("policy ", ctl->out);
+	text_put(ctl, ctl_string(answer, "policy"));
+	(void)fputs(" may run again\n", ctl->out);
+}
+
+static int policy_enable(struct ctl *ctl, char *const *args, int n_args)
+{
+	auto_free char *path = client_path("/v1/policies/", args[0], "/enable");
+	auto_json json_t *answer = NULL;
+	int r = client_post(ctl, path, NULL, false, &answer);
+
+	if (r != 0)
+		return r;
+	ctl->writer->page(ctl, answer, enable_page);
+	return CTL_OK;
+}
+
 static const struct ctl_verb verbs[] = {
 	{"list", "", 0, 0, 0, policy_list, "the policies, and what is wrong with them"},
-	{"run", "NAME [TARGET] [KEY=VALUE...]", 1, CTL_MAX_ARGS, 0, policy_run,
+	{"run", "NAME [TARGET] [KEY=VALUE...]", 1, CTL_MAX_ARGS, CTL_BIT(DRY_RUN), policy_run,
 		"start one by hand on a component or check"},
+	{"next", "NAME [-n N]", 1, 1, CTL_BIT(LIMIT), policy_next,
+		"the next times of its schedule (5)"},
+	{"enable", "NAME", 1, 1, 0, policy_enable,
+		"let one run again that its own mistakes have disabled"},
+	{"check", "[FILE...]", 0, CTL_MAX_ARGS, CTL_BIT(CONFIG), policy_check,
+		"look at policies without running them (no daemon)"},
+	{"test", "FILE...", 1, CTL_MAX_ARGS, CTL_BIT(JUNIT) | CTL_BIT(VERBOSE) | CTL_BIT(CONFIG),
+		policy_test, "rehearse scenarios, files or folders (no daemon)"},
+	{"replay", "NAME", 1, 1,
+		CTL_BIT(SINCE) | CTL_BIT(CONFIG) | CTL_BIT(FILE) | CTL_BIT(VERBOSE), policy_replay,
+		"what it would have done over the recorded history"},
 	{0},
 };
 const struct ctl_command ctl_policy = {"policy", "Lua files that heal and maintain.", verbs};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/str.h"
 #include "ctl/commands.h"
+#include "ctl/run.h"
 #include "ctl/writer.h"
 
 static const struct ctl_column columns[] = {
@@ -8,8 +9,10 @@ static const struct ctl_column columns[] = {
 	{"STATE", "state", CTL_STATE},
 	{"POLICY", "policy", CTL_TEXT},
 	{"TARGET", "target", CTL_TEXT},
+	{"BY", "author", CTL_TEXT},
 	{"STARTED", "started", CTL_TIME},
 	{"ENDED", "ended", CTL_AGO},
+	{"DRY", "dry", CTL_YESNO},
 	{"INCIDENT", "incident", CTL_ID},
 	{"MESSAGE", "message", CTL_TEXT},
 	{0},
@@ -21,11 +24,14 @@ static const struct ctl_column fields[] = {
 	{"Policy", "policy", CTL_TEXT},
 	{"Target", "target", CTL_TEXT},
 	{"Incident", "incident", CTL_TEXT},
+	{"Set off by", "trigger.kind", CTL_TEXT},
 	{"Started", "started", CTL_TIME},
 	{"Ended", "ended", CTL_TIME},
 	{"By", "author", CTL_TEXT},
+	{"Dry run", "dry", CTL_YESNO},
 	{"Acted", "acted", CTL_YESNO},
 	{"Verified", "verified", CTL_YESNO},
+	{"Cancelled", "cancelled", CTL_TEXT},
 	{"Message", "message", CTL_TEXT},
 	{0},
 };
@@ -37,15 +43,58 @@ static const struct ctl_column step_columns[] = {
 	{"BEGAN", "at", CTL_TIME},
 	{"ENDED", "ended", CTL_AGO},
 	{"ARGUMENTS", "args", CTL_JSON},
+	{"APPROVED BY", "approved_by", CTL_JOIN},
 	{"OUTCOME", "message|value", CTL_JSON},
 	{0},
 };
 
+static const struct ctl_column measured_columns[] = {
+	{"STEP", "path", CTL_TEXT},
+	{"BEFORE", "before", CTL_JSON},
+	{"AFTER", "after", CTL_JSON},
+	{0},
+};
+
+static const struct ctl_column approval_columns[] = {
+	{"APPROVAL", "id", CTL_ID},
+	{"STEP", "path", CTL_TEXT},
+	{"STATE", "state", CTL_STATE},
+	{"GIVEN", "given", CTL_TEXT},
+	{"OF", "needed", CTL_TEXT},
+	{"CREATED", "created", CTL_TIME},
+	{"WHAT", "text|deed", CTL_TEXT},
+	{0},
+};
+
+/* "/v1/runs?limit=100&policy=x"; the caller frees; NULL: no memory. */
+static char *list_path(const struct ctl *ctl)
+{
+	static const struct {
+		enum ctl_option_id option;
+		const char *key;
+	} filters[] = {
+		{CTL_OPT_POLICY, "policy"}, {CTL_OPT_TARGET, "target"}, {CTL_OPT_STATE, "state"}};
+	const char *limit = ctl->values[CTL_OPT_LIMIT];
+	auto_free char *first = client_escape(limit ? limit : "100", false);
+	char *path = first ? str_printf("/v1/runs?limit=%s", first) : NULL;
+
+	for (size_t i = 0; path && i < ARRAY_SIZE(filters); i++) {
+		const char *value = ctl->values[filters[i].option];
+		auto_free char *escaped = value ? client_escape(value, false) : NULL;
+		auto_free char *before = path;
+
+		if (value)
+			path = escaped ? str_printf("%s&%s=%s", before, filters[i].key, escaped)
+				       : NULL;
+		else
+			before = NULL;
+	}
+	return path;
+}
+
 static int run_list(struct ctl *ctl, char *const *args, int n_args)
 {
-	const char *limit = ctl->values[CTL_OPT_LIMIT];
-	auto_free char *escaped = client_escape(limit ? limit : "100", false);
-	auto_free char *path = escaped ? str_printf("/v1/runs?limit=%s", escaped) : NULL;
+	auto_free char *path = list_path(ctl);
 	auto_json json_t *rows = NULL;
 	int r = client_get(ctl, path, &rows);
 
@@ -55,14 +104,37 @@ static int run_list(struct ctl *ctl, char *const *args, int n_args)
 	return CTL_OK;
 }
 
+/* Steps that say what was measured before and after them; steals nothing. */
+static json_t *measured(const json_t *steps)
+{
+	json_t *list = json_array(), *step;
+	size_t i;
+
+	json_array_foreach ((json_t *)(uintptr_t)steps, i, step)
+		if (json_is_object(json_object_get(step, "before")) ||
+			json_is_object(json_object_get(step, "after")))
+			(void)json_array_append(list, step);
+	return list;
+}
+
 static void run_page(struct ctl *ctl, const json_t *run)
 {
-	const json_t *steps = ctl_lookup(run, "steps");
+	const json_t *steps = ctl_lookup(run, "steps"), *approvals = ctl_lookup(run, "approvals");
+	auto_json json_t *told = measured(steps);
 
+	run_put_waiting(ctl, run);
 	text_object(ctl, run, fields);
 	text_title(ctl, json_array_size(steps) ? "Steps" : "No steps yet");
 	if (json_array_size(steps))
 		text_list(ctl, steps, step_columns);
+	if (json_array_size(told)) {
+		text_title(ctl, "Measured");
+		text_list(ctl, told, measured_columns);
+	}
+	if (json_array_size(approvals)) {
+		text_title(ctl, "Approvals");
+		text_list(ctl, approvals, approval_columns);
+	}
 }
 
 static int run_show(struct ctl *ctl, char *const *args, int n_args)
@@ -77,9 +149,40 @@ static int run_show(struct ctl *ctl, char *const *args, int n_args)
 	return CTL_OK;
 }
 
+static void cancel_page(struct ctl *ctl, const json_t *answer)
+{
+	(void)fputs("run ", ctl->out);
+	text_put(ctl, ctl_string(answer, "run"));
+	(void)fputs(" is cancelled: it cleans up and ends, see tendctl run follow ", ctl->out);
+	text_put(ctl, ctl_string(answer, "run"));
+	(void)fputc('\n', ctl->out);
+}
+
+static int run_cancel(struct ctl *ctl, char *const *args, int n_args)
+{
+	auto_free char *path = client_path("/v1/runs/", args[0], "/cancel");
+	auto_json json_t *body = json_pack("{s:s*}", "comment", ctl->values[CTL_OPT_COMMENT]);
+	auto_json json_t *answer = NULL;
+	int r;
+
+	if (!body) {
+		ctl_complain(ctl, "the comment is no valid UTF-8");
+		return CTL_USAGE;
+	}
+	r = client_post(ctl, path, body, false, &answer);
+	if (r != 0)
+		return r;
+	ctl->writer->page(ctl, answer, cancel_page);
+	return CTL_OK;
+}
+
 static const struct ctl_verb verbs[] = {
-	{"list", "", 0, 0, CTL_BIT(LIMIT), run_list, "the latest runs of policies"},
+	{"list", "", 0, 0, CTL_BIT(LIMIT) | CTL_BIT(POLICY) | CTL_BIT(TARGET) | CTL_BIT(STATE),
+		run_list, "the latest runs of policies"},
 	{"show", "ID", 1, 1, 0, run_show, "one of them, step by step"},
+	{"follow", "ID", 1, 1, 0, run_follow, "what it does, as it does it, until it has ended"},
+	{"cancel", "ID [-m COMMENT]", 1, 1, CTL_BIT(COMMENT), run_cancel,
+		"tell it to clean up and end"},
 	{0},
 };
 const struct ctl_command ctl_run = {"run", "Executions of policies.", verbs};

@@ -27,6 +27,15 @@ static const struct ctl_column incident_columns[] = {
 	{0},
 };
 
+static const struct ctl_column window_columns[] = {
+	{"WINDOW", "name", CTL_TEXT},
+	{"KIND", "kind", CTL_TEXT},
+	{"CLOSES", "closes_text", CTL_TEXT},
+	{"SWITCHES", "switches", CTL_TEXT},
+	{"MATCHES", "matches", CTL_TEXT},
+	{0},
+};
+
 static const struct ctl_column receiver_columns[] = {
 	{"RECEIVER", "name", CTL_TEXT},
 	{"TYPE", "type", CTL_TEXT},
@@ -69,6 +78,16 @@ static void status_actions(struct ctl *ctl, const json_t *actions)
 	(void)fputc('\n', ctl->out);
 }
 
+static void status_drain(struct ctl *ctl, const json_t *status)
+{
+	if (json_is_true(ctl_lookup(status, "drain.drained")))
+		(void)fputs("runs:     drained, none begins\n", ctl->out);
+	else if (json_is_true(ctl_lookup(status, "drain.draining")))
+		(void)fprintf(ctl->out,
+			"runs:     draining, %" JSON_INTEGER_FORMAT " live, none begins\n",
+			json_integer_value(ctl_lookup(status, "drain.live")));
+}
+
 static void status_head(struct ctl *ctl, const json_t *status)
 {
 	auto_free char *uptime =
@@ -94,6 +113,7 @@ static void status_page(struct ctl *ctl, const json_t *status)
 	status_head(ctl, status);
 	status_counts(ctl, ctl_lookup(status, "counts"));
 	status_actions(ctl, ctl_lookup(status, "actions"));
+	status_drain(ctl, status);
 	(void)fprintf(ctl->out, "outbox:   %" JSON_INTEGER_FORMAT " waiting\n",
 		json_integer_value(ctl_lookup(status, "outbox")));
 	json_array_foreach (problems, i, problem) {
@@ -106,6 +126,10 @@ static void status_page(struct ctl *ctl, const json_t *status)
 	if (json_array_size(receivers)) {
 		text_title(ctl, "Receivers");
 		text_list(ctl, receivers, receiver_columns);
+	}
+	if (json_array_size(ctl_lookup(status, "windows"))) {
+		text_title(ctl, "Open windows");
+		text_list(ctl, ctl_lookup(status, "windows"), window_columns);
 	}
 	text_title(ctl, json_array_size(incidents) ? "Open incidents" : "No open incidents");
 	if (json_array_size(incidents))

@@ -35,8 +35,19 @@ enum ctl_exit { /* 0..3 as Nagios has them: ok, warning, critical, unknown */
 	X(INCIDENT, 0, "incident", "ID", "only of this incident")                                  \
 	X(RECEIVER, 0, "receiver", "NAME", "only to this receiver")                                \
 	X(COMPONENT, 0, "component", "NAME", "only of this component")                             \
+	X(POLICY, 0, "policy", "NAME", "only of this policy; with * and ?")                        \
+	X(TARGET, 0, "target", "NAME", "only on this component; with * and ?")                     \
+	X(STATE, 0, "state", "STATE",                                                              \
+		"only in this state: queued, live, done, refused, failed, unknown, cancelled")     \
+	X(DRY_RUN, 0, "dry-run", NULL, "change nothing: say what would be done")                   \
 	X(OPEN, 0, "open", NULL, "only those that are open")                                       \
-	X(LIMIT, 'n', "limit", "N", "at most N rows (default 100)")
+	X(LIMIT, 'n', "limit", "N", "at most N rows (default 100)")                                \
+	X(NEXT, 0, "next", "N", "the next N openings (default 10)")                                \
+	X(JUNIT, 0, "junit", "FILE", "write the results as JUnit XML, too")                        \
+	X(VERBOSE, 'v', "verbose", NULL, "show the whole timeline")                                \
+	X(CONFIG, 'c', "config", "FILE", "this configuration (replay: /etc/tend/tend.conf)")       \
+	X(SINCE, 0, "since", "SPAN", "the history of this span: 12h, 30d (default)")               \
+	X(FILE, 'f', "file", "FILE", "this Lua file instead of the policy's own")
 enum ctl_option_id {
 #define X(id, letter, name, value, help) CTL_OPT_##id,
 	CTL_OPTIONS(X)

@@ -20,126 +20,9 @@ static usec_t arg_duration(const struct step *step, const char *name, usec_t fal
 	return value && verb_duration(value, &usec) == 0 ? usec : fallback;
 }
 
-const struct conf_component *act_component_of_unit(const struct conf *conf, const char *unit)
-{
-	MAP_FOREACH (&conf->components, const struct conf_component *, component)
-		if (component->unit && strcmp(component->unit, unit) == 0)
-			return component;
-	return NULL;
-}
-
-/* ---- the executor
- * ------------------------------------------------------------------------------------------ */
-
-static const enum step_state state_of_outcome[EXEC_OUTCOME_MAX] = {
-	[EXEC_DONE] = STEP_DONE,
-	[EXEC_FAILED] = STEP_FAILED,
-	[EXEC_REFUSED] = STEP_REFUSED,
-	[EXEC_UNKNOWN] = STEP_UNKNOWN,
-};
-
-static void expect_no_job(struct step *step)
-{
-	if (step->expecting_job)
-		units_expect_job(watch_units(step->run->policies->deps.watch),
-			arg_text(step, "unit"), false);
-	step->expecting_job = false;
-}
-
-static void on_executed(const struct exec_result *result, void *data)
-{
-	struct step *step = data;
-	struct run *run = step->run;
-
-	expect_no_job(step);
-	if (result->outcome == EXEC_REFUSED)
-		run->page = true;
-	step_outcome(step, state_of_outcome[result->outcome],
-		json_pack("{s:s, s:i, s:s, s:s}", "result", result->result, "exit_status",
-			result->exit_status, "stdout", result->out, "stderr", result->err),
-		"%s", result->message);
-	run_unref_step(run);
-}
-
-/* The executor says nothing for longer than the verb may take. */
-static void on_overdue(void *data)
-{
-	struct step *step = data;
-	struct run *run = step->run;
-	char span[CLOCK_TEXT_BYTES];
-
-	exec_client_forget(run->policies->exec, step->job);
-	expect_no_job(step);
-	step_outcome(step, STEP_UNKNOWN, NULL, "no outcome within %s: it may have happened",
-		clock_format_span(step->verb->timeout, span));
-	run_unref_step(run);
-}
-
-/* The executor's client has taken the request, or r < 0: not even that. */
-static void requested(struct step *step, int r, enum step_state otherwise)
-{
-	struct run *run = step->run;
-
-	if (r == 0 && run->state == RUN_LIVE &&
-		loop_timer_new(run->policies->deps.loop, on_overdue, step, &step->timer) == 0)
-		loop_timer_set(step->timer, clock_now() + step->verb->timeout);
-	if (r == 0)
-		return;
-	expect_no_job(step);
-	step_outcome(step, otherwise, NULL, "the executor takes no request: %s", strerror(-r));
-	run_unref_step(run);
-}
-
-static void expect_job(struct step *step)
-{
-	if (!str_startswith(step->verb->name, "unit."))
-		return;
-	step->expecting_job = true;
-	units_expect_job(
-		watch_units(step->run->policies->deps.watch), arg_text(step, "unit"), true);
-}
-
-static char *why_text(const struct step *step)
-{
-	const struct run *run = step->run;
-
-	return str_printf("policy %s, run %s, step %s", run->policy, run->id, step->path);
-}
-
-void act_unit(struct step *step)
-{
-	auto_free char *why = why_text(step);
-	int r;
-
-	step->run->n_in_flight++;
-	expect_job(step);
-	r = exec_client_unit(step->run->policies->exec, step->job,
-		step->verb->name + strlen("unit."), arg_text(step, "unit"), why ? why : "",
-		on_executed, step);
-	requested(step, r, STEP_REFUSED);
-}
-
-void act_command(struct step *step)
-{
-	auto_free char *why = why_text(step);
-	json_t *args = json_object_get(step->args, "args");
-	int r;
-
-	step->run->n_in_flight++;
-	r = exec_client_command(step->run->policies->exec, step->job, arg_text(step, "command"),
-		json_is_object(args) ? json_incref(args) : NULL, why ? why : "", on_executed, step);
-	requested(step, r, STEP_REFUSED);
-}
-
-static void act_attach(struct step *step)
-{
-	int r;
-
-	step->run->n_in_flight++;
-	expect_job(step);
-	r = exec_client_attach(step->run->policies->exec, step->job, on_executed, step);
-	requested(step, r, STEP_UNKNOWN);
-}
+/* ---- again
+ * ---------------------------------------------------------------------------------------------
+ */
 
 void act_resume(struct step *step)
 {
@@ -302,20 +185,26 @@ void act_sql(struct step *step)
 	const struct conf_database *database = map_get(&conf->databases, step->target);
 	const void *probe_conf = database ? database->query_conf : NULL;
 	const char *name = step->target;
+	uint64_t token;
 	int r;
 
 	if (database && step->verb->risk >= RISK_CHANGE)
 		probe_conf = database->admin_conf;
 	if (!probe_conf) {
+		actions_forget(step);
 		step_outcome(step, STEP_REFUSED, NULL, "[database %s] is not configured%s", name,
 			database ? " with admin.* for this verb" : "");
 		return;
 	}
+	/* No executor stands between: what is fenced there is at least looked at here. */
+	if (step->verb->risk >= RISK_CHANGE && !act_may(step, &token))
+		return;
 	run->n_in_flight++;
 	r = watch_call(run->policies->deps.watch, conf, database->service, probe_conf, name,
 		step->verb->name, step->args, step->verb->timeout, on_sql, step);
 	if (r == 0)
 		return;
+	actions_forget(step);
 	step_outcome(step, STEP_REFUSED, NULL, "nothing could be sent: %s", strerror(-r));
 	run_unref_step(run);
 }
@@ -366,4 +255,9 @@ void act_now(struct step *step)
 		json_pack("{s:I, s:s}", "unix", (json_int_t)(now / USEC_PER_SEC), "text",
 			clock_format(now, text)),
 		"%s", "");
+}
+
+void act_noted(struct step *step)
+{
+	step_outcome(step, STEP_DONE, NULL, "%s", "");
 }

@@ -43,6 +43,7 @@ DEFINE_AUTO(struct policy_file *, policy_file_free)
 static void policy_def_free(struct policy_def *def)
 {
 	json_decref(def->decl);
+	schedule_free(def->schedule);
 	free(def->name);
 	free(def->error);
 	free(def);
@@ -59,6 +60,7 @@ struct catalog *catalog_free(struct catalog *catalog)
 		policy_file_free(file);
 	vec_clear(&catalog->files);
 	json_decref(catalog->library);
+	free(catalog->library_text);
 	free(catalog);
 	return NULL;
 }
@@ -263,18 +265,30 @@ char *catalog_unknown_param(const struct policy_def *def, const char *param)
 		near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
-static void check_params(struct policy_def *def, const struct conf_policy *settings)
+static void check_params(const struct policies *p, struct policy_def *def)
 {
-	for (char **kv = settings->params; kv && *kv && !def->error; kv++) {
-		auto_free char *key = strndup(*kv, strcspn(*kv, "="));
-		auto_free char *text = key ? catalog_unknown_param(def, key) : NULL;
+	const struct conf_policy *settings = policy_settings(p, def->name);
+	auto_json json_t *params = policy_params(p, def->name);
+	/* What only a hand starts may be given the rest then. */
+	bool complete = !json_is_true(json_object_get(def->decl, "hand"));
+	auto_free char *text = params_check(def, params, complete);
 
-		if (!text)
-			continue;
-		def->error =
-			str_printf("%s:%u: %s", settings->where.file, settings->where.line, text);
-		log_error("policies: %s; its runs fail", def->error ? def->error : text);
-	}
+	if (!text || def->error)
+		return;
+	def->error =
+		settings ? str_printf("%s:%u: %s", settings->where.file, settings->where.line, text)
+			 : strdup(text);
+	log_error("policies: %s; its runs fail", def->error ? def->error : text);
+}
+
+static void make_schedule(const struct policies *p, struct policy_def *def)
+{
+	struct tend_error err = {0};
+
+	if (schedule_new(p, def, &def->schedule, &err) == 0 || def->error)
+		return;
+	def->error = str_printf("%s: %s: %s", def->file->chunk, def->name, err.text);
+	log_error("policies: %s; its schedule starts nothing", def->error ? def->error : err.text);
 }
 
 static int add_unknown(struct catalog *c, const struct conf_policy *settings)
@@ -295,26 +309,37 @@ static int add_unknown(struct catalog *c, const struct conf_policy *settings)
 }
 
 /* What the configuration sets is known to be wrong before a fault needs it. */
-static void check_settings(const struct conf *conf, struct catalog *c)
+static void check_settings(const struct policies *p, struct catalog *c)
 {
-	MAP_FOREACH (&conf->policies, const struct conf_policy *, settings) {
-		struct policy_def *def = map_get(&c->defs, settings->name);
-
-		if (def)
-			check_params(def, settings);
-		else if (add_unknown(c, settings) < 0)
+	MAP_FOREACH (&p->conf->policies, const struct conf_policy *, settings)
+		if (!map_get(&c->defs, settings->name) && add_unknown(c, settings) < 0)
 			log_warning("[policy %s]: there is no such policy", settings->name);
+	MAP_FOREACH (&c->defs, struct policy_def *, def) {
+		check_params(p, def);
+		make_schedule(p, def);
 	}
 }
 
 static void adopt(struct policies *p)
 {
 	declare_all(p->loading);
-	check_settings(p->conf, p->loading);
+	check_settings(p, p->loading);
 	catalog_free(p->catalog);
 	p->catalog = TAKE(p->loading);
 	/* Incidents that were open before the policies were known are looked at now. */
 	trigger_all(p);
+	schedules_look(p);
+	events_look(p);
+}
+
+/* Runs are journalled with its hash: one that is resumed has the library that it began with. */
+static int print_library(struct catalog *catalog)
+{
+	catalog->library_text = json_dumps(catalog->library, JSON_COMPACT | JSON_SORT_KEYS);
+	if (!catalog->library_text)
+		return -ENOMEM;
+	hash_text(catalog->library_text, catalog->library_hash);
+	return 0;
 }
 
 static int read_folders(struct catalog *catalog, const struct conf_daemon *conf)
@@ -331,6 +356,8 @@ static int read_folders(struct catalog *catalog, const struct conf_daemon *conf)
 		r = read_folder(catalog, shipped, add_file);
 	for (char **dir = conf->policy_dirs; r == 0 && dir && *dir; dir++)
 		r = read_folder(catalog, *dir, add_file);
+	if (r == 0)
+		r = print_library(catalog);
 	return r;
 }
 
@@ -384,6 +411,13 @@ void catalog_described(
 const struct conf_policy *policy_settings(const struct policies *p, const char *name)
 {
 	return map_get(&p->conf->policies, name);
+}
+
+int64_t policy_declared_budget(const struct policies *p, const char *name)
+{
+	const struct policy_def *def = p->catalog ? map_get(&p->catalog->defs, name) : NULL;
+
+	return def ? json_integer_value(json_object_get(def->decl, "budget")) : 0;
 }
 
 json_t *policy_params(const struct policies *p, const char *name)

@@ -1,10 +1,20 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * What must hold before an action, in this order: actions are on, the component is configured, the
+ * mode, freezes and windows, operators, a common cause, the breaker, the budgets, fresh evidence,
+ * people's approval, and last a probe of now. After whatever takes time all is looked at again.
+ */
+#include <limits.h>
 #include <stdarg.h>
 #include <string.h>
 #include "base/clock.h"
 #include "base/log.h"
+#include "calendar/window.h"
+#include "policy/hosts.h"
 #include "policy/private.h"
-#include "watch/units.h"
+
+#define UNIT_TIMEOUT_USEC  (5 * USEC_PER_SEC)
+#define EXECUTOR_WAIT_USEC (10 * USEC_PER_SEC) /* until it has said what its commands may do */
 
 bool gate_note(
 	struct policies *p, const char *incident_id, const char *policy, const char *format, ...)
@@ -48,9 +58,7 @@ bool gate_note(
 	return true;
 }
 
-/* The gate says no: the step is refused, nothing was begun. `page`: people must know, once. */
-__attribute__((format(printf, 3, 4))) static void refuse(
-	struct step *step, bool page, const char *format, ...)
+void gate_refuse(struct step *step, bool page, const char *format, ...)
 {
 	struct run *run = step->run;
 	char text[512];
@@ -59,12 +67,53 @@ __attribute__((format(printf, 3, 4))) static void refuse(
 	va_start(ap, format);
 	(void)vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
+	approve_drop(step);
+	if (run->dry) {
+		step_dry(step, "would be refused: %s", text);
+		return;
+	}
 	if (gate_note(run->policies, run->incident, run->policy, "%s: %s", step->verb->name, text))
 		run->page = run->page || page;
 	if (run_incident(run))
 		incident_note(run->policies->deps.incidents, run_incident(run), "refused",
 			"%s: %s: %s", run->policy, step->verb->name, text);
 	step_outcome(step, STEP_REFUSED, NULL, "%s", text);
+}
+
+/* ---- what needs no question to anybody else -------------------------------------------------- */
+
+unsigned gate_budget_per_group(const struct conf_daemon *conf)
+{
+	return (unsigned)(conf->budget_per_group ? conf->budget_per_group
+						 : 3 * conf->budget_per_target);
+}
+
+/* The unit whose operators are asked; NULL: none. */
+static const char *gate_unit(const struct step *step)
+{
+	const struct conf_component *c =
+		map_get(&step->run->policies->conf->components, step->target);
+
+	if (str_startswith(step->verb->name, "unit."))
+		return json_string_value(json_object_get(step->args, "unit"));
+	return c ? c->unit : NULL;
+}
+
+/* The verbs that stand for something of the executor's manifest. */
+static bool names_something(const struct verb *verb)
+{
+	return str_startswith(verb->name, "command.") || strcmp(verb->name, "sql.execute") == 0;
+}
+
+enum verb_risk gate_risk(const struct step *step)
+{
+	const char *said = act_manifest_risk(step);
+	enum verb_risk risk = step->verb->risk;
+
+	for (int i = 0; said && i < RISK_MAX; i++)
+		if (strcmp(verb_risk_names[i], said) == 0)
+			risk = MAX(risk, (enum verb_risk)i);
+	return risk;
 }
 
 /* A run by hand was a person's decision; what Tend does by itself the configuration limits. */
@@ -75,103 +124,223 @@ static bool allowed_by_conf(struct step *step)
 	const struct conf_component *component = map_get(&p->conf->components, step->target);
 	const struct conf_policy *settings = policy_settings(p, run->policy);
 	const char *frozen = policies_why_frozen(p);
+	char why_not[256];
+	uint64_t token;
+	int fence;
 
 	if (frozen) {
 		run->was_frozen = true;
-		refuse(step, true, "actions are off: %s", frozen);
+		gate_refuse(step, true, "actions are off: %s", frozen);
+		return false;
+	}
+	/* That another daemon holds the lock is as it should be. */
+	fence = act_fence(&p->conf->daemon, &token, why_not);
+	if (fence < 0) {
+		gate_refuse(step, fence != -ENOENT, "%s", why_not);
 		return false;
 	}
 	if (!component) {
-		refuse(step, true, "'%s' is no component of the configuration", step->target);
+		gate_refuse(step, true, "'%s' is no component of the configuration", step->target);
 		return false;
 	}
 	if (strcmp(run->author, "tend") != 0)
 		return true;
 	if (settings && !settings->enabled) {
-		refuse(step, false, "the configuration disables the policy");
+		gate_refuse(step, false, "the configuration disables the policy");
 		return false;
 	}
-	if (trigger_mode(p, run->policy, component->system) != MODE_AUTO) {
-		refuse(step, false, "the mode is not auto any more");
-		return false;
-	}
-	return true;
-}
-
-static bool within_limits(struct step *step)
-{
-	struct policies *p = step->run->policies;
-	const struct conf_policy *settings = policy_settings(p, step->run->policy);
-	const char *which;
-	struct limits limits = {
-		.per_target = (unsigned)(settings && settings->budget
-						 ? settings->budget
-						 : p->conf->daemon.budget_per_target),
-		.global = (unsigned)p->conf->daemon.budget_global,
-	};
-	auto_free struct action *actions = NULL;
-	size_t n = actions_plain(p, &actions);
-	struct breaker breaker;
-	char when[CLOCK_TEXT_BYTES];
-	usec_t next;
-
-	if (!actions) {
-		refuse(step, true, "out of memory");
-		return false;
-	}
-	breaker = limits_breaker(actions, n, step->target, clock_wall());
-	if (breaker.state == BREAKER_OPEN) {
-		refuse(step, true,
-			"the breaker of %s is open after %u actions that did not help; "
-			"one try is let through at %s",
-			step->target, breaker.n_failures, clock_format(breaker.until, when));
-		return false;
-	}
-	if (!limits_budget(actions, n, step->target, &limits, clock_wall(), &which, &next)) {
-		refuse(step, true, "the budget of %s is used up until %s", which,
-			clock_format(next, when));
+	if (trigger_mode(p, run->policy, component->system) < MODE_APPROVE) {
+		gate_refuse(step, false, "the mode is neither auto nor approve any more");
 		return false;
 	}
 	return true;
 }
 
-/* What needs no question to anybody else. */
-static bool plain_gates(struct step *step)
-{
-	return allowed_by_conf(step) && within_limits(step);
-}
-
-static bool evidence_is_fresh(struct step *step)
+/* What has begun to go wrong goes no further, but is cleaned up. */
+static bool run_may_go_on(struct step *step)
 {
 	struct run *run = step->run;
-	const struct check *check =
-		run->check ? watch_find_check(run->policies->deps.watch, run->check) : NULL;
-	const struct incident *incident = run_incident(run);
 
-	if (!run->incident[0])
-		return true; /* by hand without an incident: a person has looked */
-	if (!incident) {
-		refuse(step, false, "the incident is closed: nothing is left to heal");
+	if (path_is_cleanup(step->path))
+		return true;
+	if (run->worse) {
+		gate_refuse(step, true, "%s", run->worse);
 		return false;
 	}
-	if (strcmp(run->author, "tend") == 0 && strcmp(incident->component, run->component) != 0) {
-		refuse(step, false, "the root cause is at %s now", incident->component);
-		return false;
-	}
-	if (!check ||
-		(check->last.number && !limits_fresh(clock_now() - check->last.finished,
-					       MAX(check->conf->interval, check->conf->timeout)))) {
-		refuse(step, true, "there is no fresh result of the check");
-		return false;
-	}
-	/* Without a result since the start, the confirmed state is of before; the probe that comes
-	 * now says whether it holds. */
-	if (!state_failed(check->state.hard)) {
-		refuse(step, false, "it is well again: %s", check->last.text);
+	if (run->cancelled) {
+		gate_refuse(step, false, "the run was cancelled: %s", run->cancelled);
 		return false;
 	}
 	return true;
 }
+
+static bool window_required(const struct policies *p, const char *policy)
+{
+	const struct policy_def *def = p->catalog ? map_get(&p->catalog->defs, policy) : NULL;
+	const struct conf_policy *settings = policy_settings(p, policy);
+	const char *said = def ? json_string_value(json_object_get(def->decl, "window")) : NULL;
+
+	if (settings && settings->window >= 0)
+		return settings->window == POLICY_WINDOW_REQUIRED;
+	return str_eq(said, "required");
+}
+
+/* Freezes hold always, windows those policies that need one; a clean-up may end late. */
+static bool in_window(struct step *step)
+{
+	struct policies *p = step->run->policies;
+	const struct conf_component *component = map_get(&p->conf->components, step->target);
+	char why[WINDOW_WHY_BYTES];
+
+	if ((path_is_cleanup(step->path) && gate_risk(step) < RISK_DESTROY) ||
+		windows_may_act(p->conf, component, step->run->policy,
+			window_required(p, step->run->policy), clock_wall(), why))
+		return true;
+	gate_refuse(step, false, "%s", why);
+	return false;
+}
+
+static bool no_operator_at_it(struct step *step)
+{
+	struct policies *p = step->run->policies;
+	char why[256];
+
+	/* Who is at another host only its executor could see. */
+	if (step->host || operators_allow(&p->conf->daemon, why))
+		return true;
+	gate_refuse(step, false, "hands off: %s", why);
+	return false;
+}
+
+static bool breaker_lets_through(struct step *step)
+{
+	const struct run *run = step->run;
+	char when[CLOCK_TEXT_BYTES];
+	struct breaker breaker;
+
+	if (policies_breaker(run->policies, run->policy, step->target, run->id, &breaker) < 0) {
+		gate_refuse(step, true, "out of memory");
+		return false;
+	}
+	if (breaker.state != BREAKER_OPEN)
+		return true;
+	/* People were paged when it opened. */
+	gate_refuse(step, false,
+		"the breaker of %s is open after %u runs of policy %s that did not help; one "
+		"try is let through at %s",
+		step->target, breaker.n_failures, run->policy, clock_format(breaker.until, when));
+	return false;
+}
+
+/* On the account of its policy's own? What heals an incident never is. */
+static bool acts_on_own_account(const struct run *run)
+{
+	return !run->incident[0] && policy_declared_budget(run->policies, run->policy) > 0;
+}
+
+static struct limits limits_of(const struct run *run)
+{
+	const struct policies *p = run->policies;
+	const struct conf_daemon *conf = &p->conf->daemon;
+	const struct conf_policy *settings = policy_settings(p, run->policy);
+	bool own = acts_on_own_account(run);
+	int64_t declared = own ? policy_declared_budget(p, run->policy) : 0;
+	int64_t per_target = settings && settings->budget ? settings->budget
+			     : declared			  ? declared
+							  : conf->budget_per_target;
+	int64_t total = settings && settings->budget_total ? settings->budget_total : UINT_MAX;
+	unsigned group = MAX(gate_budget_per_group(conf), (unsigned)per_target);
+
+	return (struct limits){.max = {
+				       [LIMITS_TARGET] = (unsigned)per_target,
+				       [LIMITS_GROUP] = own ? UINT_MAX : group,
+				       [LIMITS_POLICY] = (unsigned)total,
+				       [LIMITS_GLOBAL] = (unsigned)(own ? conf->budget_maintenance
+									: conf->budget_global),
+			       }};
+}
+
+static void refuse_for_budget(struct step *step, enum limits_scope scope, usec_t next)
+{
+	const char *policy = step->run->policy, *target = step->target;
+	bool own = acts_on_own_account(step->run);
+	char when[CLOCK_TEXT_BYTES], whose[512];
+
+	(void)snprintf(whose, sizeof(whose), "%s%s",
+		scope == LIMITS_GROUP	 ? "the components that hang together with "
+		: scope == LIMITS_POLICY ? "policy "
+					 : "",
+		scope == LIMITS_POLICY	 ? policy
+		: scope == LIMITS_GLOBAL ? own ? "all maintenance together" : "all targets together"
+					 : target);
+	if (next)
+		gate_refuse(step, true, "the budget of %s is used up until %s", whose,
+			clock_format(next, when));
+	else
+		gate_refuse(step, true, "the budget of %s is 0", whose);
+}
+
+static bool within_budgets(struct step *step)
+{
+	struct policies *p = step->run->policies;
+	struct limits limits = limits_of(step->run);
+	auto_free struct action *actions = NULL;
+	size_t n = actions_plain(p, &actions);
+	struct action next = {
+		.target = step->target,
+		.group = group_of(p, step->target),
+		.policy = step->run->policy,
+		.own = acts_on_own_account(step->run),
+	};
+	enum limits_scope scope;
+	usec_t at;
+
+	if (!actions) {
+		gate_refuse(step, true, "out of memory");
+		return false;
+	}
+	if (limits_budget(actions, n, &next, &limits, limits_now(), &scope, &at))
+		return true;
+	refuse_for_budget(step, scope, at);
+	return false;
+}
+
+/* For each action of the run that was let through, one that undoes or cleans up is, too. */
+static bool within_cleanups(struct step *step)
+{
+	unsigned n_actions = 0, n_cleanups = 0;
+
+	if (step->run->dry)
+		return true;
+	VEC_FOREACH (&step->run->policies->actions, const struct action_row *, row) {
+		if (strcmp(row->run, step->run->id) != 0)
+			continue;
+		if (path_is_cleanup(row->path))
+			n_cleanups++;
+		else
+			n_actions++;
+	}
+	if (limits_cleanup(n_actions, n_cleanups))
+		return true;
+	gate_refuse(step, true, "the run has cleaned up as often as it has acted (%u)", n_actions);
+	return false;
+}
+
+static bool plain_gates(struct step *step)
+{
+	return allowed_by_conf(step) && run_may_go_on(step) && in_window(step) &&
+	       no_operator_at_it(step);
+}
+
+static bool limits_allow(struct step *step)
+{
+	if (path_is_cleanup(step->path))
+		return within_cleanups(step);
+	return evidence_no_common_cause(step) && breaker_lets_through(step) &&
+	       within_budgets(step) && evidence_is_fresh(step);
+}
+
+/* ---- the last look --------------------------------------------------------------------------- */
 
 static void on_probed(int r, struct check *check, void *data)
 {
@@ -180,60 +349,25 @@ static void on_probed(int r, struct check *check, void *data)
 
 	step->probing = false;
 	if (r < 0)
-		refuse(step, true, "the check cannot be run again: %s", strerror(-r));
+		gate_refuse(step, true, "the check cannot be run again: %s", strerror(-r));
 	else if (!state_failed(check->last.verdict))
-		refuse(step, false, "it is well again: %s", check->last.text);
+		gate_refuse(step, false, "it is well again: %s", check->last.text);
 	else if (check->unreachable)
-		refuse(step, false, "it is unreachable: %s is down", check->unreachable_why);
-	else if (plain_gates(step) && evidence_is_fresh(step)) /* again: time has passed */
+		gate_refuse(step, false, "it is unreachable: %s is down", check->unreachable_why);
+	/* again: time has passed */
+	else if (plain_gates(step) && limits_allow(step) && evidence_is_enough(step) &&
+		 approve_enter(step))
 		step_intend(step);
 	run_unref_step(run);
 }
 
-static void reprobe(struct step *step);
-
-static void on_intent(int r, enum units_intent intent, const char *why,
-	const struct tend_unit_info *info, void *data)
-{
-	struct step *step = data;
-	struct run *run = step->run;
-	bool hung = intent == UNITS_INTENT_RUNNING && strcmp(step->verb->name, "unit.start") != 0;
-	bool stop = strcmp(step->verb->name, "unit.stop") == 0;
-
-	step->ask = NULL;
-	if (r < 0 || intent == UNITS_INTENT_UNKNOWN)
-		refuse(step, true, "how the unit ended cannot be read: %s", why);
-	else if (intent == UNITS_INTENT_RUNNING && !hung)
-		refuse(step, false, "the unit is running: nothing to start");
-	else if (intent == UNITS_INTENT_ENDED && stop)
-		refuse(step, false, "the unit is down: nothing to stop");
-	else if (intent == UNITS_INTENT_ENDED || hung)
-		reprobe(step);
-	else
-		refuse(step, false, "hands off: %s", why);
-	run_unref_step(run);
-}
-
-/* An operator's stop, a masked unit, a job of systemd's own: hands off. */
-static void ask_intent(struct step *step)
-{
-	const char *unit = json_string_value(json_object_get(step->args, "unit"));
-	int r;
-
-	step->run->n_in_flight++;
-	r = units_ask_intent(watch_units(step->run->policies->deps.watch), unit, 5 * USEC_PER_SEC,
-		on_intent, step, &step->ask);
-	if (r < 0)
-		on_intent(r, UNITS_INTENT_UNKNOWN, strerror(-r), NULL, step);
-}
-
-/* The last look before the deed: it must still fail. */
+/* It must still fail right before the deed. */
 static void reprobe(struct step *step)
 {
 	struct run *run = step->run;
 	int r;
 
-	if (!run->check || !run->incident[0]) {
+	if (!run->check || !run->incident[0] || path_is_cleanup(step->path)) {
 		step_intend(step);
 		return;
 	}
@@ -242,17 +376,145 @@ static void reprobe(struct step *step)
 	r = watch_run_now(run->policies->deps.watch, run->check, clock_now(), on_probed, step);
 	if (r < 0) {
 		step->probing = false;
-		refuse(step, true, "the check cannot be run again: %s", strerror(-r));
+		gate_refuse(step, true, "the check cannot be run again: %s", strerror(-r));
 		run_unref_step(run);
 	}
 }
 
+/* The operators have let it through. */
+static void late_gates(struct step *step)
+{
+	if (!limits_allow(step) || !evidence_is_enough(step) || !approve_enter(step))
+		return;
+	reprobe(step);
+}
+
+/* ---- operators, by the unit ------------------------------------------------------------------ */
+
+/* Tend's own stop looks like an operator's to a tendd that has not seen it. */
+static bool run_stopped_it(const struct step *step, const char *unit)
+{
+	usec_t at = 0;
+	bool stopped = false;
+
+	MAP_FOREACH (&step->run->steps, const struct step *, other) {
+		const char *of = json_string_value(json_object_get(other->args, "unit"));
+
+		if (!str_startswith(other->verb->name, "unit.") || other->state != STEP_DONE ||
+			!str_eq(of, unit) || !str_eq(other->target, step->target) ||
+			other->verb->risk < RISK_CHANGE || other->intent_wall < at)
+			continue;
+		at = other->intent_wall;
+		stopped = strcmp(other->verb->name, "unit.stop") == 0;
+	}
+	return stopped;
+}
+
+static bool unit_verb_fits(struct step *step, enum units_intent intent, const char *why)
+{
+	const char *verb = step->verb->name + strlen("unit.");
+	bool starts = strcmp(verb, "start") == 0, restarts = strcmp(verb, "restart") == 0;
+
+	if (intent == UNITS_INTENT_RUNNING && starts)
+		gate_refuse(step, false, "the unit is running: nothing to start");
+	else if (intent == UNITS_INTENT_ENDED && !starts && !restarts)
+		gate_refuse(step, false, "the unit is down: nothing to %s", verb);
+	else if (intent == UNITS_INTENT_ENDED || intent == UNITS_INTENT_RUNNING)
+		return true;
+	else
+		gate_refuse(step, false, "hands off: %s", why);
+	return false;
+}
+
+/* What acts on the component by another way than its unit. */
+static bool other_verb_fits(struct step *step, enum units_intent intent, const char *why)
+{
+	if (intent != UNITS_INTENT_STOPPED_BY_OPERATOR && intent != UNITS_INTENT_MASKED)
+		return true;
+	gate_refuse(step, false, "hands off: %s", why);
+	return false;
+}
+
+static void on_intent(int r, enum units_intent intent, const char *why,
+	const struct tend_unit_info *info, void *data)
+{
+	struct step *step = data;
+	struct run *run = step->run;
+	const char *unit = gate_unit(step);
+	bool by_unit = str_startswith(step->verb->name, "unit.");
+
+	step->ask = NULL;
+	if (intent == UNITS_INTENT_STOPPED_BY_OPERATOR && run_stopped_it(step, unit))
+		intent = UNITS_INTENT_ENDED;
+	step->unit_down = r >= 0 && intent == UNITS_INTENT_ENDED;
+	if (r < 0 || intent == UNITS_INTENT_UNKNOWN)
+		gate_refuse(step, true, "how the unit ended cannot be read: %s", why);
+	else if (by_unit ? unit_verb_fits(step, intent, why) : other_verb_fits(step, intent, why))
+		late_gates(step);
+	run_unref_step(run);
+}
+
+/* An operator's stop, a masked unit, a job of systemd's own: hands off. */
+static void ask_intent(struct step *step, const char *unit)
+{
+	int r;
+
+	step->run->n_in_flight++;
+	r = act_ask_intent(step, unit, UNIT_TIMEOUT_USEC, on_intent);
+	if (r < 0)
+		on_intent(r, UNITS_INTENT_UNKNOWN, strerror(-r), NULL, step);
+}
+
+/* ---- the way in ------------------------------------------------------------------------------ */
+
+static void on_executor_wait(void *data)
+{
+	struct step *step = data;
+
+	step->timer = loop_source_free(step->timer);
+	if (step->verb->risk >= RISK_CHANGE)
+		gate_enter(step);
+	else
+		step->verb->execute(step);
+}
+
+bool gate_wait_for_executor(struct step *step)
+{
+	struct policies *p = step->run->policies;
+	const struct exec_client *client = hosts_client(p, step->host);
+	usec_t now = clock_now();
+
+	if (!names_something(step->verb) || !client || exec_client_hello(client)) {
+		step->awaits_hello = false;
+		return false;
+	}
+	if (!step->awaits_hello)
+		step->deadline = now + EXECUTOR_WAIT_USEC;
+	step->awaits_hello = true;
+	if (now >= step->deadline ||
+		loop_timer_new(p->deps.loop, on_executor_wait, step, &step->timer) < 0)
+		gate_refuse(step, step->verb->risk >= RISK_CHANGE,
+			"tend-exec has not said what its commands may do: %s",
+			exec_client_trouble(client));
+	else
+		loop_timer_set(step->timer, now + 100 * USEC_PER_MSEC);
+	return true;
+}
+
 void gate_enter(struct step *step)
 {
-	if (!plain_gates(step) || !evidence_is_fresh(step))
+	const char *unit;
+
+	if (!plain_gates(step) || gate_wait_for_executor(step))
 		return;
-	if (str_startswith(step->verb->name, "unit."))
-		ask_intent(step);
+	unit = gate_unit(step);
+	if (unit)
+		ask_intent(step, unit);
 	else
-		reprobe(step);
+		late_gates(step);
+}
+
+void gate_approved(struct step *step)
+{
+	gate_enter(step);
 }

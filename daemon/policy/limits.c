@@ -2,92 +2,271 @@
 #include "policy/limits.h"
 #include <string.h>
 #include "base/cleanup.h"
-
-#define HOUR_USEC (3600 * USEC_PER_SEC)
+#include "base/str.h"
 
 const char *const action_verdict_names[ACTION_VERDICT_MAX + 1] = {
 	[ACTION_OPEN] = "open",
 	[ACTION_VERIFIED] = "verified",
 	[ACTION_UNVERIFIED] = "unverified",
+	[ACTION_CANCELLED] = "cancelled",
 };
 const char *const breaker_state_names[BREAKER_STATE_MAX + 1] = {
 	[BREAKER_CLOSED] = "closed",
 	[BREAKER_OPEN] = "open",
 	[BREAKER_HALF_OPEN] = "half-open",
 };
+const char *const limits_scope_names[LIMITS_SCOPE_MAX + 1] = {
+	[LIMITS_TARGET] = "target",
+	[LIMITS_GROUP] = "group",
+	[LIMITS_POLICY] = "policy",
+	[LIMITS_GLOBAL] = "global",
+};
 
-struct breaker limits_breaker(
-	const struct action *actions, size_t n, const char *target, usec_t now)
+/* ---- time */
+
+static bool recent_by_wall(usec_t wall, usec_t now, usec_t span)
 {
-	struct breaker b = {.state = BREAKER_CLOSED};
-	usec_t span = BREAKER_OPEN_USEC;
-	usec_t open = 0;
-	bool tripped = false;
+	return wall < now + span && now < wall + span;
+}
+
+bool limits_recent(struct moment at, struct moment now, usec_t span)
+{
+	return recent_by_wall(at.wall, now.wall, span) || now.mono < at.mono + span;
+}
+
+usec_t limits_mono_of(usec_t wall, struct moment now)
+{
+	usec_t age = now.wall > wall ? now.wall - wall : 0;
+
+	return now.mono > age ? now.mono - age : 0;
+}
+
+/* The time of day when limits_recent() will be false. */
+static usec_t recent_until(struct moment at, struct moment now, usec_t span)
+{
+	usec_t by_wall = recent_by_wall(at.wall, now.wall, span) ? at.wall + span : 0;
+	usec_t by_mono =
+		now.mono < at.mono + span ? now.wall + (at.mono + span - now.mono) : now.wall;
+
+	/* The two clocks are not read at once: the same answer each time, while they go alike. */
+	if (by_wall && by_mono < by_wall + USEC_PER_SEC)
+		return by_wall;
+	return MAX(by_wall, by_mono);
+}
+
+/* ---- budgets */
+
+static bool in_scope(const struct action *a, const struct action *next, enum limits_scope scope)
+{
+	bool same_account = a->own == next->own && (!a->own || str_eq(a->policy, next->policy));
+
+	if (scope == LIMITS_GLOBAL)
+		return a->own == next->own;
+	if (scope != LIMITS_POLICY && !same_account)
+		return false;
+	switch (scope) {
+	case LIMITS_TARGET:
+		return str_eq(a->target, next->target);
+	case LIMITS_GROUP:
+		return str_eq(a->group, next->group);
+	default:
+		return str_eq(a->policy, next->policy);
+	}
+}
+
+unsigned limits_used(const struct action *actions, size_t n, const struct action *next,
+	enum limits_scope scope, struct moment now)
+{
+	unsigned used = 0;
+
+	for (size_t i = 0; i < n; i++)
+		used += in_scope(&actions[i], next, scope) &&
+			limits_recent(actions[i].at, now, LIMITS_HOUR_USEC);
+	return used;
+}
+
+/* When so many of those that count will not count any more that there is room again. */
+static usec_t room_at(const struct action *actions, size_t n, const struct action *next,
+	enum limits_scope scope, struct moment now, unsigned n_too_many)
+{
+	usec_t at = 0;
+
+	for (size_t i = 0; i < n && n_too_many > 0; i++) {
+		if (!in_scope(&actions[i], next, scope) ||
+			!limits_recent(actions[i].at, now, LIMITS_HOUR_USEC))
+			continue;
+		at = MAX(at, recent_until(actions[i].at, now, LIMITS_HOUR_USEC));
+		n_too_many--;
+	}
+	return at;
+}
+
+bool limits_budget(const struct action *actions, size_t n, const struct action *next,
+	const struct limits *limits, struct moment now, enum limits_scope *ret_scope,
+	usec_t *ret_next)
+{
+	for (enum limits_scope scope = 0; scope < LIMITS_SCOPE_MAX; scope++) {
+		unsigned used = limits_used(actions, n, next, scope, now);
+		unsigned max = limits->max[scope];
+
+		if (used < max)
+			continue;
+		*ret_scope = scope;
+		*ret_next = max ? room_at(actions, n, next, scope, now, used - max + 1) : 0;
+		return false;
+	}
+	return true;
+}
+
+bool limits_cleanup(unsigned n_actions, unsigned n_cleanups)
+{
+	return n_cleanups < n_actions;
+}
+
+/* ---- breakers */
+
+/* The walk over the history of one policy on one target. */
+struct tally {
+	unsigned n_failures;
+	usec_t span;
+	bool tripped;
+	struct moment failed; /* the last failure; a tripped breaker counts from it */
+	const char *run;      /* of that */
+};
+
+static void tally_failure(struct tally *t, const struct action *a)
+{
+	bool same_try = a->run && str_eq(a->run, t->run);
+
+	t->n_failures += !same_try;
+	/* The try of a half-open breaker that failed too opens it for twice as long. */
+	if (t->tripped && !same_try)
+		t->span = MIN(t->span * 2, BREAKER_OPEN_MAX_USEC);
+	t->tripped = t->tripped || t->n_failures >= BREAKER_FAILURES;
+	t->failed = a->at;
+	t->run = a->run;
+}
+
+/* An action that nobody ever judged is none that helped. */
+static bool counts_as_failure(const struct action *a, struct moment now)
+{
+	return a->verdict == ACTION_UNVERIFIED ||
+	       (a->verdict == ACTION_OPEN && !limits_recent(a->at, now, ACTION_OPEN_MAX_USEC));
+}
+
+/* A try that is under way, begun once the breaker had become half-open; not `run`'s own. */
+static const struct action *find_try(const struct action *actions, size_t n, const char *policy,
+	const char *target, const char *run, struct moment now)
+{
+	for (size_t i = n; i-- > 0;) {
+		const struct action *a = &actions[i];
+
+		if (a->verdict == ACTION_OPEN && str_eq(a->target, target) &&
+			str_eq(a->policy, policy) && !counts_as_failure(a, now) &&
+			!(run && str_eq(a->run, run)))
+			return a;
+	}
+	return NULL;
+}
+
+struct breaker limits_breaker(const struct action *actions, size_t n, const char *policy,
+	const char *target, const char *run, struct moment now)
+{
+	struct tally t = {.span = BREAKER_OPEN_USEC};
+	const struct action *other;
 
 	for (size_t i = 0; i < n; i++) {
 		const struct action *a = &actions[i];
 
-		if (strcmp(a->target, target) != 0)
+		if (!str_eq(a->target, target) || !str_eq(a->policy, policy))
 			continue;
-		if (a->verdict == ACTION_OPEN) {
-			open = a->wall;
-			continue;
-		}
-		if (a->verdict == ACTION_VERIFIED) {
-			b = (struct breaker){.state = BREAKER_CLOSED};
-			tripped = false;
-			span = BREAKER_OPEN_USEC;
-			continue;
-		}
-		b.n_failures++;
-		/* The try of a half-open breaker that failed too opens it for twice as long. */
-		if (tripped)
-			span = MIN(span * 2, BREAKER_OPEN_MAX_USEC);
-		if (b.n_failures >= BREAKER_FAILURES) {
-			tripped = true;
-			b.until = a->wall + span;
-		}
+		if (a->verdict == ACTION_VERIFIED)
+			t = (struct tally){.span = BREAKER_OPEN_USEC};
+		else if (counts_as_failure(a, now))
+			tally_failure(&t, a);
 	}
-	if (tripped && open >= b.until && now < open + ACTION_OPEN_MAX_USEC)
-		b.until = open + ACTION_OPEN_MAX_USEC;
-	if (tripped)
-		b.state = now < b.until ? BREAKER_OPEN : BREAKER_HALF_OPEN;
-	return b;
+	if (!t.tripped)
+		return (struct breaker){.state = BREAKER_CLOSED, .n_failures = t.n_failures};
+	if (limits_recent(t.failed, now, t.span))
+		return (struct breaker){
+			BREAKER_OPEN, recent_until(t.failed, now, t.span), t.n_failures};
+	other = find_try(actions, n, policy, target, run, now);
+	if (other)
+		return (struct breaker){BREAKER_OPEN,
+			recent_until(other->at, now, ACTION_OPEN_MAX_USEC), t.n_failures};
+	return (struct breaker){BREAKER_HALF_OPEN, now.wall, t.n_failures};
 }
 
-bool limits_budget(const struct action *actions, size_t n, const char *target,
-	const struct limits *limits, usec_t now, const char **ret_which, usec_t *ret_next)
-{
-	usec_t since = now > HOUR_USEC ? now - HOUR_USEC : 0;
-	usec_t oldest_target = 0, oldest = 0;
-	unsigned n_target = 0, n_all = 0;
+/* ---- cool-down */
 
-	for (size_t i = 0; i < n; i++) {
-		/* A clock that went back must not make room: what lies in the future counts. */
-		if (actions[i].wall <= since)
-			continue;
-		oldest = n_all++ == 0 ? actions[i].wall : oldest;
-		if (strcmp(actions[i].target, target) != 0)
-			continue;
-		oldest_target = n_target++ == 0 ? actions[i].wall : oldest_target;
+/* A clock that went back cannot keep it for longer than the wait itself. */
+static usec_t wait_until(usec_t ended, usec_t span, usec_t wall)
+{
+	usec_t at = MIN(ended, wall) + span;
+
+	return at > wall ? at : 0;
+}
+
+usec_t limits_cooldown(
+	const struct limits_run *runs, size_t n, usec_t first, usec_t stable, usec_t wall)
+{
+	usec_t span = MIN(first, COOLDOWN_MAX_USEC);
+
+	for (size_t i = 1; i < n; i++) {
+		/* The wait itself is no peace. */
+		bool calm = runs[i].started >= runs[i - 1].ended + span + stable;
+
+		span = calm ? MIN(first, COOLDOWN_MAX_USEC) : MIN(span * 2, COOLDOWN_MAX_USEC);
 	}
-	if (n_target < limits->per_target && n_all < limits->global)
-		return true;
-	*ret_which = n_target >= limits->per_target ? target : "all targets together";
-	*ret_next = (n_target >= limits->per_target ? oldest_target : oldest) + HOUR_USEC;
-	return false;
+	return n ? wait_until(runs[n - 1].ended, span, wall) : 0;
 }
 
-usec_t limits_cooldown(unsigned n_failed_runs)
-{
-	usec_t span = COOLDOWN_MIN_USEC;
-
-	while (n_failed_runs-- > 1 && span < COOLDOWN_MAX_USEC)
-		span *= 2;
-	return MIN(span, COOLDOWN_MAX_USEC);
-}
+/* ---- evidence */
 
 bool limits_fresh(usec_t result_age, usec_t interval)
 {
 	return result_age < 2 * interval;
+}
+
+/* How many began to fail within the span that begins with this one. */
+static unsigned failing_from(
+	const struct limits_member *members, size_t n, usec_t begin, usec_t within)
+{
+	unsigned failing = 0;
+
+	for (size_t i = 0; i < n; i++)
+		failing += members[i].failing && members[i].since >= begin &&
+			   members[i].since - begin <= within;
+	return failing;
+}
+
+bool limits_common_cause(const struct limits_member *members, size_t n, unsigned share_pct,
+	unsigned n_min, usec_t within, unsigned *ret_n_failing)
+{
+	unsigned most = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		unsigned failing =
+			members[i].failing ? failing_from(members, n, members[i].since, within) : 0;
+
+		most = MAX(most, failing);
+	}
+	*ret_n_failing = most;
+	return most >= n_min && (size_t)most * 100 > n * share_pct;
+}
+
+bool limits_worse(bool was_well, bool fails_hard, usec_t acted, usec_t failed, usec_t within)
+{
+	return was_well && fails_hard && failed >= acted && failed - acted <= within;
+}
+
+/* ---- people */
+
+unsigned limits_people(const struct limits_asking *asking)
+{
+	bool alone = !asking->approve && !asking->by_hand && asking->unattended;
+
+	if (asking->destroy && asking->production && !alone)
+		return 2;
+	return asking->approve && !asking->by_hand ? 1 : 0;
 }

@@ -7,104 +7,6 @@
 #include "base/log.h"
 #include "policy/private.h"
 
-#define ACTIONS_KEPT_USEC (24 * 3600 * USEC_PER_SEC)
-
-/* ---- history of actions
- * ------------------------------------------------------------------------------------ */
-
-static void action_row_free(struct action_row *row)
-{
-	free(row->target);
-	free(row->path);
-	free(row->verb);
-	free(row);
-}
-
-void actions_add(struct policies *p, usec_t wall, const char *target, const char *run,
-	const char *path, const char *verb, enum action_verdict verdict)
-{
-	struct action_row *row = calloc(1, sizeof(*row));
-
-	if (!row)
-		return;
-	row->target = strdup(target);
-	row->path = strdup(path);
-	row->verb = strdup(verb);
-	(void)snprintf(row->run, sizeof(row->run), "%s", run);
-	row->action = (struct action){wall, row->target, verdict};
-	if (!row->target || !row->path || !row->verb || vec_push(&p->actions, row) < 0) {
-		action_row_free(row);
-		return;
-	}
-	while (p->actions.len > POLICY_MAX_ACTIONS ||
-		((struct action_row *)p->actions.items[0])->action.wall + ACTIONS_KEPT_USEC <
-			clock_wall()) {
-		action_row_free(p->actions.items[0]);
-		vec_remove(&p->actions, 0);
-		if (p->actions.len == 0)
-			break;
-	}
-}
-
-size_t actions_plain(const struct policies *p, struct action **ret_actions)
-{
-	struct action *list = calloc(p->actions.len + 1, sizeof(*list));
-	size_t n = 0;
-
-	*ret_actions = list;
-	if (!list)
-		return 0;
-	VEC_FOREACH (&p->actions, const struct action_row *, row)
-		list[n++] = row->action;
-	return n;
-}
-
-void actions_judge(struct policies *p, struct run *run)
-{
-	enum action_verdict verdict = run->verified ? ACTION_VERIFIED : ACTION_UNVERIFIED;
-	struct store_batch *batch = NULL;
-	size_t n = 0;
-
-	VEC_FOREACH (&p->actions, struct action_row *, row) {
-		if (strcmp(row->run, run->id) != 0)
-			continue;
-		row->action.verdict = verdict;
-		if (!batch && store_batch_new(&batch) < 0)
-			return;
-		(void)store_batch_add(batch, STORE_ACTION_ADD, "sisssss", row->target,
-			(int64_t)row->action.wall, row->run, row->path, row->verb,
-			action_verdict_names[verdict], run->policy);
-		n++;
-	}
-	if (n > 0 && store_commit(p->deps.store, batch, NULL, NULL) < 0)
-		log_warning("run %s: the verdict on its actions is not kept", run->id);
-}
-
-static int load_actions(struct policies *p)
-{
-	auto_json json_t *rows = NULL;
-	size_t i;
-	json_t *row;
-	int r = store_read_now(p->deps.store, STORE_QUERY_ACTIONS_SINCE, &rows, "i",
-		(int64_t)(clock_wall() - ACTIONS_KEPT_USEC));
-
-	json_array_foreach (rows, i, row) {
-		const char *outcome = json_string_value(json_object_get(row, "outcome"));
-		const char *target = json_string_value(json_object_get(row, "target"));
-		enum action_verdict verdict = ACTION_UNVERIFIED;
-
-		for (int k = 0; outcome && k < ACTION_VERDICT_MAX; k++)
-			if (strcmp(action_verdict_names[k], outcome) == 0)
-				verdict = (enum action_verdict)k;
-		if (target)
-			actions_add(p, (usec_t)json_integer_value(json_object_get(row, "at")),
-				target, json_string_value(json_object_get(row, "run")),
-				json_string_value(json_object_get(row, "path")),
-				json_string_value(json_object_get(row, "verb")), verdict);
-	}
-	return r;
-}
-
 /* ---- the switch
  * ------------------------------------------------------------------------------------------------
  */
@@ -304,12 +206,23 @@ void policies_page(struct policies *p, const struct run *run, struct store_batch
  * -------------------------------------------------------------------------------------------------------
  */
 
+/* What waits for its turn, from the loop: runs in the queue, events, ticks of schedules. */
+static void on_wake(void *data)
+{
+	struct policies *p = data;
+
+	events_look(p);
+	start_queued(p);
+	schedules_look(p);
+}
+
 static void on_retry(void *data)
 {
 	struct policies *p = data;
 
 	p->retry_at = 0;
 	trigger_all(p);
+	on_wake(p);
 }
 
 /* From the loop: freezes come from within the parts that are asked to tell of them. */
@@ -342,7 +255,7 @@ static void on_runner_up(struct child *child, struct rpc *rpc, void *data)
 	struct vec waiting = {0};
 	VEC_FOREACH (&p->runs, struct run *, run)
 		if (run->state == RUN_LIVE && !run->rpc && run->pid == 0 &&
-			(run->describing || run->intent_committed))
+			(run->describing || run->intent_committed) && !run->queued)
 			(void)vec_push(&waiting, run);
 	VEC_FOREACH (&waiting, struct run *, run)
 		if (run_launch(run) < 0)
@@ -374,7 +287,8 @@ static int start_exec(struct policies *p)
 	}
 	free(p->exec_path);
 	p->exec_path = strdup(path);
-	return p->exec_path ? exec_client_new(p->deps.loop, path, NULL, p, &p->exec) : -ENOMEM;
+	return p->exec_path ? exec_client_new(p->deps.loop, path, feed_on_progress, p, &p->exec)
+			    : -ENOMEM;
 }
 
 static void load_switch(struct policies *p)
@@ -410,13 +324,28 @@ int policies_new(const struct policies_deps *deps, struct policies **ret_policie
 	if (r < 0)
 		return r;
 	loop_defer_set(p->tell, false);
+	r = loop_defer_new(deps->loop, on_wake, p, &p->wake);
+	if (r < 0)
+		return r;
+	loop_defer_set(p->wake, false);
 	loop_source_name(p->retry_timer, "policy triggers");
 	load_switch(p);
-	r = load_actions(p);
+	r = actions_load(p);
+	if (r == 0)
+		r = strikes_load(p);
+	if (r == 0)
+		r = schedules_load(p);
+	if (r == 0)
+		r = approve_load(p);
 	if (r < 0)
 		return r;
 	*ret_policies = TAKE(p);
 	return 0;
+}
+
+void policies_clock_jumped(struct policies *policies)
+{
+	schedules_look(policies);
 }
 
 int policies_apply(struct policies *policies, struct conf *conf)
@@ -426,7 +355,11 @@ int policies_apply(struct policies *policies, struct conf *conf)
 	conf_ref(conf);
 	conf_unref(policies->conf);
 	policies->conf = conf;
-	r = start_exec(policies);
+	r = groups_apply(policies);
+	if (r == 0)
+		r = start_exec(policies);
+	if (r == 0)
+		r = hosts_apply(policies);
 	/* Only now: a run that cannot be resumed is paged, and that needs routes. */
 	if (r == 0 && !policies->resumed)
 		r = runs_resume(policies);
@@ -441,6 +374,7 @@ struct policies *policies_free(struct policies *policies)
 	if (!policies)
 		return NULL;
 	policies->exec = exec_client_free(policies->exec);
+	hosts_free(policies);
 	/* Live runs are not ended: they go on from their journal at the next start. */
 	while (policies->runs.len > 0)
 		run_free(policies->runs.items[0]);
@@ -448,6 +382,11 @@ struct policies *policies_free(struct policies *policies)
 		run_free(run);
 	vec_clear(&policies->recent);
 	vec_clear(&policies->runs);
+	followers_free(policies);
+	schedules_free(policies);
+	strikes_free(policies);
+	events_free(policies);
+	loop_source_free(policies->wake);
 	catalog_free(policies->catalog);
 	catalog_free(policies->loading);
 	policies->runner = child_free(policies->runner);
@@ -460,6 +399,9 @@ struct policies *policies_free(struct policies *policies)
 	VEC_FOREACH (&policies->actions, struct action_row *, row)
 		action_row_free(row);
 	vec_clear(&policies->actions);
+	approve_free_all(policies);
+	worse_free_all(policies);
+	map_clear(&policies->groups);
 	VEC_FOREACH (&policies->freezes, char *, cause)
 		free(cause);
 	vec_clear(&policies->freezes);
@@ -483,6 +425,10 @@ void policies_on_incident(
 
 void policies_on_result(struct policies *policies, struct check *check, unsigned events)
 {
-	(void)events;
 	act_on_result(policies, check);
+	worse_on_result(policies, check, events);
+	if ((events & STATE_EVENT_HARD) && check->last.reason == TEND_REASON_REPORT_MISSING)
+		policies_event(policies, POLICY_EVENT_HEARTBEAT_LATE, check->component->conf->name,
+			json_pack("{s:s, s:s}", "check", check->conf->name, "text",
+				check->last.text));
 }

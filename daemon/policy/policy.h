@@ -27,6 +27,8 @@ DEFINE_AUTO(struct policies *, policies_free)
 /* Takes the configuration and reads the policies' files again; the first time, live runs are
  * resumed. */
 int policies_apply(struct policies *policies, struct conf *conf);
+/* The time of day has jumped: schedules are looked at at once, not within half a minute. */
+void policies_clock_jumped(struct policies *policies);
 void policies_on_incident(
 	struct policies *policies, struct incident *incident, enum incident_event event);
 /* A new result arrived (verify steps and open incidents look at it). */
@@ -51,10 +53,72 @@ json_t *policies_actions_to_json(
 /* By hand: `target` a component or check or NULL; params JSON object or NULL. */
 int policies_run(struct policies *policies, const char *name, const char *target, json_t *params,
 	const char *author, char ret_run_id[UUID_TEXT_BYTES], struct tend_error *err);
+struct policies_request {
+	const char *name, *target, *author;
+	json_t *params; /* borrowed; NULL */
+	bool dry;	/* it only says what it would do */
+};
+int policies_start(struct policies *policies, const struct policies_request *request,
+	char ret_run_id[UUID_TEXT_BYTES], struct tend_error *err);
+/* Tells a live run (its id, or a beginning of it) to clean up and end. `comment` may be NULL. */
+int policies_run_cancel(struct policies *policies, const char *id, const char *author,
+	const char *comment, struct tend_error *err);
+/* A policy that its mistakes have disabled may run again. */
+int policies_enable(
+	struct policies *policies, const char *name, const char *author, struct tend_error *err);
+/* The next `n` times of its schedule over all its targets; NULL: see err. */
+json_t *policies_next(
+	const struct policies *policies, const char *name, int n, struct tend_error *err);
+
+/* Something happened that policies may wait for; policies are started from the loop. */
+enum policy_event {
+	POLICY_EVENT_POLICY_ENDED,
+	POLICY_EVENT_VERSION_CHANGED,
+	POLICY_EVENT_HEARTBEAT_LATE,
+	POLICY_EVENT_WINDOW_OPENED,
+	POLICY_EVENT_MAX,
+};
+extern const char *const policy_event_names[POLICY_EVENT_MAX + 1];
+/* `component`: where, or NULL; `details`: more members of ctx.trigger.event, stolen, or NULL. */
+void policies_event(
+	struct policies *policies, enum policy_event type, const char *component, json_t *details);
+
+/* On: no run begins any more, live ones end. Not kept over a restart. */
+void policies_drain(struct policies *policies, bool on, const char *author);
+json_t *policies_drain_to_json(const struct policies *policies); /* {draining, drained, live} */
+
 typedef void (*policies_rows_fn)(int r, json_t *rows, void *data);
+struct policies_filter { /* NULL: any */
+	const char *policy, *target, *state;
+	int limit;
+};
 int policies_runs(struct policies *policies, int limit, policies_rows_fn fn, void *data);
+int policies_runs_where(struct policies *policies, const struct policies_filter *filter,
+	policies_rows_fn fn, void *data);
+/* News of a live run (its whole id) after number `after`: one row {run, live, last, events}, at the
+ * latest after 10 s. -ENOENT: it is not live, nor has it just been. */
+int policies_run_follow(
+	struct policies *policies, const char *id, uint64_t after, policies_rows_fn fn, void *data);
 int policies_run_show(
 	struct policies *policies, const char *run_id, policies_rows_fn fn, void *data);
+/* Approvals, newest first; of a run, or NULL: of all. */
+int policies_approvals(
+	struct policies *policies, const char *run, int limit, policies_rows_fn fn, void *data);
+/* Those whose id begins so; fn may be called at once. */
+int policies_approval_show(
+	struct policies *policies, const char *id, policies_rows_fn fn, void *data);
+size_t policies_n_waiting_approvals(const struct policies *policies);
+/* Users and @groups who may decide on it; NULL: everybody with the role. */
+char *const *policies_approval_approvers(const struct policies *policies, const char *id);
+/* A person's word; fn hears once whether it was kept, unless the call itself failed. It counts only
+ * then. -ENOENT, -EALREADY (it was given, denied, expired), -EPERM, -EBUSY. */
+struct policies_voter {
+	const char *name; /* of the peer's user */
+	bool root;
+};
+int policies_approval_decide(struct policies *policies, const char *id,
+	const struct policies_voter *voter, bool approve, const char *comment, policies_kept_fn fn,
+	void *data, struct tend_error *err);
 /* Why nothing was done: every gate that said no for this incident, newest last. */
 json_t *policies_explain(const struct policies *policies, const char *incident_id);
 

@@ -23,8 +23,13 @@ void step_cancel(struct step *step)
 	struct run *run = step->run;
 
 	step->timer = loop_source_free(step->timer);
+	approve_forget(step);
 	if (step->ask) {
 		units_ask_cancel(TAKE(step->ask));
+		run->n_in_flight--;
+	}
+	if (step->remote_ask) {
+		act_ask_cancel(step);
 		run->n_in_flight--;
 	}
 	if (step->probing) {
@@ -41,20 +46,21 @@ struct step *step_free(struct step *step)
 	step_cancel(step);
 	json_decref(step->args);
 	json_decref(step->value);
+	json_decref(step->approved_by);
 	free(step->message);
 	free(step->target);
+	free(step->host);
 	free(step->path);
 	free(step);
 	return NULL;
 }
 
-static size_t json_bytes(const json_t *json)
+size_t step_json_bytes(const json_t *json)
 {
 	return json ? json_dumpb(json, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY) : 0;
 }
 
-static struct step *step_new(
-	struct run *run, const char *path, const struct verb *verb, json_t *args)
+struct step *step_new(struct run *run, const char *path, const struct verb *verb, json_t *args)
 {
 	struct step *step = calloc(1, sizeof(*step));
 
@@ -67,14 +73,14 @@ static struct step *step_new(
 	uuid7(step->job);
 	if (!step->path || !step->args || map_put(&run->steps, path, step) < 0)
 		return step_free(step);
-	run->steps_bytes += json_bytes(step->args);
+	run->steps_bytes += step_json_bytes(step->args);
 	return step;
 }
 
 /* ---- answers
  * ---------------------------------------------------------------------------------------------- */
 
-static void answer(struct step *step)
+void step_answer(struct step *step)
 {
 	struct run *run = step->run;
 
@@ -83,6 +89,20 @@ static void answer(struct step *step)
 	(void)rpc_ok(run->rpc, step->rpc_id,
 		json_pack("{s:s, s:O?, s:s?}", "outcome", step_state_names[step->state], "value",
 			step->value, "message", step->message));
+	step->rpc_id = 0;
+}
+
+static void fail_cancelled(struct run *run, uint64_t id)
+{
+	if (run->rpc)
+		rpc_error(run->rpc, id, "cancelled", "the run is cancelled: %s", run->cancelled);
+}
+
+void step_answer_cancelled(struct step *step)
+{
+	step->told_cancelled = true;
+	if (step->rpc_id)
+		fail_cancelled(step->run, step->rpc_id);
 	step->rpc_id = 0;
 }
 
@@ -97,7 +117,7 @@ static void on_outcome_kept(int r, void *data)
 		log_error("run %s: the outcome of step %s is not journalled, after a restart it is "
 			  "asked for again",
 			run->id, step->path);
-	answer(step);
+	replay_answer(step);
 	run_unref_step(run);
 }
 
@@ -108,8 +128,9 @@ static json_t *outcome_doc(const struct step *step)
 
 static int add_intent(struct step *step, struct store_batch *batch)
 {
-	auto_json json_t *args = json_pack(
-		"{s:O, s:s, s:s?}", "args", step->args, "job", step->job, "target", step->target);
+	auto_json json_t *args = json_pack("{s:O, s:s, s:s?, s:s?, s:O*}", "args", step->args,
+		"job", step->job, "target", step->target, "host", step->host, "approved_by",
+		step->approved_by);
 
 	step->intent_wall = clock_wall();
 	return args ? store_batch_add(batch, STORE_STEP_INTENT, "sssji", step->run->id, step->path,
@@ -128,6 +149,12 @@ static int journal_outcome(struct step *step, bool with_intent)
 
 	if (r == 0 && with_intent)
 		r = add_intent(step, batch);
+	/* Its intent counted as an action, also after a restart. */
+	if (r == 0 && !with_intent && step->state == STEP_REFUSED && !run->dry &&
+		step->verb->risk >= RISK_CHANGE)
+		r = store_batch_add(batch, STORE_ACTION_ADD, "sisssss", step->target,
+			(int64_t)step->intent_wall, run->id, step->path, step->verb->name,
+			ACTION_REFUSED, run->policy);
 	if (r == 0)
 		r = store_batch_add(batch, STORE_STEP_OUTCOME, "sssij", run->id, step->path,
 			step_state_names[step->state], (int64_t)clock_wall(), doc);
@@ -173,16 +200,53 @@ void step_outcome(struct step *step, enum step_state state, json_t *value, const
 	step->timer = loop_source_free(step->timer);
 	step->state = state;
 	step->value = value;
-	run->steps_bytes += json_bytes(value);
+	run->steps_bytes += step_json_bytes(value);
 	step->message = *text ? strdup(text) : NULL;
 	run->any_unknown = run->any_unknown || state == STEP_UNKNOWN;
 	if (step->verb->risk >= RISK_CHANGE && journalled)
 		note_action(step);
-	if (step->verb->risk >= RISK_CHANGE && state != STEP_REFUSED)
+	if (step->verb->risk >= RISK_CHANGE && state != STEP_REFUSED && !run->dry)
 		run->acted = true;
+	feed_add(run, "outcome", step, "%s", text);
 	run->n_in_flight++;
 	if (journal_outcome(step, !journalled) < 0)
 		on_outcome_kept(-EIO, step);
+	if (*step->path == 'u')
+		worse_undone(step);
+}
+
+void step_dry(struct step *step, const char *format, ...)
+{
+	char text[768];
+	va_list ap;
+
+	va_start(ap, format);
+	(void)vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	step->run->pretended = step->run->pretended || step->verb->risk >= RISK_CHANGE;
+	step_outcome(step, STEP_DONE,
+		step->verb->dry ? json_loads(step->verb->dry, JSON_DECODE_ANY, NULL) : NULL,
+		"dry run: %s", text);
+}
+
+/* What a dry run does not do: changes, words to people, what is written, and waiting for what was
+ * not done. */
+static bool only_pretends(const struct step *step)
+{
+	const struct run *run = step->run;
+
+	if (!run->dry)
+		return false;
+	if (step->verb->execute == act_verify)
+		return run->pretended;
+	return step->verb->risk >= RISK_NOTIFY || step->verb->pretend;
+}
+
+static void pretend(struct step *step)
+{
+	auto_free char *args = json_dumps(step->args, JSON_COMPACT);
+
+	step_dry(step, "would do %s %.500s", step->verb->name, args ? args : "");
 }
 
 /* ---- intent
@@ -196,16 +260,22 @@ static void begin_action(struct step *step)
 	struct policies *p = run->policies;
 	const char *frozen = policies_why_frozen(p);
 
+	if ((run->cancelled || run->worse) && !cancel_spares(step->path)) {
+		actions_forget(step);
+		step_outcome(step, STEP_REFUSED, NULL, "%s: nothing was begun",
+			run->worse ? run->worse : "the run was cancelled");
+		return;
+	}
 	if (frozen || clock_now() > step->deadline) {
 		run->page = true;
 		run->was_frozen = frozen != NULL;
+		actions_forget(step);
 		step_outcome(step, STEP_REFUSED, NULL, "%s%s: nothing was begun",
 			frozen ? "actions are off: " : "the journal took too long",
 			frozen ? frozen : "");
 		return;
 	}
-	actions_add(p, step->intent_wall, step->target, run->id, step->path, step->verb->name,
-		ACTION_OPEN);
+	worse_begin(step);
 	run->verified = false;
 	step->verb->execute(step);
 }
@@ -217,6 +287,9 @@ static void on_intent_kept(int r, void *data)
 
 	if (r == -EINPROGRESS)
 		return;
+	approve_used(step, r >= 0);
+	if (r < 0)
+		actions_forget(step);
 	if (r < 0 && step->verb->risk == RISK_NOTIFY) {
 		/* It goes out from memory all the same. */
 		step->intent_wall = 0;
@@ -228,6 +301,7 @@ static void on_intent_kept(int r, void *data)
 		step_outcome(step, STEP_REFUSED, NULL,
 			"the journal cannot be written: nothing was begun");
 	} else if (run->state != RUN_LIVE) {
+		actions_forget(step);
 		step_outcome(step, STEP_REFUSED, NULL, "the run had ended: nothing was begun");
 	} else if (step->verb->risk >= RISK_CHANGE) {
 		begin_action(step);
@@ -295,10 +369,20 @@ void step_intend(struct step *step)
 
 	if (run->state != RUN_LIVE)
 		return;
+	if (only_pretends(step)) {
+		pretend(step);
+		return;
+	}
+	feed_add(run, "step", step, "%s", "");
 	step->deadline = clock_now() + INTENT_MAX_USEC;
 	r = store_batch_new(&batch);
 	if (r == 0)
+		r = approve_use(step, batch);
+	if (r == 0)
 		r = add_intent(step, batch);
+	/* It counts from here on: a second one must not slip in while this is written. */
+	if (r == 0 && step->verb->risk >= RISK_CHANGE)
+		r = actions_begun(step);
 	if (r == 0 && step->verb->risk >= RISK_CHANGE)
 		r = store_batch_add(batch, STORE_ACTION_ADD, "sisssss", step->target,
 			(int64_t)step->intent_wall, run->id, step->path, step->verb->name,
@@ -314,26 +398,74 @@ void step_intend(struct step *step)
 /* ---- a call of the runner
  * -------------------------------------------------------------------------------------- */
 
+/* Two hosts may have a unit of the same name: the only component that has it is meant, or none. */
+static const struct conf_component *find_only(
+	const struct conf *conf, const char *unit, struct tend_error *err)
+{
+	const struct conf_component *found = NULL;
+	char names[256] = "";
+	size_t n = 0;
+
+	MAP_FOREACH (&conf->components, const struct conf_component *, c) {
+		size_t len = strlen(names);
+
+		if (!str_eq(c->unit, unit))
+			continue;
+		(void)snprintf(names + len, sizeof(names) - len, "%s%s", n++ ? ", " : "", c->name);
+		found = c;
+	}
+	if (n == 1)
+		return found;
+	if (n == 0)
+		(void)tend_error_set(err, -EINVAL,
+			"no component of the configuration has the unit '%.128s'", unit);
+	else
+		(void)tend_error_set(err, -EINVAL,
+			"several components have the unit '%.128s', name one of them: %s", unit,
+			names);
+	return NULL;
+}
+
+/* NULL: `err` says why not. */
+static const struct conf_component *component_of_unit(
+	const struct step *step, const char *unit, const char *name, struct tend_error *err)
+{
+	const struct conf *conf = step->run->policies->conf;
+	const struct conf_component *c =
+		map_get(&conf->components, name ? name : step->run->component);
+
+	if (c && str_eq(c->unit, unit))
+		return c;
+	if (!name)
+		return find_only(conf, unit, err);
+	(void)tend_error_set(err, -EINVAL,
+		"no component '%.128s' with the unit '%.128s' is configured", name, unit);
+	return NULL;
+}
+
 /* What an action is on: budgets, breakers and the ledger of actions go by it. */
 static int find_target(struct step *step, struct tend_error *err)
 {
 	struct run *run = step->run;
-	struct conf *conf = run->policies->conf;
 	const char *unit = json_string_value(json_object_get(step->args, "unit"));
 	const char *component = json_string_value(json_object_get(step->args, "component"));
 	const struct conf_component *c;
 
 	if (unit) {
-		c = act_component_of_unit(conf, unit);
+		c = component_of_unit(step, unit, component, err);
 		if (!c)
-			return tend_error_set(err, -EINVAL,
-				"%s: no component of the configuration has the unit '%.128s'",
-				step->verb->name, unit);
+			return -EINVAL;
 		step->target = strdup(c->name);
 	} else {
 		step->target = strdup(component ? component : run->component);
 	}
-	return step->target ? 0 : -ENOMEM;
+	return step->target ? act_set_host(step) : -ENOMEM;
+}
+
+static void hit_limit(struct run *run, const char *why)
+{
+	strike_count(run->policies, run, true, why);
+	run_end(run, RUN_FAILED, why);
 }
 
 static void begin_step(struct run *run, struct rpc *rpc, uint64_t id, const char *path,
@@ -343,14 +475,13 @@ static void begin_step(struct run *run, struct rpc *rpc, uint64_t id, const char
 	struct tend_error err = {0};
 
 	if (run->steps.len >= POLICY_MAX_STEPS) {
-		run_end(run, RUN_FAILED, "it made more than 10,000 steps");
+		hit_limit(run, "it made more than 10,000 steps");
 		return;
 	}
 	/* The values stay in memory as long as the run: a replay is answered from them. */
 	if (run->steps_bytes > RUN_MAX_BYTES) {
-		run_end(run, RUN_FAILED,
-			"its steps were given and answered more than 8 MiB, which is the limit of "
-			"a run");
+		hit_limit(run, "its steps were given and answered more than 8 MiB, which is the "
+			       "limit of a run");
 		return;
 	}
 	step = step_new(run, path, verb, args);
@@ -376,21 +507,29 @@ static void meet_again(
 	struct run *run, struct step *step, uint64_t id, const struct verb *verb, json_t *args)
 {
 	auto_json json_t *given = json_is_object(args) ? json_incref(args) : json_object();
+	bool lost = run->cancelled && !cancel_spares(step->path) &&
+		    (step->verb->risk < RISK_CHANGE || step->told_cancelled || !step->intent_wall);
 
-	if (step->verb != verb || !json_equal(step->args, given)) {
+	if (step->verb != verb || !replay_same(step->args, given)) {
 		char text[512];
 
 		(void)snprintf(text, sizeof(text),
-			"step %s is '%s' now and was '%s' before: the policy does not do the same "
+			"step %s is '%s' now and was '%s' before%s: the policy does not do the "
+			"same "
 			"again, nothing more is done",
-			step->path, verb->name, step->verb->name);
+			step->path, verb->name, step->verb->name,
+			step->verb == verb ? ", with other arguments" : "");
 		run->page = true;
 		run_end(run, RUN_FAILED, text);
 		return;
 	}
+	if (step->state == STEP_INTENT && lost) {
+		fail_cancelled(run, id);
+		return;
+	}
 	step->rpc_id = id;
 	if (step->state != STEP_INTENT)
-		answer(step);
+		replay_answer(step);
 	else if (step->restored)
 		act_resume(step);
 	/* else it is still at it, and answers when it is done */
@@ -416,59 +555,8 @@ void step_on_call(struct run *run, struct rpc *rpc, uint64_t id, json_t *args)
 	step = map_get(&run->steps, path);
 	if (step)
 		meet_again(run, step, id, verb, verb_args);
+	else if (run->cancelled && !cancel_spares(path))
+		fail_cancelled(run, id);
 	else
 		begin_step(run, rpc, id, path, verb, verb_args);
-}
-
-/* ---- after a restart
- * -------------------------------------------------------------------------------------------- */
-
-static int restore_one(struct run *run, json_t *row)
-{
-	const char *path = json_string_value(json_object_get(row, "path"));
-	const char *name = json_string_value(json_object_get(row, "verb"));
-	const char *state = json_string_value(json_object_get(row, "state"));
-	json_t *intent = json_object_get(row, "args_json");
-	json_t *outcome = json_object_get(row, "outcome_json");
-	const char *job = json_string_value(json_object_get(intent, "job"));
-	const char *target = json_string_value(json_object_get(intent, "target"));
-	const char *message = json_string_value(json_object_get(outcome, "message"));
-	const struct verb *verb = name ? verb_find(name) : NULL;
-	struct step *step;
-
-	if (!path || !verb || !state || !job)
-		return -EINVAL;
-	step = step_new(run, path, verb, json_object_get(intent, "args"));
-	if (!step)
-		return -ENOMEM;
-	(void)snprintf(step->job, sizeof(step->job), "%s", job);
-	step->target = target ? strdup(target) : NULL;
-	step->message = message ? strdup(message) : NULL;
-	step->value = json_incref(json_object_get(outcome, "value"));
-	run->steps_bytes += json_bytes(step->value);
-	step->intent_wall = (usec_t)json_integer_value(json_object_get(row, "at_intent"));
-	step->restored = true;
-	for (int i = 0; i < STEP_STATE_MAX; i++)
-		if (strcmp(step_state_names[i], state) == 0)
-			step->state = (enum step_state)i;
-	if (verb->risk >= RISK_CHANGE) {
-		run->acted = run->acted || step->state != STEP_REFUSED;
-		run->verified = run->verified && step->state == STEP_REFUSED;
-	}
-	if (verb->execute == act_verify && step->state == STEP_DONE)
-		run->verified = true;
-	run->any_unknown = run->any_unknown || step->state == STEP_UNKNOWN;
-	return 0;
-}
-
-int steps_restore(struct run *run, json_t *rows)
-{
-	size_t i;
-	json_t *row;
-	int r = 0;
-
-	json_array_foreach (rows, i, row)
-		if (r == 0)
-			r = restore_one(run, row);
-	return r;
 }

@@ -19,6 +19,7 @@ static const char *const arg_type_names[ARG_TYPE_MAX] = {
 	[ARG_DURATION] = "a duration such as \"30s\", or seconds",
 	[ARG_OBJECT] = "a table of names and values",
 	[ARG_ARRAY] = "a list",
+	[ARG_ANY] = "a value",
 };
 
 #define MINUTE_USEC (60 * USEC_PER_SEC)
@@ -33,6 +34,18 @@ const struct verb verbs[] = {
 		.execute = act_check_run,
 	},
 	{
+		.name = "check.report",
+		.args = {{"check", ARG_STRING, true}, {"state", ARG_STRING, true},
+			{"reason", ARG_STRING, false}, {"text", ARG_STRING, true},
+			{"metrics", ARG_OBJECT, false}},
+		.risk = RISK_OBSERVE,
+		.pretend = true,
+		.timeout = 2 * MINUTE_USEC,
+		.doc = "Gives a check of the probe passive its state (ok, warning, critical, "
+		       "unknown), with a text for people and metrics.",
+		.execute = act_report,
+	},
+	{
 		.name = "verify",
 		.args = {{"check", ARG_STRING, true}, {"ok", ARG_INTEGER, false},
 			{"within", ARG_DURATION, false}},
@@ -45,43 +58,71 @@ const struct verb verbs[] = {
 	},
 	{
 		.name = "unit.start",
-		.args = {{"unit", ARG_STRING, true}},
+		.args = {{"unit", ARG_STRING, true}, {"component", ARG_STRING, false}},
 		.risk = RISK_CHANGE,
 		.timeout = 5 * MINUTE_USEC,
 		.resume = RESUME_ATTACH,
 		.undo = "unit.stop",
-		.doc = "Starts a systemd unit of a component.",
+		.doc = "Starts a systemd unit of a component: the run's own if it has that unit, "
+		       "else the "
+		       "only one that has it, or the `component` that is named.",
 		.execute = act_unit,
 	},
 	{
 		.name = "unit.stop",
-		.args = {{"unit", ARG_STRING, true}},
+		.args = {{"unit", ARG_STRING, true}, {"component", ARG_STRING, false}},
 		.risk = RISK_CHANGE,
 		.timeout = 5 * MINUTE_USEC,
 		.resume = RESUME_ATTACH,
 		.undo = "unit.start",
-		.doc = "Stops a systemd unit of a component.",
+		.doc = "Stops a systemd unit of a component, found as by unit.start.",
 		.execute = act_unit,
 	},
 	{
 		.name = "unit.restart",
-		.args = {{"unit", ARG_STRING, true}},
+		.args = {{"unit", ARG_STRING, true}, {"component", ARG_STRING, false}},
 		.risk = RISK_CHANGE,
 		.timeout = 5 * MINUTE_USEC,
 		.resume = RESUME_ATTACH,
 		.undo = "none: what ran before has ended",
-		.doc = "Restarts a systemd unit of a component.",
+		.doc = "Restarts a systemd unit of a component, found as by unit.start.",
+		.execute = act_unit,
+	},
+	{
+		.name = "unit.reload",
+		.args = {{"unit", ARG_STRING, true}, {"component", ARG_STRING, false}},
+		.risk = RISK_CHANGE,
+		.timeout = 5 * MINUTE_USEC,
+		.resume = RESUME_ATTACH,
+		.undo = "none: what was configured before has gone",
+		.doc = "Makes a systemd unit of a component, found as by unit.start, read its "
+		       "configuration again.",
 		.execute = act_unit,
 	},
 	{
 		.name = "command.run",
-		.args = {{"command", ARG_STRING, true}, {"args", ARG_OBJECT, false}},
+		.args = {{"command", ARG_STRING, true}, {"args", ARG_OBJECT, false},
+			{"component", ARG_STRING, false}},
 		.risk = RISK_CHANGE,
 		.timeout = 60 * MINUTE_USEC,
 		.resume = RESUME_ATTACH,
 		.undo = "as the command says",
-		.doc = "Runs a command of the executor's manifest with typed arguments.",
+		.doc = "Runs a command of the executor's manifest with typed arguments; on another "
+		       "`component` than the run's, by its limits and on its host.",
+		.dry = "{\"result\":\"done\",\"exit_status\":0,\"stdout\":\"\","
+		       "\"stderr\":\"\"}",
 		.execute = act_command,
+	},
+	{
+		.name = "command.query",
+		.args = {{"command", ARG_STRING, true}, {"args", ARG_OBJECT, false},
+			{"component", ARG_STRING, false}},
+		.risk = RISK_OBSERVE,
+		.timeout = 12 * 60 * MINUTE_USEC,
+		.resume = RESUME_ATTACH,
+		.doc = "The same for a command of which the manifest says `risk = observe`: it "
+		       "changes nothing, so it is no action and counts against no limit.",
+		.execute = act_command_query,
 	},
 	{
 		.name = "sql.query",
@@ -91,6 +132,19 @@ const struct verb verbs[] = {
 		.timeout = MINUTE_USEC,
 		.doc = "One statement in a read-only transaction under the role that only reads.",
 		.execute = act_sql,
+	},
+	{
+		.name = "sql.execute",
+		.args = {{"name", ARG_STRING, true}, {"params", ARG_OBJECT, false},
+			{"component", ARG_STRING, false}},
+		.risk = RISK_CHANGE,
+		.timeout = 30 * MINUTE_USEC,
+		.resume = RESUME_ATTACH,
+		.undo = "as the statement says",
+		.doc = "Runs a statement of the executor's manifest, [sql NAME], with typed "
+		       "parameters, under the role that may change things; one that would "
+		       "change more rows than the manifest allows is rolled back.",
+		.execute = act_sql_execute,
 	},
 	{
 		.name = "sql.terminate_backend",
@@ -105,6 +159,84 @@ const struct verb verbs[] = {
 		.execute = act_sql,
 	},
 	{
+		.name = "components",
+		.args = {{"kind", ARG_STRING, false}, {"system", ARG_STRING, false},
+			{"depends_on", ARG_STRING, false}},
+		.risk = RISK_OBSERVE,
+		.timeout = MINUTE_USEC,
+		.doc = "The configured components by name, each with unit, host (if it is "
+		       "another), kind, system, environment; `depends_on`: those that depend on "
+		       "that one, nearest first.",
+		.execute = act_components,
+	},
+	{
+		.name = "component.checks",
+		.args = {{"component", ARG_STRING, true}},
+		.risk = RISK_OBSERVE,
+		.timeout = MINUTE_USEC,
+		.doc = "The checks of a component as they stand: name, state, reason, text.",
+		.execute = act_component_checks,
+	},
+	{
+		.name = "window.check",
+		.args = {{"component", ARG_STRING, false}},
+		.risk = RISK_OBSERVE,
+		.timeout = MINUTE_USEC,
+		.doc = "Whether a window with actions = allow is open for this policy on the "
+		       "component: open, window, until, left (seconds), next, freeze, "
+		       "frozen_until.",
+		.execute = act_window,
+	},
+	{
+		.name = "unit.show",
+		.args = {{"unit", ARG_STRING, true}, {"component", ARG_STRING, false}},
+		.risk = RISK_OBSERVE,
+		.timeout = MINUTE_USEC,
+		.doc = "What systemd says of a unit: state, sub_state, result, invocation_id, "
+		       "main_pid, memory_bytes (anonymous and swapped, of all its processes; null "
+		       "on another host), intent.",
+		.execute = act_unit_show,
+	},
+	{
+		.name = "record.put",
+		.args = {{"kind", ARG_STRING, true}, {"key", ARG_STRING, true},
+			{"value", ARG_ANY, true}, {"scope", ARG_STRING, false}},
+		.risk = RISK_OBSERVE,
+		.pretend = true,
+		.timeout = MINUTE_USEC,
+		.doc = "Keeps a value beyond the run, replacing the one of before. Kinds: note, "
+		       "backup, inventory, baseline, report, finding, exception.",
+		.execute = act_record_put,
+	},
+	{
+		.name = "record.get",
+		.args = {{"kind", ARG_STRING, true}, {"key", ARG_STRING, true},
+			{"scope", ARG_STRING, false}},
+		.risk = RISK_OBSERVE,
+		.timeout = MINUTE_USEC,
+		.doc = "The value kept under the key; false if there is none.",
+		.execute = act_record_get,
+	},
+	{
+		.name = "record.list",
+		.args = {{"kind", ARG_STRING, true}, {"scope", ARG_STRING, false}},
+		.risk = RISK_OBSERVE,
+		.timeout = MINUTE_USEC,
+		.doc = "The records of a kind, newest first, at most 1,000: scope, key, at, value; "
+		       "of every scope unless one is given.",
+		.execute = act_record_list,
+	},
+	{
+		.name = "record.remove",
+		.args = {{"kind", ARG_STRING, true}, {"key", ARG_STRING, true},
+			{"scope", ARG_STRING, false}},
+		.risk = RISK_OBSERVE,
+		.pretend = true,
+		.timeout = MINUTE_USEC,
+		.doc = "Removes a record.",
+		.execute = act_record_remove,
+	},
+	{
 		.name = "notice.send",
 		.args = {{"text", ARG_STRING, true}, {"severity", ARG_STRING, false}},
 		.risk = RISK_NOTIFY,
@@ -114,9 +246,24 @@ const struct verb verbs[] = {
 		.execute = act_notice,
 	},
 	{
+		.name = "sign_off",
+		.args = {{"text", ARG_STRING, true}, {"people", ARG_INTEGER, false},
+			{"within", ARG_DURATION, false}},
+		.risk = RISK_OBSERVE,
+		.timeout = 24 * 60 * MINUTE_USEC,
+		.pretend = true,
+		.dry = "{\"by\":[]}",
+		.doc = "Asks people for their word and waits for it: `people` different ones (1; "
+		       "of "
+		       "two or more none is root), `within` a time ([daemon] approval_expires). "
+		       "Done gives who it was; failed is denied, or nobody in time.",
+		.execute = act_sign_off,
+	},
+	{
 		.name = "log",
 		.args = {{"text", ARG_STRING, true}},
 		.risk = RISK_OBSERVE,
+		.pretend = true,
 		.timeout = MINUTE_USEC,
 		.resume = RESUME_DONE,
 		.doc = "A line in the log and on the incident's timeline.",
@@ -126,9 +273,20 @@ const struct verb verbs[] = {
 		.name = "sleep",
 		.args = {{"duration", ARG_DURATION, true}},
 		.risk = RISK_OBSERVE,
+		.pretend = true,
 		.timeout = 24 * 60 * MINUTE_USEC,
 		.doc = "Waits; what is left of it after a restart is waited then.",
 		.execute = act_sleep,
+	},
+	{
+		.name = "branch.won",
+		.args = {{"path", ARG_STRING, true}, {"winner", ARG_INTEGER, true}},
+		.risk = RISK_OBSERVE,
+		.timeout = MINUTE_USEC,
+		.resume = RESUME_DONE,
+		.doc = "Said by the runner itself: which branch of tend.any was first.",
+		.internal = true,
+		.execute = act_noted,
 	},
 	{
 		.name = "now",
@@ -176,6 +334,8 @@ static bool arg_fits(enum verb_arg_type type, const json_t *value)
 		return json_is_object(value) || json_array_size(value) == 0;
 	case ARG_ARRAY:
 		return json_is_array(value) || json_object_size(value) == 0;
+	case ARG_ANY:
+		return true;
 	default:
 		return false;
 	}

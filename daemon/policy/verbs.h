@@ -17,7 +17,15 @@ struct step;
 enum verb_risk { RISK_OBSERVE, RISK_NOTIFY, RISK_CHANGE, RISK_DESTROY, RISK_MAX };
 extern const char *const verb_risk_names[RISK_MAX + 1];
 
-enum verb_arg_type { ARG_STRING, ARG_INTEGER, ARG_DURATION, ARG_OBJECT, ARG_ARRAY, ARG_TYPE_MAX };
+enum verb_arg_type {
+	ARG_STRING,
+	ARG_INTEGER,
+	ARG_DURATION,
+	ARG_OBJECT,
+	ARG_ARRAY,
+	ARG_ANY,
+	ARG_TYPE_MAX
+};
 
 struct verb_arg {
 	const char *name;
@@ -43,6 +51,9 @@ struct verb {
 	enum verb_resume resume;
 	const char *undo; /* for people; NULL for what changes nothing */
 	const char *doc;
+	bool internal;	 /* the runner's own: it is in no reference, policies cannot call it */
+	bool pretend;	 /* looks like one that only observes, and is not done in a dry run */
+	const char *dry; /* its value in a dry run, as JSON; NULL: true */
 	void (*execute)(struct step *step);
 };
 

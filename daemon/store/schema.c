@@ -44,8 +44,8 @@ static const char version_1[] =
 	"CREATE TABLE switch(id INTEGER PRIMARY KEY CHECK(id = 1), enabled INTEGER NOT NULL,"
 	" author TEXT, comment TEXT, at INTEGER NOT NULL);";
 
-/* Policies that admins can trust: approvals, schedules, strikes, records; a step's outcome_seq is the
- * order in which the outcomes of a run became known, which is the order a replay answers in. */
+/* Policies that admins can trust: approvals, schedules, strikes, records; a step's outcome_seq is
+ * the order in which the outcomes of a run became known, which is the order a replay answers in. */
 static const char version_2[] =
 	"ALTER TABLE step ADD COLUMN outcome_seq INTEGER;"
 	"ALTER TABLE action ADD COLUMN policy TEXT;"
@@ -55,7 +55,8 @@ static const char version_2[] =
 	" created INTEGER NOT NULL, expires INTEGER NOT NULL, ended INTEGER, doc_json TEXT);"
 	"CREATE INDEX approval_run ON approval(run, path);"
 	"CREATE INDEX approval_created ON approval(created);"
-	"CREATE TABLE approval_vote(approval TEXT NOT NULL, author TEXT NOT NULL, at INTEGER NOT NULL,"
+	"CREATE TABLE approval_vote(approval TEXT NOT NULL, author TEXT NOT NULL, at INTEGER NOT "
+	"NULL,"
 	" decision TEXT NOT NULL CHECK(decision IN ('approve', 'deny')), comment TEXT,"
 	" PRIMARY KEY(approval, author)) WITHOUT ROWID;"
 	"CREATE TABLE schedule(policy TEXT NOT NULL, target TEXT NOT NULL, last INTEGER NOT NULL,"
@@ -63,7 +64,8 @@ static const char version_2[] =
 	"CREATE TABLE strike(policy TEXT PRIMARY KEY, hash TEXT NOT NULL, n INTEGER NOT NULL,"
 	" disabled_at INTEGER, why TEXT) WITHOUT ROWID;"
 	"CREATE TABLE record(kind TEXT NOT NULL, scope TEXT NOT NULL, key TEXT NOT NULL,"
-	" at INTEGER NOT NULL, doc_json TEXT NOT NULL, PRIMARY KEY(kind, scope, key)) WITHOUT ROWID;";
+	" at INTEGER NOT NULL, doc_json TEXT NOT NULL, PRIMARY KEY(kind, scope, key)) WITHOUT "
+	"ROWID;";
 
 const char *const schema_migrations[] = {version_1, version_2};
 const int schema_version = (int)ARRAY_SIZE(schema_migrations);

@@ -3,8 +3,7 @@
 
 #define RUN_COLUMNS	 "id, policy, target, incident, state, started, ended, doc_json"
 #define INCIDENT_COLUMNS "id, fingerprint, phase, opened, closed, doc_json"
-#define APPROVAL_COLUMNS                                                                           \
-	"id, run, path, hash, state, needed, created, expires, ended, doc_json"
+#define APPROVAL_COLUMNS "id, run, path, hash, state, needed, created, expires, ended, doc_json"
 #define DELIVERY_COLUMNS                                                                           \
 	"d.notice AS notice, d.receiver AS receiver, d.sequence AS sequence, d.state AS state, "   \
 	"d.tries AS tries, d.next_at AS next_at, d.delivered_at AS delivered_at, "                 \

@@ -26,12 +26,11 @@
 	X(SOURCE_PUT, "ss")    /* hash, text; an existing hash is left as it is */                 \
 	X(STEP_INTENT,                                                                             \
 		"sssji") /* run, path, verb, args_json, at; a path that exists fails the batch */  \
-	X(STEP_OUTCOME, "sssij") /* run, path, state, at, outcome_json; a path without intent      \
-				    fails the batch */                                             \
-	X(ACTION_ADD,                                                                              \
-		"sisssss")    /* target, at, run, path, verb, outcome, policy; replaces by (run,   \
-				 path) */                                                          \
-	X(SWITCH_PUT, "issi") /* enabled, author, comment, at */                                   \
+	X(STEP_OUTCOME, "sssij")      /* run, path, state, at, outcome_json; a path without intent \
+					 fails the batch */                                        \
+	X(ACTION_ADD, "sisssss")      /* target, at, run, path, verb, outcome, policy; replaces by \
+					 (run,      path) */                                                                                     \
+	X(SWITCH_PUT, "issi")	      /* enabled, author, comment, at */                           \
 	X(APPROVAL_PUT, "sssssiiiij") /* id, run, path, hash, state, needed, created, expires,     \
 					 ended, doc_json; replaces */                              \
 	X(APPROVAL_VOTE_PUT, "ssiss") /* approval, author, at, decision (approve, deny), comment;  \
@@ -66,7 +65,7 @@ enum store_statement {
 	X(RUNS_OF, "s")	 /* incident: the same; oldest first */                                    \
 	X(RUNS_LIVE, "") /* the same, not ended; oldest first */                                   \
 	X(STEPS_OF, "s") /* run: path, verb, args_json, state, at_intent, at_outcome,              \
-			    outcome_json, outcome_seq; in order of intent */                                    \
+			    outcome_json, outcome_seq; in order of intent */                       \
 	X(ACTIONS_SINCE, "i") /* at: target, at, run, path, verb, outcome, policy; oldest first */ \
 	X(SWITCH, "")	      /* enabled, author, comment, at; no row: never touched */            \
 	X(SOURCE_GET, "s")    /* hash: text */                                                     \
@@ -76,9 +75,9 @@ enum store_statement {
 	X(APPROVAL_VOTES, "s")	 /* approval: author, at, decision, comment; oldest first */       \
 	X(SCHEDULES, "")	 /* policy, target, last, doc_json */                              \
 	X(STRIKES, "")		 /* policy, hash, n, disabled_at, why */                           \
-	X(RECORDS, "ssi") /* kind, scope or NULL, limit: kind, scope, key, at, doc_json; newest    \
-			     first */                                                              \
-	X(RECORD_ONE, "sss")	/* kind, scope, key: the same */                                   \
+	X(RECORDS, "ssi")    /* kind, scope or NULL, limit: kind, scope, key, at, doc_json; newest \
+				first */                                                           \
+	X(RECORD_ONE, "sss") /* kind, scope, key: the same */                                      \
 	X(INCIDENTS_SINCE, "ii") /* opened since, limit: as INCIDENT_ONE; oldest first */          \
 	X(RUNS_SINCE, "ii")	 /* started since, limit: as RUNS; oldest first */
 enum store_query {

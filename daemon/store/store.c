@@ -31,6 +31,7 @@ struct store {
 	/* What the writer has not reported, oldest first; from `in_time` on it is not late yet. */
 	struct store_batch *pending, **pending_tail, *in_time;
 	size_t n_late;
+	size_t n_reads; /* not reported yet */
 	struct writer_state state;
 	bool healthy;
 	struct vec watches; /* struct health_watch * */
@@ -71,6 +72,11 @@ void store_on_health(struct store *store, void (*fn)(bool healthy, void *data), 
 bool store_healthy(const struct store *store)
 {
 	return store->healthy;
+}
+
+bool store_idle(const struct store *store)
+{
+	return !store->pending && store->n_reads == 0;
 }
 
 void store_get_stats(const struct store *store, struct store_stats *ret_stats)
@@ -155,12 +161,13 @@ static void report_batches(struct store *s, struct store_batch *done)
 	}
 }
 
-static void report_rows(struct store_request *done)
+static void report_rows(struct store *s, struct store_request *done)
 {
 	while (done) {
 		auto(request_free) struct store_request *request = done;
 
 		done = request->next;
+		s->n_reads--;
 		request->fn(request->result, request->rows, request->data);
 	}
 }
@@ -178,7 +185,7 @@ static void on_event(int fd, uint32_t events, void *data)
 	 * and must know by then that nothing may be done. */
 	update_health(s);
 	report_batches(s, done);
-	report_rows(reader_take_done(s->reader));
+	report_rows(s, reader_take_done(s->reader));
 	arm_late_timer(s);
 	update_health(s);
 }
@@ -243,8 +250,10 @@ int store_read(struct store *store, enum store_query query, store_rows_fn fn, vo
 	request->fn = fn;
 	request->data = data;
 	r = reader_submit(store->reader, request);
-	if (r == 0)
+	if (r == 0) {
 		TAKE(request);
+		store->n_reads++;
+	}
 	return r;
 }
 

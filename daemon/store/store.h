@@ -60,6 +60,8 @@ struct store_stats {
 };
 void store_get_stats(const struct store *store, struct store_stats *ret_stats);
 bool store_healthy(const struct store *store);
+/* Nothing was handed over that has not been reported. */
+bool store_idle(const struct store *store);
 /* Called on the loop whenever store_healthy() changes, and at once if it is not healthy now. Any
  * number may ask. */
 void store_on_health(struct store *store, void (*fn)(bool healthy, void *data), void *data);

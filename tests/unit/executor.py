@@ -48,7 +48,9 @@ class Peer:
         call, args, number = message["call"], message.get("args") or {}, message["id"]
         job = args.get("id")
         if call == "hello":
-            self.answer(number, {"version": "0", "boot_id": "0", "commands": ["mend"], "units": []})
+            self.answer(number, {"version": "0", "boot_id": "0", "commands": ["look", "mend", "wipe"],
+                                 "risks": {"look": "observe", "mend": "change",
+                                           "wipe": "destroy"}, "units": []})
             return
         log(call, job, args.get("command", ""))
         if call == "attach" and job not in begun:

@@ -11,8 +11,9 @@ if(TARGET test_http)
 endif()
 tend_unit_test(test_postgres
 	SOURCES test_postgres.c ${plugin_dir}/postgres/call.c ${plugin_dir}/postgres/check.c
-		${plugin_dir}/postgres/conf.c ${plugin_dir}/postgres/postgres.c
-		${plugin_dir}/postgres/reason.c ${plugin_dir}/postgres/session.c
+		${plugin_dir}/postgres/conf.c ${plugin_dir}/postgres/execute.c
+		${plugin_dir}/postgres/postgres.c ${plugin_dir}/postgres/reason.c
+		${plugin_dir}/postgres/rows.c ${plugin_dir}/postgres/session.c
 	LIBS tend_watch PkgConfig::PQ PkgConfig::JANSSON)
 if(TARGET test_postgres)
 	target_compile_definitions(test_postgres PRIVATE

@@ -74,7 +74,8 @@ static const char site[] =
 static inline void apply(struct world *w)
 {
 	auto_free char *daemon =
-		str_printf("lua_dir = @/lua\nlibexec_dir = %s\nexec_socket = @/exec.sock\n%s",
+		str_printf("lua_dir = @/lua\nlibexec_dir = %s\nexec_socket = @/exec.sock\n"
+			   "hold_on_dpkg = no\n%s",
 			TEST_LIBEXEC, w->daemon);
 	struct conf *conf = core_load(&w->core, daemon, site);
 
@@ -223,7 +224,7 @@ static inline size_t requests(const struct world *w, const char *call)
 	return n;
 }
 
-static const struct run *last_run(const struct world *w)
+static inline const struct run *last_run(const struct world *w)
 {
 	size_t n = w->policies->recent.len;
 
@@ -315,7 +316,7 @@ static inline bool explained(const struct world *w, const char *part)
 	return false;
 }
 
-static const struct step *step_of(const struct world *w, const char *path)
+static inline const struct step *step_of(const struct world *w, const char *path)
 {
 	VEC_FOREACH (&w->policies->runs, const struct run *, run)
 		if (!run->describing)

@@ -61,6 +61,17 @@ def make_cluster(folder, port):
         create table accounts (id int, name text);
         insert into accounts select i, 'name ' || i from generate_series(1, 3) i;
         grant select, insert on accounts to tend;
+        create table jobs (id int primary key, state text);
+        create table job_notes (job int references jobs (id) deferrable initially deferred);
+        insert into jobs select i, 'stuck' from generate_series(1, 10) i;
+        create table suicides (id int);
+        create function die() returns trigger language plpgsql security definer as
+            'begin perform pg_terminate_backend(pg_backend_pid()); return null; end';
+        create constraint trigger die after insert on suicides deferrable initially deferred
+            for each row execute function die();
+        alter table suicides owner to tend;
+        alter table jobs owner to tend;
+        alter table job_notes owner to tend;
     """)
 
 

@@ -568,7 +568,7 @@ static void test_ctl(void **state)
 		{"run list", 0, "RUN"},
 		{"run show 0190", 1, "tendctl: "},
 		{"action pause", 64, "a comment is needed"},
-		{"action pause -m 'maintenance'", 0, "Enabled:   no"},
+		{"action pause -m 'maintenance'", 0, "paused by root: maintenance"},
 		{"status", 2, "stopped"},
 		{"action resume", 0, "Enabled:"},
 		{"delivery list --receiver ops", 0, "incident.raised"},

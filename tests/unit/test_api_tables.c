@@ -425,6 +425,25 @@ static void test_explain_incident(void **state)
 	}
 }
 
+static void test_explain_windows(void **state)
+{
+	struct story s;
+	struct explain x = {.check = &s.check, .incident = &s.incident, .n_receivers = 1};
+
+	story_begin(&s);
+	s.incident.told = false;
+	x.quiet = "the window 'w' is open until 03:00";
+	x.paused = "the window 'p' is open until 04:00";
+	assert_true(says(&x, "the check does not run: the window 'p' is open until 04:00"));
+	assert_true(says(&x, "its notices are held: the window 'w' is open until 03:00"));
+	x.quiet = NULL;
+	s.incident.settle = 1;
+	assert_true(says(&x, "a window has ended: its checks are looked at anew"));
+	s.incident.settle = 0;
+	s.incident.phase = INCIDENT_CLOSED;
+	assert_true(says(&x, "it came and went in a window with alerts = quiet"));
+}
+
 static void test_explain_gates(void **state)
 {
 	auto_json json_t *actions =
@@ -457,6 +476,7 @@ int main(void)
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_explain_check),
 		cmocka_unit_test(test_explain_incident),
+		cmocka_unit_test(test_explain_windows),
 		cmocka_unit_test(test_explain_gates),
 	};
 

@@ -194,15 +194,17 @@ static void on_result(const struct exec_result *result, void *data)
 		}                                                                                  \
 	} while (0)
 
+static const struct exec_order order = {.id = ID, .why = "why"};
+
 static void send_unit(struct fixture *f)
 {
 	assert_int_equal(
-		exec_client_unit(f->client, ID, "restart", "a.service", "why", on_result, f), 0);
+		exec_client_unit(f->client, &order, "restart", "a.service", on_result, f), 0);
 }
 
 static void send_command(struct fixture *f)
 {
-	assert_int_equal(exec_client_command(f->client, ID, "c", NULL, "why", on_result, f), 0);
+	assert_int_equal(exec_client_command(f->client, &order, "c", NULL, on_result, f), 0);
 }
 
 static void send_attach(struct fixture *f)
@@ -331,13 +333,14 @@ static void test_bad_calls(void **state)
 {
 	struct fixture *f = *state;
 
+	assert_int_equal(exec_client_unit(f->client, &(struct exec_order){.id = "x"}, "start",
+				 "a.service", on_result, f),
+		-EINVAL);
 	assert_int_equal(
-		exec_client_unit(f->client, "x", "start", "a.service", "", on_result, f), -EINVAL);
-	assert_int_equal(
-		exec_client_unit(f->client, ID, "start", "\xff", "", on_result, f), -EINVAL);
+		exec_client_unit(f->client, &order, "start", "\xff", on_result, f), -EINVAL);
 	send_unit(f);
 	assert_int_equal(
-		exec_client_command(f->client, ID, "c", json_object(), "", on_result, f), -EEXIST);
+		exec_client_command(f->client, &order, "c", json_object(), on_result, f), -EEXIST);
 	exec_client_forget(f->client, ID);
 	exec_client_forget(f->client, ID);
 	send_unit(f);
@@ -369,7 +372,7 @@ static void test_freed_by_its_callback(void **state)
 	f->script = script;
 	start_listening(f);
 	assert_int_equal(
-		exec_client_unit(f->client, ID, "start", "a.service", "", free_client, f), 0);
+		exec_client_unit(f->client, &order, "start", "a.service", free_client, f), 0);
 	WAIT_FOR(f, f->n_results);
 	assert_null(f->client);
 }

@@ -92,6 +92,22 @@ static void test_bad(void **state)
 		{COMMAND "param.x = int\n", 4, "nothing about its values"},
 		{COMMAND "writable = srv\n", 4, "absolute path"},
 		{COMMAND "memory_max = lots\n", 4, "memory_max"},
+		{COMMAND "risk = none\n", 4, "risk"},
+		{"[sql A]\nstatement = select 1\n", 1, "not a name of a statement"},
+		{"[sql]\nstatement = select 1\n", 1, "needs a name"},
+		{"[sql a]\n", 1, "statement"},
+		{"[sql a]\nstatement = select {x}\n", 2, "add param.NAME"},
+		{"[sql a]\nstatement = select '{x}'\nparam.x = int 1..2\n", 2, "plain text"},
+		{"[sql a]\nstatement = select 1 -- {x}\nparam.x = int 1..2\n", 2, "plain text"},
+		{"[sql a]\nstatement = select $1\n", 2, "'$1'"},
+		{"[sql a]\nstatement = select $$x$$\n", 2, "'$$'"},
+		{"[sql a]\nstatement = select 1\nparam.x = int 1..2\n", 2, "not used"},
+		{"[sql a]\nstatement = select {x}\nparam.x = path /srv\n", 1, "type path"},
+		{"[sql a]\nstatement = vacuum\ntransaction = no\n", 1, "max_rows_affected"},
+		{"[sql a]\nstatement = select 1\nmax_rows_affected = -1\n", 3, "out of range"},
+		{"[executor x]\nfencing = required\n", 1, "no name"},
+		{"[executor]\nfencing = maybe\n", 2, "fencing"},
+		{"[executor]\nlocks = Crm\n", 2, "name of a lock"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -107,6 +123,47 @@ static void test_bad(void **state)
 			fail_msg("%s: %u: %s", rows[i].text, errors.len ? errors.items[0].line : 0,
 				errors.len ? errors.items[0].text : "no error");
 		conf_errors_clear(&errors);
+	}
+}
+
+static void test_statements(void **state)
+{
+	static const struct {
+		const char *text, *args; /* args NULL: as written, without parameters */
+		const char *statement, *values;
+	} rows[] = {
+		{"[sql a]\nstatement = select 1\n", "{}", "select 1", "[]"},
+		{"[sql a]\nstatement = update t set a = {b} where c = {a}\n"
+		 "param.a = int 1..9\nparam.b = enum x y, z\n",
+			"{\"a\":3,\"b\":\"x y\"}", "update t set a = $2 where c = $1",
+			"[\"3\",\"x y\"]"},
+		{"[sql a]\nstatement = select '{}', \"{x\", /* } */ {a}, {a}\nparam.a = int 1..9\n",
+			"{\"a\":3}", "select '{}', \"{x\", /* } */ $1, $1", "[\"3\"]"},
+		{"[sql a]\nstatement = select 'it''s {y}', array[{a}]\nparam.a = pattern .*\n",
+			"{\"a\":\"'; drop table t\"}", "select 'it''s {y}', array[$1]",
+			"[\"'; drop table t\"]"},
+		{"[sql a]\nstatement = select {a}\nparam.a = int 1..9\n", "{\"a\":10}", NULL, NULL},
+		{"[sql a]\nstatement = select {a}\nparam.a = int 1..9\n", "{}", NULL, NULL},
+		{"[sql a]\nstatement = select {a}\nparam.a = int 1..9\n", "{\"a\":1,\"b\":1}", NULL,
+			NULL},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		auto(manifest_free) struct manifest *m = NULL;
+		auto_json json_t *args = json_loads(rows[i].args, 0, NULL), *values = NULL;
+		struct conf_errors errors = {0};
+		const struct sql_rule *rule;
+
+		if (manifest_parse(rows[i].text, strlen(rows[i].text), &errors, &m) < 0)
+			fail_msg("%s: %s", rows[i].text, errors.len ? errors.items[0].text : "");
+		rule = map_get(&m->sql, "a");
+		int r = sql_values(rule, args, &values, NULL);
+		auto_free char *text = values ? json_dumps(values, JSON_COMPACT) : NULL;
+		assert_int_equal(r, rows[i].statement ? 0 : -EINVAL);
+		if (rows[i].statement) {
+			assert_string_equal(rule->statement, rows[i].statement);
+			assert_string_equal(text, rows[i].values);
+		}
 	}
 }
 
@@ -352,6 +409,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_statements),
 		cmocka_unit_test(test_every_error_at_once),
 		cmocka_unit_test(test_owner),
 		cmocka_unit_test(test_values),

@@ -237,6 +237,107 @@ static void test_sql_query(void **state)
 	assert_outcome(&end, "{\"columns\":[\"count\"],\"rows\":[[3]],\"truncated\":false}");
 }
 
+/* What sql.execute is given: the manifest's statement, and what belongs to it. */
+#define EXECUTE(sql, params, max_rows, transaction)                                                \
+	"{\"sql\":\"" sql "\",\"params\":" params ",\"max_rows\":" max_rows                        \
+	",\"lock_timeout_msec\":200,\"transaction\":" transaction "}"
+
+static const struct {
+	const char *args;
+	enum tend_reason reason;
+	const char *text;    /* a part of it */
+	const char *outcome; /* whole */
+	int n_free;	     /* rows that were changed, after it */
+} executions[] = {
+	{EXECUTE("update jobs set state = 'free' where id <= $1", "[\"3\"]", "5", "true"),
+		TEND_REASON_OK, "3 rows affected",
+		"{\"affected\":3,\"columns\":[],\"rows\":[],\"truncated\":false}", 3},
+	{EXECUTE("update jobs set state = 'free'", "[]", "5", "true"), TEND_REASON_QUERY_FAILED,
+		"10 rows, at most 5 are allowed: rolled back", "{\"nothing_done\":true}", 3},
+	{EXECUTE("update jobs set state = 'stuck' where id = $1::int returning id, state",
+		 "[\"1\"]", "1", "true"),
+		TEND_REASON_OK, "1 rows",
+		"{\"affected\":1,\"columns\":[\"id\",\"state\"],\"rows\":[[1,\"stuck\"]],"
+		"\"truncated\":false}",
+		2},
+	{EXECUTE("update jobs set state = 'free' where id <= $1::int", "[\"3; drop table jobs\"]",
+		 "5", "true"),
+		TEND_REASON_QUERY_FAILED, "22P02", "{\"nothing_done\":true}", 2},
+	{EXECUTE("update jobs set state = 'free'; commit", "[]", "5", "true"),
+		TEND_REASON_QUERY_FAILED, "42601", "{\"nothing_done\":true}", 2},
+	/* It is only the COMMIT that fails. */
+	{EXECUTE("insert into job_notes values (99)", "[]", "5", "true"), TEND_REASON_QUERY_FAILED,
+		"23503", "{\"nothing_done\":false}", 2},
+	/* The session is ended in the midst of COMMIT: nobody knows. */
+	{EXECUTE("insert into suicides values (1)", "[]", "5", "true"), TEND_REASON_PROTOCOL, "",
+		"{\"nothing_done\":false}", 2},
+	{EXECUTE("vacuum jobs", "[]", "0", "true"), TEND_REASON_QUERY_FAILED, "25001",
+		"{\"nothing_done\":true}", 2},
+	{EXECUTE("vacuum jobs", "[]", "0", "false"), TEND_REASON_OK, "0 rows",
+		"{\"affected\":0,\"columns\":[],\"rows\":[],\"truncated\":false}", 2},
+	{EXECUTE("update jobs set state = pg_sleep(30)::text", "[]", "0", "true"),
+		TEND_REASON_TOO_SLOW, "in time", "{\"nothing_done\":true}", 2},
+	{EXECUTE("update jobs set state = pg_sleep(30)::text", "[]", "0", "false"),
+		TEND_REASON_TOO_SLOW, "in time", "{\"nothing_done\":false}", 2},
+	{EXECUTE("select 1", "{}", "0", "true"), TEND_REASON_INTERNAL, "wrong arguments", NULL, 2},
+	{EXECUTE("select 1", "[]", "5", "false"), TEND_REASON_INTERNAL, "wrong arguments", NULL, 2},
+};
+
+static json_t *query_row(const char *args);
+
+static void test_sql_execute(void **state)
+{
+	static const char count[] = "{\"sql\":\"select count(*) from jobs where state = 'free'\"}";
+
+	for (size_t i = 0; i < ARRAY_SIZE(executions); i++) {
+		struct fixture_end end = call("sql.execute", executions[i].args, USEC_PER_SEC);
+		auto_free char *outcome =
+			end.outcome ? json_dumps(end.outcome, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
+		json_t *row = query_row(count);
+
+		if (end.reason != executions[i].reason || !strstr(end.text, executions[i].text) ||
+			!str_eq(outcome, executions[i].outcome) ||
+			json_integer_value(json_array_get(row, 0)) != executions[i].n_free)
+			fail_msg("%s: %s: %s: %s, %lld free", executions[i].args,
+				tend_reason_name(end.reason), end.text, outcome ? outcome : "-",
+				(long long)json_integer_value(json_array_get(row, 0)));
+		json_decref(end.outcome);
+		json_decref(row);
+	}
+}
+
+/* It gives up on a lock that somebody holds. */
+static void test_sql_execute_locked(void **state)
+{
+	static const char held[] = "{\"sql\":\"select 1 from pg_locks where relation = "
+				   "'jobs'::regclass and mode = 'AccessExclusiveLock'\"}";
+	usec_t until = clock_now() + LONG;
+	json_t *row = NULL;
+	auto_free char *command = str_printf("psql -q -h %s/pg/run -p %d -U tend postgres -c "
+					     "'begin; lock table jobs; select pg_sleep(30)' "
+					     ">/dev/null 2>&1",
+		fixture.dir, fixture_port(&fixture, "postgres"));
+
+	pid_t holder = fork();
+	if (holder == 0) {
+		(void)execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+		_exit(127);
+	}
+	while (!(row = query_row(held)) && clock_now() < until)
+		(void)loop_turn(fixture.loop, 20 * USEC_PER_MSEC);
+	assert_non_null(row);
+	json_decref(row);
+	struct fixture_end end = call(
+		"sql.execute", EXECUTE("update jobs set state = 'free'", "[]", "5", "true"), LONG);
+	assert_int_equal(end.reason, TEND_REASON_QUERY_FAILED);
+	assert_non_null(strstr(end.text, "55P03"));
+	json_decref(end.outcome);
+	json_decref(query_row("{\"sql\":\"select count(pg_terminate_backend(pid)) from "
+			      "pg_stat_activity where query like '%lock table jobs%' and pid <> "
+			      "pg_backend_pid()\"}"));
+	assert_int_equal(waitpid(holder, NULL, 0), holder);
+}
+
 static json_t *query_row(const char *args)
 {
 	struct fixture_end end = call("sql.query", args, LONG);
@@ -400,6 +501,8 @@ int main(void)
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_metrics),
 		cmocka_unit_test(test_sql_query),
+		cmocka_unit_test(test_sql_execute),
+		cmocka_unit_test(test_sql_execute_locked),
 		cmocka_unit_test(test_terminate_backend),
 		cmocka_unit_test(test_nothing_goes_on),
 		cmocka_unit_test(test_messages),

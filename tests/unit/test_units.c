@@ -12,8 +12,8 @@
 
 /*
  * A story is a line of words: ACTIVE[/SUB][@INVOCATION][#JOB] is a state that the bus tells of;
- * new:N a job of someone, ours:N of Tend; type:N=TYPE; gone:N; gap; ended, stopped, unknown what
- * the journal says; masked, not-found load states.
+ * new:N a job of someone, ours:N of Tend, which stops, begun:N of Tend, which starts; type:N=TYPE;
+ * gone:N; gap; ended, stopped, unknown what the journal says; masked, not-found load states.
  */
 static void tell(struct unit_state *s, struct unit_facts *f, const char *word)
 {
@@ -21,9 +21,11 @@ static void tell(struct unit_state *s, struct unit_facts *f, const char *word)
 	char text[32] = "";
 
 	if (sscanf(word, "new:%u", &id) == 1)
-		unit_state_job_new(s, id, false);
+		unit_state_job_new(s, id, UNIT_JOB_FOREIGN);
 	else if (sscanf(word, "ours:%u", &id) == 1)
-		unit_state_job_new(s, id, true);
+		unit_state_job_new(s, id, UNIT_JOB_OUR_STOP);
+	else if (sscanf(word, "begun:%u", &id) == 1)
+		unit_state_job_new(s, id, UNIT_JOB_OURS);
 	else if (sscanf(word, "type:%u=%31s", &id, text) == 2)
 		unit_state_job_type(s, id, text);
 	else if (sscanf(word, "gone:%u", &id) == 1)
@@ -50,7 +52,7 @@ static void tell(struct unit_state *s, struct unit_facts *f, const char *word)
 				(int)strcspn(invocation + 1, "#"), invocation + 1);
 		f->job_id = job ? (uint32_t)atoi(job + 1) : 0;
 		if (f->job_id)
-			unit_state_job_new(s, f->job_id, false);
+			unit_state_job_new(s, f->job_id, UNIT_JOB_FOREIGN);
 		unit_state_step(s, f);
 	}
 }
@@ -92,6 +94,12 @@ static const struct {
 	{"active@a new:7 type:7=restart deactivating#7 activating@b/start#7 failed gone:7",
 		"ended"},
 	{"active@a ours:7 type:7=stop deactivating#7 inactive gone:7", "ended"},
+	/* what Tend restarts an operator may stop: */
+	{"active@a begun:7 type:7=restart deactivating#7 failed gone:7", "ended"},
+	{"active@a begun:7 deactivating#7 failed gone:7", "ended"},
+	{"active@a begun:7 type:7=restart deactivating#7 begun:8 gone:7 type:8=stop inactive#8 "
+	 "gone:8",
+		"stopped"},
 	{"active@a new:7 type:7=reload reloading#7 failed gone:7", "ended"},
 	{"active@a ours:7 deactivating#7 inactive gone:7", "ended"},
 	/* up again */
@@ -176,7 +184,7 @@ static void test_many_jobs(void **state)
 	struct unit_state s = {0};
 
 	for (uint32_t id = 1; id <= 20; id++)
-		unit_state_job_new(&s, id, false);
+		unit_state_job_new(&s, id, UNIT_JOB_FOREIGN);
 	assert_null(unit_state_job(&s, 1));
 	assert_non_null(unit_state_job(&s, 20));
 	unit_state_job_type(&s, 3, "stop");

@@ -45,7 +45,7 @@ static void test_table(void **unused)
 		assert_non_null(verbs[i].execute);
 		assert_true(verbs[i].timeout > 0);
 		assert_int_equal(verbs[i].risk >= RISK_CHANGE, verbs[i].undo != NULL);
-		if (strncmp(verbs[i].name, "unit.", 5) == 0 ||
+		if ((strncmp(verbs[i].name, "unit.", 5) == 0 && verbs[i].risk >= RISK_CHANGE) ||
 			strcmp(verbs[i].name, "command.run") == 0)
 			assert_int_equal(verbs[i].resume, RESUME_ATTACH);
 	}
@@ -88,7 +88,8 @@ static void test_trigger(void **unused)
 static void test_trigger_unit(void **unused)
 {
 	char check[] = "crm/web/unit", name[] = "crm/web", unit[] = "web.service";
-	struct conf_component conf = {.name = name};
+	struct conf_system system = {.environment = 0};
+	struct conf_component conf = {.name = name, .system = &system};
 	struct component component = {.conf = &conf};
 	struct incident incident = {
 		.check = check,

@@ -141,7 +141,7 @@ static void command(struct tool *tool, char *line)
 		r = units_watch_new(tool->units, unit, on_change, NULL, &watch);
 		tool->watches[tool->n_watches++] = watch;
 	} else if (str_eq(line, "expect") || str_eq(line, "expect-end")) {
-		units_expect_job(tool->units, unit, str_eq(line, "expect"));
+		units_expect_job(tool->units, unit, true, str_eq(line, "expect"));
 		r = 0;
 	}
 	if (r < 0 || watch || str_eq(line, "expect") || str_eq(line, "expect-end"))

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A policy whose runs end by a mistake of its own (an error of Lua's, a limit) three times in a row
+ * is disabled until its file changes or somebody enables it. Kept in the store.
+ */
+#include <errno.h>
+#include <string.h>
+#include "base/clock.h"
+#include "base/log.h"
+#include "policy/private.h"
+
+enum { STRIKES = 3 };
+
+struct strike {
+	struct policies *policies;
+	uint64_t token; /* of the page that goes with the third one */
+	char hash[65];	/* of the file that it was */
+	unsigned n;
+	usec_t disabled_wall; /* 0 = not */
+	char *why;
+};
+
+static void strike_free(struct strike *strike)
+{
+	free(strike->why);
+	free(strike);
+}
+
+void strikes_free(struct policies *p)
+{
+	MAP_FOREACH (&p->strikes, struct strike *, strike)
+		strike_free(strike);
+	map_clear(&p->strikes);
+}
+
+static struct strike *strike_get(struct policies *p, const char *policy)
+{
+	struct strike *strike = map_get(&p->strikes, policy);
+
+	if (strike)
+		return strike;
+	strike = calloc(1, sizeof(*strike));
+	if (!strike)
+		return NULL;
+	strike->policies = p;
+	if (map_put(&p->strikes, policy, strike) == 0)
+		return strike;
+	strike_free(strike);
+	return NULL;
+}
+
+int strikes_load(struct policies *p)
+{
+	auto_json json_t *rows = NULL;
+	int r = store_read_now(p->deps.store, STORE_QUERY_STRIKES, &rows, "");
+	size_t i;
+	json_t *row;
+
+	json_array_foreach (rows, i, row) {
+		const char *policy = json_string_value(json_object_get(row, "policy"));
+		const char *hash = json_string_value(json_object_get(row, "hash"));
+		const char *why = json_string_value(json_object_get(row, "why"));
+		struct strike *strike = policy ? strike_get(p, policy) : NULL;
+
+		if (!strike)
+			return -ENOMEM;
+		(void)snprintf(strike->hash, sizeof(strike->hash), "%s", hash ? hash : "");
+		strike->n = (unsigned)json_integer_value(json_object_get(row, "n"));
+		strike->disabled_wall =
+			(usec_t)json_integer_value(json_object_get(row, "disabled_at"));
+		free(strike->why);
+		strike->why = why ? strdup(why) : NULL;
+	}
+	return r;
+}
+
+static void on_kept(int r, void *data)
+{
+	struct strike *strike = data;
+
+	alert_committed(strike->policies->deps.alert, strike->token, r);
+	if (r < 0 && r != -EINPROGRESS)
+		log_warning("policies: a strike is not kept over a restart: %s", strerror(-r));
+}
+
+static int put(const struct strike *strike, const char *policy, struct store_batch *batch)
+{
+	return store_batch_add(batch, STORE_STRIKE_PUT, "ssiis", policy, strike->hash,
+		(int64_t)strike->n, (int64_t)strike->disabled_wall, strike->why);
+}
+
+/* The third one and the page about it are accepted by one commit. `run`: paged; NULL: not. */
+static void keep(
+	struct policies *p, struct strike *strike, const char *policy, const struct run *run)
+{
+	auto(store_batch_free) struct store_batch *batch = NULL;
+	int r = store_batch_new(&batch);
+
+	if (r == 0)
+		r = put(strike, policy, batch);
+	if (r < 0)
+		batch = store_batch_free(batch);
+	if (run)
+		policies_page(p, run, batch,
+			"policy %s is disabled after %u runs in a row that ended by its own "
+			"mistake, "
+			"the last: %s; mend its file, or: tendctl policy enable %s",
+			policy, strike->n, strike->why ? strike->why : "?", policy);
+	if (!batch) {
+		log_error("policies: a strike is not kept: out of memory");
+		return;
+	}
+	if (run)
+		strike->token = alert_seal(p->deps.alert);
+	r = store_commit(p->deps.store, TAKE(batch), run ? on_kept : NULL, strike);
+	if (r < 0 && run)
+		on_kept(r, strike);
+}
+
+void strike_count(struct policies *p, const struct run *run, bool mistake, const char *why)
+{
+	struct strike *strike = map_get(&p->strikes, run->policy);
+	bool out;
+
+	if (run->dry || (!mistake && (!strike || strike->n == 0)))
+		return;
+	strike = strike_get(p, run->policy);
+	if (!strike)
+		return;
+	if (!mistake || strcmp(strike->hash, run->hash) != 0) {
+		strike->n = 0;
+		strike->disabled_wall = 0;
+	}
+	memcpy(strike->hash, run->hash, sizeof(strike->hash));
+	if (mistake) {
+		char text[512];
+
+		str_sanitize(text, sizeof(text), why ? why : "", why ? strlen(why) : 0);
+		free(strike->why);
+		strike->why = strdup(text);
+		strike->n++;
+	}
+	out = mistake && strike->n >= STRIKES && !strike->disabled_wall;
+	if (out) {
+		strike->disabled_wall = clock_wall();
+		log_error("policy '%s' is disabled after %u mistakes in a row: tendctl policy "
+			  "enable %s",
+			run->policy, strike->n, run->policy);
+	}
+	keep(p, strike, run->policy, out ? run : NULL);
+}
+
+const char *strike_disabled(const struct policies *p, const struct policy_def *def)
+{
+	static char why[700];
+	const struct strike *strike = map_get(&p->strikes, def->name);
+
+	if (!strike || !strike->disabled_wall || strcmp(strike->hash, def->file->hash) != 0)
+		return NULL;
+	(void)snprintf(why, sizeof(why), "three of its runs in a row ended by its own mistake: %s",
+		strike->why ? strike->why : "?");
+	return why;
+}
+
+json_t *strike_to_json(const struct policies *p, const struct policy_def *def)
+{
+	const struct strike *strike = map_get(&p->strikes, def->name);
+	bool same = strike && strcmp(strike->hash, def->file->hash) == 0;
+
+	if (!same || strike->n == 0)
+		return NULL;
+	return json_pack("{s:i, s:b, s:o, s:s?}", "n", (int)strike->n, "disabled",
+		strike->disabled_wall != 0, "disabled_at", clock_to_json(strike->disabled_wall),
+		"why", strike->why);
+}
+
+int policies_enable(
+	struct policies *policies, const char *name, const char *author, struct tend_error *err)
+{
+	const struct policy_def *def =
+		policies->catalog ? map_get(&policies->catalog->defs, name) : NULL;
+	struct strike *strike = map_get(&policies->strikes, name);
+
+	if (!def)
+		return tend_error_set(
+			err, -ENOENT, "there is no policy '%s', see 'tendctl policy list'", name);
+	if (!strike || !strike->disabled_wall)
+		return tend_error_set(err, -EALREADY, "%s is not disabled by its mistakes", name);
+	strike->n = 0;
+	strike->disabled_wall = 0;
+	log_notice("policy '%s' is enabled again by %s", name, author);
+	keep(policies, strike, name, NULL);
+	trigger_wish(policies, clock_now());
+	return 0;
+}

@@ -26,6 +26,7 @@ _DAEMON = """[daemon]
 mode.production = auto
 budget_per_target = 1000
 budget_global = 10000
+cooldown = 0
 {daemon}
 [receiver ops]
 type = webhook

@@ -150,6 +150,10 @@ class Connection:
         return self.call("command", {"id": job or new_id(), "command": command,
                                      "args": args or {}, "why": "a test"}, **options)
 
+    def sql(self, name, component, args=None, job=None, **more):
+        return self.call("sql", {"id": job or new_id(), "sql": name, "component": component,
+                                 "args": args or {}, "why": "a test", **more})
+
     def attach(self, job, **options):
         return self.call("attach", {"id": job}, **options)
 

@@ -11,7 +11,7 @@ from tendbox import BoxError, wait_for
 LOG = "/var/log/starts"
 
 UNITS = {
-    "yard.service": "[Service]\n"
+    "yard.service": "[Unit]\nStartLimitIntervalSec=0\n[Service]\n"
                     f"ExecStartPre=/bin/sh -c 'echo $INVOCATION_ID >> {LOG}'\n"
                     "ExecStart=/bin/sleep infinity\n",
     "other.service": "[Service]\nExecStart=/bin/sleep infinity\n",
@@ -20,12 +20,17 @@ UNITS = {
                     "TimeoutStartSec=infinity\n",
     "masked.service": "[Service]\nExecStart=/bin/sleep infinity\n",
     "bouncing.service": "[Service]\nExecStart=/bin/false\nRestart=always\nRestartSec=1h\n",
+    "settings.service": "[Service]\nExecStart=/bin/sleep infinity\n"
+                        f"ExecReload=/bin/sh -c 'echo reloaded >> {LOG}.reload'\n",
     "rare.service": "[Service]\nType=oneshot\nExecStart=/bin/true\n",
 }
 
 MANIFEST = """
 [unit yard.service]
 allow = start, stop, restart
+max_per_hour = 100
+[unit settings.service]
+allow = start, stop, reload
 max_per_hour = 100
 [unit other.service]
 allow = start
@@ -43,6 +48,20 @@ allow = start
 [unit rare.service]
 allow = start
 max_per_hour = 2
+
+[executor]
+locks = crm, other
+
+[sql free-job]
+statement =
+	update jobs set state = 'free'
+	where id = {id} and queue = {queue}
+risk = destroy
+components = crm/*
+max_rows_affected = 3
+max_per_hour = 4
+param.queue = pattern [a-z]+
+param.id = int 1..1000000
 
 [command say]
 argv =
@@ -73,6 +92,13 @@ argv =
 	{file}
 user = root
 param.file = path /srv/crm
+max_per_hour = 50
+
+[command environment]
+argv =
+	/usr/bin/env
+user = daemon
+risk = observe
 max_per_hour = 50
 
 [command linger]
@@ -199,6 +225,203 @@ class Exec(unittest.TestCase):
         self.assertEqual(taken, {"event": "job", "job": outcome["job"]})
         self.assertEqual(ended, {"event": "outcome", "outcome": outcome})
         self.assertEqual(self.box.out("stat", "-c", "%U %a", STATE), "root 700")
+
+    def test_reload(self):
+        self.box.run("systemctl", "start", "settings.service")
+        before = self.box.show("settings.service", "InvocationID")
+        done = self.peer.unit("reload", "settings.service")
+        self.assertEqual((done["outcome"], done["result"]), ("done", "done"))
+        self.assertEqual((done["state_before"], done["state_after"]), ("active", "active"))
+        self.assertEqual(self.box.show("settings.service", "InvocationID"), before)
+        self.assertEqual(self.box.read(f"{LOG}.reload"), "reloaded\n")
+        with self.refused("not-allowed"):
+            self.peer.unit("reload", "yard.service")
+        self.box.run("systemctl", "stop", "settings.service")
+        self.assertIn(self.peer.unit("reload", "settings.service")["outcome"],
+                      ("refused", "failed"))
+        self.assertEqual(self.box.read(f"{LOG}.reload"), "reloaded\n")
+
+    def test_a_unit_that_has_changed_since(self):
+        """Two who saw the same fault: the second one leaves alone what the first has mended."""
+        def restart(seen):
+            return self.peer.call("unit", {"id": new_id(), "verb": "restart", "why": "seen",
+                                           "unit": "yard.service", "seen": seen})
+        seen = self.peer.unit("restart", "yard.service")["invocation_after"]
+        self.box.run("systemctl", "kill", "-s", "KILL", "yard.service")
+        wait_for(lambda: not self.box.active("yard.service"), 10, "its end")
+        n = len(self.starts())
+        first, second = restart(seen), restart(seen)
+        self.assertEqual((first["outcome"], second["outcome"]), ("done", "refused"))
+        self.assertEqual(second["result"], "changed")
+        self.assertEqual(restart("")["result"], "changed")
+        self.assertEqual(len(self.starts()), n + 1)
+        with self.refused("invalid"):
+            restart("x" * 32)
+
+    def test_a_unit_that_has_just_come_up(self):
+        """What failed before it came up is no reason to restart it; when it is down it is one."""
+        def restart(milliseconds):
+            return self.peer.call("unit", {"id": new_id(), "verb": "restart", "why": "young",
+                                           "unit": "yard.service", "min_up_msec": milliseconds})
+        self.peer.unit("restart", "yard.service")
+        n = len(self.starts())
+        refused = restart(60000)
+        self.assertEqual((refused["outcome"], refused["result"]), ("refused", "young"))
+        self.assertEqual(len(self.starts()), n)
+        wait_for(lambda: restart(1000)["outcome"] == "done", 10, "it to be old enough")
+        self.assertEqual(len(self.starts()), n + 1)
+        self.box.run("systemctl", "kill", "-s", "KILL", "yard.service")
+        wait_for(lambda: not self.box.active("yard.service"), 10, "its end")
+        self.assertEqual(restart(60000)["outcome"], "done")
+        with self.refused("invalid"):
+            restart(-1)
+
+    # ---- fencing
+
+    def fenced(self, token, lock="crm", unit="yard.service"):
+        return self.peer.call("unit", {"id": new_id(), "verb": "restart", "unit": unit,
+                                       "why": "fenced", "fence": {"lock": lock, "token": token}})
+
+    def test_fencing(self):
+        """The highest token of each lock is kept, over kills as well; a lower one is refused."""
+        path = f"{STATE}/fences/crm"
+        self.assertEqual(self.fenced(7)["outcome"], "done")
+        self.assertEqual(self.box.read(path), "7\n")
+        self.assertEqual(self.fenced(7)["outcome"], "done")
+        n = len(self.starts())
+        with self.refused("fenced") as context:
+            self.fenced(6)
+        self.assertIn("7 was seen", context.text)
+        self.exec.kill()
+        self.peer.close()
+        self.peer = self.exec.connect()
+        with self.refused("fenced"):
+            self.fenced(6)
+        self.assertEqual(len(self.starts()), n)
+        self.assertEqual(self.fenced(9)["outcome"], "done")
+        # Kept as soon as it is seen, also when the action itself is refused.
+        with self.refused("duplicate"):
+            job = new_id()
+            self.peer.attach(job)
+            self.peer.call("unit", {"id": job, "verb": "restart", "unit": "yard.service",
+                                    "fence": {"lock": "crm", "token": 12}})
+        with self.refused("fenced"):
+            self.fenced(11)
+        # Another lock has its own count; one that is not listed has none.
+        self.assertEqual(self.fenced(1, "other")["outcome"], "done")
+        with self.refused("fenced"):
+            self.fenced(1000, "mine")
+        # Commands and statements as well.
+        with self.refused("fenced"):
+            self.peer.call("command", {"id": new_id(), "command": "fails", "args": {},
+                                       "fence": {"lock": "crm", "token": 1}})
+        with self.refused("fenced"):
+            self.peer.sql("free-job", "crm/database", {"id": 5, "queue": "mail"},
+                          fence={"lock": "crm", "token": 1})
+
+    def test_fencing_required(self):
+        path = "/etc/tend/commands.d/test.conf"
+        self.box.write(path, MANIFEST.replace("[executor]", "[executor]\nfencing = required"),
+                       mode=0o644)
+        self.box.run("systemctl", "reload", "tend-exec.service")
+        try:
+            def without():
+                try:
+                    self.peer.unit("restart", "yard.service")
+                except Refused as refused:
+                    return refused.code
+                return None
+            wait_for(lambda: without() == "fenced", 5, "the reload")
+            self.assertEqual(self.fenced(1000)["outcome"], "done")
+        finally:
+            self.box.write(path, MANIFEST, mode=0o644)
+            self.box.run("systemctl", "reload", "tend-exec.service")
+
+    def test_a_token_that_cannot_be_kept(self):
+        """No word of it on the disk, no action."""
+        self.assertEqual(self.fenced(1, "other")["outcome"], "done")
+        folder = f"{STATE}/fences"
+        n = len(self.starts())
+        self.box.run("chattr", "+i", folder, check=False)
+        if self.box.run("touch", f"{folder}/x", check=False).returncode == 0:
+            self.box.run("rm", f"{folder}/x")
+            self.skipTest("this file system knows no immutable folders")
+        try:
+            with self.refused("unavailable"):
+                self.fenced(5000, "other")
+        finally:
+            self.box.run("chattr", "-i", folder)
+        self.assertEqual(len(self.starts()), n)
+
+    # ---- statements
+
+    def test_statements(self):
+        hello = self.peer.hello
+        self.assertEqual(hello["risks"]["environment"], "observe")
+        self.assertEqual(hello["risks"]["say"], "change")
+        told = hello["sql"]["free-job"]
+        self.assertEqual((told["risk"], told["max_rows"], told["components"]),
+                         ("destroy", 3, ["crm/*"]))
+        job = new_id()
+        grant = self.peer.sql("free-job", "crm/database", {"id": 17, "queue": "mail"}, job)
+        self.assertEqual((grant["outcome"], grant["result"]), ("done", "granted"))
+        # In the order of the param.NAME keys.
+        self.assertEqual(grant["statement"], "update jobs set state = 'free'\n"
+                                             "where id = $2 and queue = $1")
+        self.assertEqual((grant["values"], grant["max_rows"]), (["mail", "17"], 3))
+        self.assertEqual([event["event"] for event in self.exec.record(job)],
+                         ["begun", "outcome"])
+        with self.refused("duplicate"):
+            self.peer.sql("free-job", "crm/database", {"id": 17, "queue": "mail"}, job)
+        self.assertEqual(self.peer.attach(job), grant)
+        with self.refused("not-allowed"):
+            self.peer.sql("free-job", "erp/database", {"id": 17, "queue": "mail"})
+        with self.refused("not-allowed"):
+            self.peer.sql("drop", "crm/database")
+        for args in ({"id": 17}, {"id": 0, "queue": "mail"}, {"id": 17, "queue": "x; drop"},
+                     {"id": 17, "queue": "mail", "more": 1}, {"id": "1 or 1=1", "queue": "mail"}):
+            with self.subTest(**args), self.refused("invalid"):
+                self.peer.sql("free-job", "crm/database", args)
+        for _ in range(3):
+            self.peer.sql("free-job", "crm/database", {"id": 17, "queue": "mail"})
+        with self.refused("limited"):
+            self.peer.sql("free-job", "crm/database", {"id": 17, "queue": "mail"})
+        self.exec.kill()
+        self.peer.close()
+        self.peer = self.exec.connect()
+        with self.refused("limited"):
+            self.peer.sql("free-job", "crm/database", {"id": 17, "queue": "mail"})
+        self.assertEqual(self.peer.attach(job), grant)
+
+    # ---- questions
+
+    def test_inspect(self):
+        def ask(unit="yard.service"):
+            return self.peer.call("inspect", {"unit": unit})
+        self.peer.unit("restart", "yard.service")
+        seen = ask()
+        self.assertEqual((seen["intent"], seen["active_state"]), ("running", "active"))
+        self.assertEqual(seen["invocation_id"], self.box.show("yard.service", "InvocationID")
+                         ["InvocationID"])
+        self.box.run("systemctl", "kill", "-s", "KILL", "yard.service")
+        wait_for(lambda: ask()["intent"] == "ended", 10, "the end to be seen")
+        self.assertEqual(ask()["result"], "signal")
+        self.peer.unit("start", "yard.service")
+        self.assertEqual(ask()["intent"], "running")
+        self.box.run("systemctl", "stop", "yard.service")
+        wait_for(lambda: ask()["intent"] == "stopped", 10, "the operator's stop to be seen")
+        # Of one that was down before tend-exec came the journal tells, or nobody does (in a box the
+        # hardened unit sees the boot id of the host): never that it ended by itself.
+        self.exec.kill()
+        self.peer.close()
+        self.peer = self.exec.connect()
+        self.assertIn(ask()["intent"], ("stopped", "unknown"))
+        # What Tend itself stopped, no operator did.
+        self.box.run("systemctl", "start", "yard.service")
+        self.peer.unit("stop", "yard.service")
+        self.assertNotEqual(ask()["intent"], "stopped")
+        with self.refused("not-allowed"):
+            ask("dbus.service")
 
     def test_a_unit_that_fails(self):
         answer = self.peer.unit("start", "broken.service")
@@ -346,6 +569,24 @@ class Exec(unittest.TestCase):
         self.assertEqual(self.peer.wait_note("progress", 0)["line"], "three")
         self.assertEqual(answer["stdout"], "one\ntwo\nthree\n")
 
+    def test_an_emptied_environment(self):
+        names = {line.split("=")[0] for line in
+                 self.peer.command("environment")["stdout"].splitlines()}
+        self.assertLessEqual(names, {"PATH", "LANG", "HOME", "LOGNAME", "USER", "SHELL",
+                                     "INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID",
+                                     "TMPDIR", "MEMORY_PRESSURE_WATCH"})
+
+    def test_progress_goes_on_after_a_lost_connection(self):
+        """Whoever attaches hears what is said from then on, and the whole of it at the end."""
+        job = new_id()
+        self.peer.send("command", {"id": job, "command": "slow", "args": {}})
+        self.assertEqual(self.peer.wait_note("progress")["line"], "one")
+        self.peer.close()
+        self.peer = self.exec.connect()
+        number = self.peer.send("attach", {"id": job})
+        self.assertEqual(self.peer.wait_note("progress")["line"], "two")
+        self.assertEqual(self.peer.answer(number)["stdout"], "one\ntwo\nthree\n")
+
     def test_a_grandchild_does_not_outlive_the_limit(self):
         began = time.monotonic()
         answer = self.peer.command("linger")
@@ -398,7 +639,17 @@ class Exec(unittest.TestCase):
         job = new_id()
         for call, args in (("unit", {"id": "x", "verb": "start", "unit": "yard.service"}),
                            ("unit", {"id": job.upper(), "verb": "start", "unit": "yard.service"}),
-                           ("unit", {"id": job, "verb": "reload", "unit": "yard.service"}),
+                           ("unit", {"id": job, "verb": "kill", "unit": "yard.service"}),
+                           ("unit", {"id": job, "verb": "start", "unit": "yard.service",
+                                     "fence": {"lock": "crm"}}),
+                           ("unit", {"id": job, "verb": "start", "unit": "yard.service",
+                                     "fence": {"lock": "../x", "token": 1}}),
+                           ("unit", {"id": job, "verb": "start", "unit": "yard.service",
+                                     "fence": {"lock": "crm", "token": 0}}),
+                           ("unit", {"id": job, "verb": "start", "unit": "yard.service",
+                                     "fence": {"lock": "crm", "token": 1, "more": 1}}),
+                           ("inspect", {"id": job, "unit": "yard.service"}), ("inspect", {}),
+                           ("sql", {"id": job, "sql": "free-job", "args": {}}),
                            ("unit", {"id": job, "verb": "start", "unit": "yard.service", "x": 1}),
                            ("unit", {"id": job, "verb": "start"}), ("unit", []),
                            ("shell", {"id": job}), ("command", {"id": job, "command": "say"}),

@@ -179,7 +179,7 @@ class Healing(unittest.TestCase):
     def test_a_killed_unit_is_restarted_once(self):
         self.kill("killed")
         wait_for(lambda: self.starts("killed") == 2 and self.closed("killed"), 30, "healing")
-        run, = self.over("killed", 1)
+        run, = wait_for(lambda: self.over("killed", 1), 10, "the run to be over")
         self.assertEqual((run["policy"], run["state"], run["verified"]),
                          ("restart-unit", "done", True))
         wait_for(lambda: self.told("killed", "incident.cleared") == 1, 10, "the clear")
@@ -213,7 +213,7 @@ class Healing(unittest.TestCase):
         self.assertEqual((self.starts("suggested"), self.runs("suggested")), (1, []))
         self.ctl("policy", "run", "restart-unit", "production/suggested")
         wait_for(lambda: self.closed("suggested"), 30, "healing by hand")
-        run, = self.over("suggested", 1)
+        run, = wait_for(lambda: self.over("suggested", 1), 10, "the run to be over")
         self.assertEqual((run["state"], run["author"]), ("done", "root"))
         self.assertEqual(self.starts("suggested"), 2)
 
@@ -267,7 +267,7 @@ class Healing(unittest.TestCase):
         self.ctl("policy", "run", "try", self.component("failing"))
         run = wait_for(lambda: self.over("failing", 4), 30, "the run that is refused")[0]
         self.assertEqual(run["state"], "refused")
-        self.assertIn("the breaker of staging/failing is open after 3 actions", run["message"])
+        self.assertIn("the breaker of staging/failing is open after 3 runs", run["message"])
         self.assertEqual(self.starts("failing"), 4)
         wait_for(lambda: self.told("failing", "policy.failed") == 4, 10, "the pages")
         breaker, = [one for one in self.ctl("status", check=False)["actions"]["breakers"]

@@ -14,6 +14,7 @@ DEMO_ETC = os.path.join(ROOT, "contrib", "demo", "etc")
 UNIT = "tendd.service"
 EXEC_SOCKET = "tend-exec.socket"
 EXEC_UNIT = "tend-exec.service"
+SPAWN_SOCKET = "tend-spawn.socket"
 USER = "tend"
 
 # Where the configuration looks for secrets, and what they are in a box.
@@ -62,7 +63,7 @@ def check(box):
 
 def start(box, timeout=30):
     """Start Tend's units; an error shows what the journal says."""
-    for unit in (EXEC_SOCKET, UNIT):
+    for unit in (EXEC_SOCKET, SPAWN_SOCKET, UNIT):
         done = box.run("systemctl", "start", unit, check=False, timeout=timeout)
         if done.returncode != 0:
             said = "\n".join(str(entry.get("MESSAGE")) for entry in box.journal("-u", unit)[-20:])

@@ -60,7 +60,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(length)
         how = self.server.behaviour()
         time.sleep(how.get("delay", 0))
-        wrong = verify(self.server.secret, self.headers, body, now)
+        wrong = verify(self.server.secret, self.headers, body, now + self.server.ahead())
         status = how.get("status") or (401 if wrong else 204)
         self.server.record({
             "time": now, "path": self.path, "id": self.headers.get("webhook-id"),
@@ -97,6 +97,7 @@ class Sink(http.server.ThreadingHTTPServer):
         with open(options.secret_file, encoding="utf-8") as file:
             self.secret = decode_secret(file.read())
         self.behaviour_file = options.behaviour
+        self.calendar_file = options.calendar
         self.log = open(options.log, "a", encoding="utf-8", buffering=1)
         self.lock = threading.Lock()
         super().__init__(("::", options.port), Handler)
@@ -107,6 +108,13 @@ class Sink(http.server.ThreadingHTTPServer):
                 return json.load(file)
         except (OSError, ValueError):
             return {}
+
+    def ahead(self):
+        """How far the sender's time of day is ahead, as tendd --calendar reads it."""
+        if not self.calendar_file:
+            return 0
+        with open(self.calendar_file, encoding="utf-8") as file:
+            return float(file.read())
 
     def record(self, entry):
         with self.lock:
@@ -119,6 +127,7 @@ def main():
     parser.add_argument("--log", required=True)
     parser.add_argument("--port", type=int, default=8081)
     parser.add_argument("--behaviour")
+    parser.add_argument("--calendar", help="seconds that the sender's time of day is ahead")
     sink = Sink(parser.parse_args())
     if os.environ.get("NOTIFY_SOCKET"):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:

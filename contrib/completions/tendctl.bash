@@ -6,6 +6,13 @@ _tendctl_names()
 	tendctl ${_tendctl_socket:+-s "$_tendctl_socket"} -o names "$@" 2>/dev/null
 }
 
+# Approvals that wait: the first two columns of the list are the id and the state.
+_tendctl_waiting()
+{
+	tendctl ${_tendctl_socket:+-s "$_tendctl_socket"} approval list 2>/dev/null |
+		awk '$2 == "waiting" { print $1 }'
+}
+
 _tendctl()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
@@ -15,7 +22,7 @@ _tendctl()
 		word=${COMP_WORDS[i]}
 		case $word in
 		-s | --socket) _tendctl_socket=${COMP_WORDS[++i]} ;;
-		-o | --output | -m | --comment | -n | --limit | --incident | --receiver | --component) ((i++)) ;;
+		-o | --output | -m | --comment | -n | --limit | --next | --incident | --receiver | --component | --policy | --target | --state | --junit | -c | --config | --since | -f | --file) ((i++)) ;;
 		-*) ;;
 		*)
 			if [[ -z $command ]]; then command=$word
@@ -28,11 +35,13 @@ _tendctl()
 	local words=''
 	case $prev in
 	-o | --output) words='text json names' ;;
-	-s | --socket) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
-	-m | --comment | -n | --limit) return ;;
+	-s | --socket | --junit | -c | --config | -f | --file) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+	-m | --comment | -n | --limit | --next | --since) return ;;
 	--incident) words=$(_tendctl_names incident list) ;;
 	--receiver) words=$(_tendctl_names receiver list) ;;
-	--component) words=$(_tendctl_names component list) ;;
+	--component | --target) words=$(_tendctl_names component list) ;;
+	--policy) words=$(_tendctl_names policy list) ;;
+	--state) words='queued live done refused failed unknown cancelled' ;;
 	*)
 		if [[ $cur == -* ]]; then
 			words='--output --socket --no-color --help --version'
@@ -41,33 +50,57 @@ _tendctl()
 			check-list) words+=' --component' ;;
 			incident-list) words+=' --open' ;;
 			incident-acknowledge | action-pause) words+=' --comment' ;;
-			run-list) words+=' --limit' ;;
+			policy-check) words+=' --config' ;;
+			policy-test) words+=' --junit --verbose --config' ;;
+			policy-replay) words+=' --since --config --file --verbose' ;;
+			approval-list) words+=' --limit' ;;
+			approval-grant | approval-deny) words+=' --comment' ;;
+			run-list) words+=' --limit --policy --target --state' ;;
+			run-cancel) words+=' --comment' ;;
+			policy-run) words+=' --dry-run' ;;
+			policy-next) words+=' --limit' ;;
+			window-*) words+=' --next' ;;
 			delivery-*) words+=' --incident --receiver --limit' ;;
+			backup-* | finding-exceptions | record-list | record-) words+=' --limit' ;;
+			finding-list) words+=' --open --limit' ;;
+			finding-accept) words+=' --comment' ;;
+			finding-) words+=' --open --limit' ;;
 			esac
 		else
 			case $command${verb:+-$verb} in
-			'') words='status system component check incident explain policy run action delivery
+			'') words='status system component check incident explain policy run approval action window backup finding record delivery
 				receiver reload config version help' ;;
 			delivery) words='list' ;;
 			system | component | receiver) words='list show' ;;
 			check) words='list show run' ;;
 			incident) words='list show acknowledge' ;;
-			policy) words='list run' ;;
-			run) words='list show' ;;
-			action) words='show pause resume' ;;
+			policy) words='list run next enable check test replay' ;;
+			approval) words='list show grant deny' ;;
+			run) words='list show follow cancel' ;;
+			action) words='show pause resume drain undrain' ;;
 			config) words='dump' ;;
-			help) words='status system component check incident explain policy run action delivery
+			window | backup) words='list' ;;
+			finding) words='list accept exceptions' ;;
+			record) words='list show' ;;
+			record-list | record-show) words='note backup inventory baseline report finding exception' ;;
+			help) words='status system component check incident explain policy run approval action window backup finding record delivery
 				receiver reload config version' ;;
 			system-show) words=$(_tendctl_names system list) ;;
-			component-show) words=$(_tendctl_names component list) ;;
+			component-show | backup-list | finding-*) words=$(_tendctl_names component list) ;;
 			receiver-show) words=$(_tendctl_names receiver list) ;;
 			check-show | check-run) words=$(_tendctl_names check list) ;;
 			incident-show | incident-acknowledge) words=$(_tendctl_names incident list) ;;
 			explain) words=$(_tendctl_names check list; _tendctl_names incident list --open) ;;
-			run-show) words=$(_tendctl_names run list) ;;
+			run-show | run-follow) words=$(_tendctl_names run list) ;;
+			run-cancel) words=$(_tendctl_names run list --state=live; _tendctl_names run list --state=queued) ;;
+			approval-show) words=$(_tendctl_names approval list) ;;
+			approval-grant | approval-deny) words=$(_tendctl_waiting) ;;
+			window-list) words=$(_tendctl_names window list | sort -u) ;;
+			policy-replay | policy-next | policy-enable) words=$(_tendctl_names policy list) ;;
+			policy-check | policy-test) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 			policy-run)
 				if [[ -z $argument ]]; then words=$(_tendctl_names policy list)
-				else words=$(_tendctl_names component list)
+				else words=$(_tendctl_names component list; _tendctl_names check list)
 				fi ;;
 			esac
 		fi ;;

@@ -146,13 +146,15 @@ json_t *rehearse_apart(const struct play_options *options, const struct scenario
 	struct play_options own = *options;
 	char dir[PLAY_DIR_BYTES];
 	json_t *answer;
-	int r = prepare_temporary(dir);
+	int r;
 
+	/* Before there is anything that a stop must not leave behind. */
+	watch_stops();
+	r = prepare_temporary(dir);
 	if (r < 0)
 		return broken(file, scenario, strerror(-r));
-	watch_stops();
 	own.dir = dir;
-	answer = play_in(&own, file, scenario);
+	answer = stopped_by ? broken(file, scenario, "stopped") : play_in(&own, file, scenario);
 	prepare_remove(dir);
 	stop_if_told();
 	return answer;

@@ -471,20 +471,28 @@ if os.path.exists("/tmp/a.sock"):
 p = subprocess.Popen(["ssh", "-F", "none", "-N", "-oBatchMode=yes", "-oIdentitiesOnly=yes",
                       "-oUserKnownHostsFile=/tmp/known_hosts", "-i", "/tmp/stolen-key", "-L",
                       "/tmp/a.sock:" + sys.argv[1], "-l", "tend-remote", "127.0.0.1"],
-                     stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-end = time.monotonic() + 20
-while not os.path.exists("/tmp/a.sock") and time.monotonic() < end:
-    time.sleep(0.05)
-s = socket.socket(socket.AF_UNIX)
-s.settimeout(20)
-s.connect("/tmp/a.sock")
-s.sendall(b'{"id":1,"call":"hello"}\\n')
+                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                     stderr=subprocess.PIPE, text=True)
+data, why = b"", ""
 try:
+    end = time.monotonic() + 20
+    while not os.path.exists("/tmp/a.sock") and time.monotonic() < end:
+        time.sleep(0.05)
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(10)
+    s.connect("/tmp/a.sock")
+    s.sendall(b'{"id":1,"call":"hello"}\\n')
     data = s.recv(4096)
 except OSError as error:
-    data = b""
-p.terminate()
-print(data.decode() or "closed, nothing said:", " ".join(p.communicate()[1].split()))
+    why = str(error)
+finally:
+    p.terminate()
+    try:
+        said = p.communicate(timeout=10)[1]
+    except subprocess.TimeoutExpired:
+        p.kill()
+        said = p.communicate()[1]
+print(data.decode() or "closed, nothing said:", why, " ".join(said.split()))
 """
 
 

@@ -63,7 +63,7 @@ _tendctl()
 			delivery-*) words+=' --incident --receiver --limit' ;;
 			backup-* | finding-exceptions | record-list | record-) words+=' --limit' ;;
 			finding-list) words+=' --open --limit' ;;
-			finding-accept) words+=' --comment' ;;
+			finding-accept | record-remove) words+=' --comment' ;;
 			finding-) words+=' --open --limit' ;;
 			esac
 		else
@@ -81,8 +81,8 @@ _tendctl()
 			config) words='dump' ;;
 			window | backup) words='list' ;;
 			finding) words='list accept exceptions' ;;
-			record) words='list show' ;;
-			record-list | record-show) words='note backup inventory baseline report finding exception' ;;
+			record) words='list show remove' ;;
+			record-list | record-show | record-remove) words='note backup inventory baseline report finding exception' ;;
 			help) words='status system component check incident explain policy run approval action window backup finding record delivery
 				receiver reload config version' ;;
 			system-show) words=$(_tendctl_names system list) ;;

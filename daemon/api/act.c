@@ -94,7 +94,7 @@ void api_post_acknowledge(struct request *request)
 		request_json(request, 200, incident_to_json(incident, true));
 }
 
-void api_post_policy_run(struct request *request)
+static void start_policy(struct request *request)
 {
 	struct policies *policies = request->api->manager->policies;
 	const json_t *target = json_object_get(request->json, "target");
@@ -123,6 +123,11 @@ void api_post_policy_run(struct request *request)
 		fail_with(request, r, &err);
 	else
 		request_json(request, 202, json_pack("{s:s}", "run", run));
+}
+
+void api_post_policy_run(struct request *request)
+{
+	api_when_read(request, start_policy);
 }
 
 static void on_switch_kept(int r, void *data)

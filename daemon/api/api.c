@@ -139,8 +139,25 @@ static bool request_parse_body(struct request *request)
 	return false;
 }
 
+static void on_settled(int r, void *data)
+{
+	request_settled(data, r);
+}
+
+/* All that the handler has handed to the store, and what came before it. */
+static int api_settle(struct request *request)
+{
+	int r = store_barrier(request->api->manager->store, on_settled, request_ref(request));
+
+	if (r < 0)
+		request_unref(request);
+	return r;
+}
+
 static void api_dispatch(struct request *request, void *data)
 {
+	if (request->route->keeps)
+		request->settle = api_settle;
 	if (request_parse_body(request))
 		request->route->handle(request);
 }
@@ -242,6 +259,14 @@ int api_apply(struct api *api, struct conf *conf)
 	return api_apply_tcp(api, daemon);
 }
 
+/* The policies' files are read by processes of their own: until then it is not all in force. */
+static void answer_reloaded(struct request *request)
+{
+	request_json(request, 200,
+		json_pack("{s:b, s:b}", "reloaded", true, "policies_read",
+			!policies_reading(request->api->manager->policies)));
+}
+
 /* A reload is done from the loop, not from within a server it may stop. */
 static void api_on_reload(void *data)
 {
@@ -255,7 +280,7 @@ static void api_on_reload(void *data)
 	r = manager_reload(api->manager, &err);
 	VEC_FOREACH (&waiters, struct request *, request) {
 		if (r == 0)
-			request_json(request, 200, json_pack("{s:b}", "reloaded", true));
+			api_when_read(request, answer_reloaded);
 		else if (err.file[0])
 			request_fail(request, API_ERROR_UNPROCESSABLE,
 				"%s:%u: %s; the old configuration stays", err.file, err.line,

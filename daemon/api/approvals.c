@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "api/private.h"
+#include "exec/people.h"
 #include "policy/gates.h"
 
 enum { APPROVALS_MAX = 10000, APPROVALS_DEFAULT = 100, APPROVAL_COMMENT_BYTES = 1000 };
@@ -84,7 +85,7 @@ static bool is_approver(struct request *request, const char *name)
 	if (!approvers)
 		return true;
 	p = getpwuid(request->uid);
-	if (p && operators_named(approvers, p->pw_name, p->pw_gid))
+	if (p && people_named(approvers, p->pw_name, p->pw_gid))
 		return true;
 	request_fail(request, API_ERROR_FORBIDDEN,
 		"%s is none of those who may approve this: see 'approvers' in [daemon] and "

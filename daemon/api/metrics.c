@@ -238,6 +238,9 @@ static void actions_metrics(struct metrics *m, struct manager *manager)
 		policies_actions_enabled(manager->policies));
 	gauge(m, "tend_approvals_waiting", "Steps of policies that wait for people.",
 		(double)policies_n_waiting_approvals(manager->policies));
+	counter(m, "tend_policy_events_dropped_total",
+		"Events that started no policy: there was no room to wait.",
+		(uint64_t)json_integer_value(json_object_get(actions, "dropped_events")));
 	if (json_array_size(breakers) == 0)
 		return;
 	head(m, "tend_breaker_open", "gauge",

@@ -50,6 +50,10 @@ json_t *api_health(const struct api *api);
  * `rows`. Drops the reference in `data` (struct request). */
 void api_answer_rows(int r, json_t *rows, void *data);
 
+/* runs.c: calls `answer` once the policies' files have been read, or after a while. Their catalog
+ * is replaced as a whole: what is said of it before may be wrong a moment later. */
+void api_when_read(struct request *request, void (*answer)(struct request *request));
+
 /* windows.c: the windows and freezes that are open now, as GET /v1/windows shows them. */
 json_t *api_open_windows(const struct conf *conf);
 /* "the window 'x' is open until TIME" */

@@ -289,11 +289,6 @@ void api_get_incident(struct request *request)
 		request_json(request, 200, incident_to_json(incident, true));
 }
 
-void api_get_policies(struct request *request)
-{
-	request_json(request, 200, policies_to_json(manager_of(request)->policies));
-}
-
 /* The calls below answer later; their reference is dropped by api_answer_rows(), or here if they
  * could not be begun. */
 static void rows_begun(struct request *request, int r)

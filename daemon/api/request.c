@@ -101,20 +101,52 @@ const char *request_string(const struct request *request, const char *key)
 	return json_string_value(json_object_get(request->json, key));
 }
 
+static void answer_out(struct request *request)
+{
+	request->answered = true;
+	if (request->suspended)
+		server_resume(request);
+}
+
+static void fail_unkept(struct request *request, int r)
+{
+	request_fail(request, API_ERROR_UNAVAILABLE,
+		"it is done, but a restart may forget it: the store cannot write: %s",
+		strerror(-r));
+}
+
 void request_answer(
 	struct request *request, unsigned status, const char *type, char *body, size_t len)
 {
-	if (request->answered) {
+	bool good = status < 400;
+	int r;
+
+	if (request->answered || (good && request->settling)) {
 		free(body);
 		return;
 	}
-	request->answered = true;
+	free(request->answer); /* a good one that is overtaken: too late, or not kept */
 	request->status = status;
 	request->type = type;
 	request->answer = body;
 	request->answer_len = len;
-	if (request->suspended)
-		server_resume(request);
+	if (good && request->settle) {
+		request->settling = true;
+		r = request->settle(request);
+		if (r < 0)
+			fail_unkept(request, r);
+		return;
+	}
+	answer_out(request);
+}
+
+void request_settled(struct request *request, int r)
+{
+	if (r < 0)
+		fail_unkept(request, r);
+	else if (!request->answered)
+		answer_out(request);
+	request_unref(request);
 }
 
 void request_json(struct request *request, unsigned status, json_t *json)

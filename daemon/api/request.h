@@ -62,7 +62,11 @@ struct request {
 	struct str body;
 	json_t *json;	  /* the body of a POST, an object; NULL without one */
 	usec_t wait_usec; /* how long it may wait for another part; 0: REQUEST_WAIT_USEC */
-	bool partial;	  /* the answer lacks what the store holds: header Tend-Partial */
+	/* Of an act that must outlive a kill: called once, with the good answer ready, takes a
+	 * reference and calls request_settled(); < 0: it cannot be known. NULL: answered at once.
+	 */
+	int (*settle)(struct request *request);
+	bool partial; /* the answer lacks what the store holds: header Tend-Partial */
 
 	/* the server's own */
 	struct server *server;
@@ -70,7 +74,7 @@ struct request {
 	struct request *next, *prev;
 	unsigned n_refs;
 	usec_t deadline; /* of a suspended one */
-	bool begun, dispatched, suspended, answered, refused, queued;
+	bool begun, dispatched, suspended, answered, refused, queued, settling;
 	size_t n_dropped_bytes;
 	unsigned status;
 	const char *type, *allow;
@@ -95,6 +99,8 @@ const char *request_string(const struct request *request, const char *key);
 void request_answer(
 	struct request *request, unsigned status, const char *type, char *body, size_t len);
 void request_json(struct request *request, unsigned status, json_t *json);
+/* What the answer says is kept (0) or not. Drops the reference of settle(). */
+void request_settled(struct request *request, int r);
 __attribute__((format(printf, 3, 4))) void request_fail(
 	struct request *request, enum api_error error, const char *format, ...);
 

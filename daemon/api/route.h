@@ -15,6 +15,7 @@ struct route {
 	void (*handle)(struct request *request);
 	enum role role; /* the least that may */
 	bool open;	/* on TCP also without a token */
+	bool keeps;	/* the answer waits until what it says is on the disk */
 };
 
 extern const struct route routes[];
@@ -42,6 +43,8 @@ void api_get_backups(struct request *request);
 void api_get_records(struct request *request);
 void api_post_accept(struct request *request);
 void api_get_config(struct request *request);
+/* record_remove.c */
+void api_post_record_remove(struct request *request);
 /* history.c */
 void api_get_history(struct request *request);
 /* windows.c */

@@ -16,6 +16,69 @@ static void fail_with(struct request *request, int r, const struct tend_error *e
 	request_fail(request, api_error_of(r), "%s", err->text[0] ? err->text : strerror(-r));
 }
 
+/* ---- the catalog is being read --------------------------------------------------------------- */
+
+/* Less than a request may take. Each file has 10 s, and several are read at once. */
+#define READ_WAIT_USEC (15 * USEC_PER_SEC)
+
+struct reading {
+	struct request *request;
+	void (*answer)(struct request *request);
+};
+
+static void on_read(int r, void *data)
+{
+	auto_free struct reading *reading = data;
+	struct request *request = reading->request;
+
+	if (r == -ESHUTDOWN || !request->api)
+		request_fail(request, API_ERROR_UNAVAILABLE, "Tend is ending");
+	else
+		reading->answer(request);
+	request_unref(request);
+}
+
+void api_when_read(struct request *request, void (*answer)(struct request *request))
+{
+	auto_free struct reading *reading = NULL;
+
+	if (!policies_reading(policies_of(request))) {
+		answer(request);
+		return;
+	}
+	reading = calloc(1, sizeof(*reading));
+	if (!reading) {
+		request_fail(request, API_ERROR_INTERNAL, "no memory");
+		return;
+	}
+	*reading = (struct reading){request_ref(request), answer};
+	if (policies_await(policies_of(request), READ_WAIT_USEC, on_read, reading) < 0) {
+		request_fail(request, API_ERROR_UNAVAILABLE,
+			"the policies are being read, and too many wait for that");
+		request_unref(request);
+		return;
+	}
+	(void)TAKE(reading);
+}
+
+static void answer_policies(struct request *request)
+{
+	json_t *list = policies_to_json(policies_of(request));
+
+	if (json_array_size(list) > 0 || !policies_reading(policies_of(request))) {
+		request_json(request, 200, list);
+		return;
+	}
+	json_decref(list);
+	request_fail(
+		request, API_ERROR_UNAVAILABLE, "the policies are still being read: try again");
+}
+
+void api_get_policies(struct request *request)
+{
+	api_when_read(request, answer_policies);
+}
+
 static bool is_run_state(const char *text)
 {
 	static const char *const states[] = {
@@ -116,7 +179,7 @@ void api_post_cancel(struct request *request)
 		request_json(request, 202, json_pack("{s:s}", "run", id));
 }
 
-void api_get_policy_next(struct request *request)
+static void answer_next(struct request *request)
 {
 	struct tend_error err = {0};
 	json_t *rows;
@@ -130,6 +193,11 @@ void api_get_policy_next(struct request *request)
 	else
 		fail_with(request,
 			err.text[0] && strstr(err.text, "there is no") ? -ENOENT : -EINVAL, &err);
+}
+
+void api_get_policy_next(struct request *request)
+{
+	api_when_read(request, answer_next);
 }
 
 void api_post_policy_enable(struct request *request)

@@ -33,6 +33,47 @@ const char *tend_reason_text(enum tend_reason reason)
 	return reason < TEND_REASON_MAX ? reasons[reason].text : "invalid";
 }
 
+/* By the first that fits; the last fits all that is left. */
+static const struct {
+	const char *prefix, *name;
+} classes[] = {
+	{"dns-", "network"},
+	{"connect-", "network"},
+	{"tls-", "tls"},
+	{"auth-", "auth"},
+	{"protocol", "answer"},
+	{"status-", "answer"},
+	{"content-", "answer"},
+	{"query-", "answer"},
+	{"threshold", "threshold"},
+	{"too-slow", "slow"},
+	{"overrun", "slow"},
+	{"unit-", "unit"},
+	{"report", "report"},
+	{"program-", "program"},
+	{"", "internal"},
+};
+
+const char *tend_reason_class(enum tend_reason reason)
+{
+	const char *name = tend_reason_name(reason);
+	size_t i = 0;
+
+	while (strncmp(name, classes[i].prefix, strlen(classes[i].prefix)) != 0)
+		i++;
+	return classes[i].name;
+}
+
+size_t tend_reason_classes(const char *ret_names[TEND_REASON_MAX_CLASSES])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
+		if (n == 0 || strcmp(ret_names[n - 1], classes[i].name) != 0)
+			ret_names[n++] = classes[i].name;
+	return n;
+}
+
 enum tend_state tend_reason_verdict(enum tend_reason reason)
 {
 	return reason < TEND_REASON_MAX ? reasons[reason].verdict : TEND_STATE_UNKNOWN;

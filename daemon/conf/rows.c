@@ -154,11 +154,10 @@ const struct tend_option conf_daemon_rows[] = {
 		"default every operator and admin may."),
 	DAEMON(BOOL, hold_on_dpkg, "hold_on_dpkg", "yes",
 		"Actions are held while somebody else than Tend installs packages (dpkg's lock is "
-		"held)."),
+		"held) on the host where they would be done."),
 	DAEMON(LIST, hold_on_login, "hold_on_login", NULL,
 		"Actions are held while one of these users, or of these @groups, is logged in on "
-		"this "
-		"host; by default nobody's login holds them."),
+		"the host where they would be done; by default nobody's login holds them."),
 	DAEMON(STRING, agentx_socket, "agentx_socket", NULL,
 		"AgentX socket of the SNMP master agent, as in /run/agentx/master or "
 		"tcp:127.0.0.1:705. Not set: no TEND-MIB."),

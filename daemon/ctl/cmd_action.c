@@ -139,7 +139,7 @@ static const struct ctl_verb verbs[] = {
 		"stop everything that changes a system"},
 	{"resume", "", 0, 0, 0, action_resume, "let it go on"},
 	{"drain", "", 0, 0, 0, action_drain,
-		"begin no runs and let live ones end, before an upgrade (until the next start)"},
+		"begin no runs and let live ones end, before an upgrade (until undrain)"},
 	{"undrain", "", 0, 0, 0, action_undrain, "begin runs again"},
 	{0},
 };

@@ -71,14 +71,7 @@ static void approval_page(struct ctl *ctl, const json_t *approval)
 
 static int approval_show(struct ctl *ctl, char *const *args, int n_args)
 {
-	auto_free char *path = client_path("/v1/approvals/", args[0], "");
-	auto_json json_t *approval = NULL;
-	int r = client_get(ctl, path, &approval);
-
-	if (r != 0)
-		return r;
-	ctl->writer->page(ctl, approval, approval_page);
-	return CTL_OK;
+	return ctl_show(ctl, "/v1/approvals/", args[0], approval_page);
 }
 
 static void decided_page(struct ctl *ctl, const json_t *approval)

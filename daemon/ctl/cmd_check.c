@@ -81,14 +81,7 @@ static void check_page(struct ctl *ctl, const json_t *check)
 
 static int check_show(struct ctl *ctl, char *const *args, int n_args)
 {
-	auto_free char *path = client_path("/v1/checks/", args[0], "");
-	auto_json json_t *check = NULL;
-	int r = client_get(ctl, path, &check);
-
-	if (r != 0)
-		return r;
-	ctl->writer->page(ctl, check, check_page);
-	return CTL_OK;
+	return ctl_show(ctl, "/v1/checks/", args[0], check_page);
 }
 
 /* A quoted label: quotes in it are doubled, '=' cannot be had ("Nagios plugin guidelines"). */

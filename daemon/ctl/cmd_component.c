@@ -53,14 +53,7 @@ static void component_page(struct ctl *ctl, const json_t *component)
 
 static int component_show(struct ctl *ctl, char *const *args, int n_args)
 {
-	auto_free char *path = client_path("/v1/components/", args[0], "");
-	auto_json json_t *component = NULL;
-	int r = client_get(ctl, path, &component);
-
-	if (r != 0)
-		return r;
-	ctl->writer->page(ctl, component, component_page);
-	return CTL_OK;
+	return ctl_show(ctl, "/v1/components/", args[0], component_page);
 }
 
 static const struct ctl_verb verbs[] = {

@@ -62,14 +62,7 @@ static void incident_page(struct ctl *ctl, const json_t *incident)
 
 static int incident_show(struct ctl *ctl, char *const *args, int n_args)
 {
-	auto_free char *path = client_path("/v1/incidents/", args[0], "");
-	auto_json json_t *incident = NULL;
-	int r = client_get(ctl, path, &incident);
-
-	if (r != 0)
-		return r;
-	ctl->writer->page(ctl, incident, incident_page);
-	return CTL_OK;
+	return ctl_show(ctl, "/v1/incidents/", args[0], incident_page);
 }
 
 static void acknowledged_page(struct ctl *ctl, const json_t *incident)

@@ -188,7 +188,7 @@ static const struct ctl_verb verbs[] = {
 	{"next", "NAME [-n N]", 1, 1, CTL_BIT(LIMIT), policy_next,
 		"the next times of its schedule (5)"},
 	{"enable", "NAME", 1, 1, 0, policy_enable,
-		"let one run again that its own mistakes have disabled"},
+		"let one run again that its own mistakes, or open breakers, stopped"},
 	{"check", "[FILE...]", 0, CTL_MAX_ARGS, CTL_BIT(CONFIG), policy_check,
 		"look at policies without running them (no daemon)"},
 	{"test", "FILE...", 1, CTL_MAX_ARGS, CTL_BIT(JUNIT) | CTL_BIT(VERBOSE) | CTL_BIT(CONFIG),

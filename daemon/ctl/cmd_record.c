@@ -116,11 +116,43 @@ static int record_show(struct ctl *ctl, char *const *args, int n_args)
 	return CTL_OK;
 }
 
+static void removed_page(struct ctl *ctl, const json_t *answer)
+{
+	(void)fputs("removed\n", ctl->out);
+}
+
+static int record_remove(struct ctl *ctl, char *const *args, int n_args)
+{
+	const char *comment = ctl->values[CTL_OPT_COMMENT];
+	auto_json json_t *body = NULL, *answer = NULL;
+	int r;
+
+	if (!is_kind(ctl, args[0]))
+		return CTL_USAGE;
+	if (!comment) {
+		ctl_complain(ctl, "a comment is needed: -m 'why it holds no more'");
+		return CTL_USAGE;
+	}
+	body = json_pack("{s:s, s:s, s:s, s:s}", "kind", args[0], "scope", args[1], "key", args[2],
+		"comment", comment);
+	if (!body) {
+		ctl_complain(ctl, "the arguments are no valid UTF-8");
+		return CTL_USAGE;
+	}
+	r = client_post(ctl, "/v1/records/remove", body, false, &answer);
+	if (r != 0)
+		return r;
+	ctl->writer->page(ctl, answer, removed_page);
+	return CTL_OK;
+}
+
 static const struct ctl_verb verbs[] = {
 	{"list", "KIND [SCOPE]", 1, 2, CTL_BIT(LIMIT), record_list,
 		"what policies keep: note, backup, inventory, baseline, report, finding or "
 		"exception"},
 	{"show", "KIND SCOPE KEY", 3, 3, 0, record_show, "one of them, as in a report to be read"},
+	{"remove", "KIND SCOPE KEY -m COMMENT", 3, 3, CTL_BIT(COMMENT), record_remove,
+		"take it back, for a policy that goes by it: a note that holds versions back, say"},
 	{0},
 };
 const struct ctl_command ctl_record = {"record", "What policies keep: reports, notes.", verbs};

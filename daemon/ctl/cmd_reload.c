@@ -4,7 +4,11 @@
 
 static void reload_page(struct ctl *ctl, const json_t *answer)
 {
-	(void)fputs("the new configuration is in force\n", ctl->out);
+	(void)fputs(json_is_false(json_object_get(answer, "policies_read"))
+			    ? "the new configuration is in force, but its policies are still "
+			      "being read: until then those of before are\n"
+			    : "the new configuration is in force\n",
+		ctl->out);
 }
 
 static int reload_run(struct ctl *ctl, char *const *args, int n_args)

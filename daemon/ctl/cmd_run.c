@@ -139,14 +139,7 @@ static void run_page(struct ctl *ctl, const json_t *run)
 
 static int run_show(struct ctl *ctl, char *const *args, int n_args)
 {
-	auto_free char *path = client_path("/v1/runs/", args[0], "");
-	auto_json json_t *run = NULL;
-	int r = client_get(ctl, path, &run);
-
-	if (r != 0)
-		return r;
-	ctl->writer->page(ctl, run, run_page);
-	return CTL_OK;
+	return ctl_show(ctl, "/v1/runs/", args[0], run_page);
 }
 
 static void cancel_page(struct ctl *ctl, const json_t *answer)

@@ -490,6 +490,18 @@ static int add(struct exec_client *client, const char *id, const char *call, jso
 	return 0;
 }
 
+static json_t *hold_to_json(const struct exec_order *order)
+{
+	json_t *hold = json_pack("{s:b}", "dpkg", order->hold_on_dpkg);
+	json_t *login = order->hold_on_login ? json_array() : NULL;
+
+	for (char *const *name = order->hold_on_login; name && *name; name++)
+		(void)json_array_append_new(login, json_string(*name));
+	if (login)
+		(void)json_object_set_new(hold, "login", login);
+	return hold;
+}
+
 /* What all actions have; steals `args`. */
 static int add_order(struct exec_client *client, const struct exec_order *order, const char *call,
 	json_t *args, exec_client_fn fn, void *data)
@@ -507,6 +519,8 @@ static int add_order(struct exec_client *client, const struct exec_order *order,
 	if (good && order->min_up_msec)
 		good = json_object_set_new(args, "min_up_msec",
 			       json_integer((json_int_t)order->min_up_msec)) == 0;
+	if (good && (order->hold_on_dpkg || order->hold_on_login))
+		good = json_object_set_new(args, "hold", hold_to_json(order)) == 0;
 	if (!good) {
 		json_decref(args);
 		return -EINVAL;

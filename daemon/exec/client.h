@@ -27,7 +27,7 @@ struct exec_result {
 	const char *id;
 	enum exec_outcome outcome;
 	const char *code;    /* of a request refused: invalid, not-allowed, limited, busy, fenced,
-				unavailable; never-begun from attach; else "" */
+				held,    unavailable; never-begun from attach; else "" */
 	const char *result;  /* systemd's word: done, failed, timeout, exit-code, ...; "" if none */
 	const char *message; /* one sentence for people; "" if none */
 	/* of a unit verb */
@@ -65,6 +65,10 @@ struct exec_order {
 	const char *seen;
 	/* A unit verb: one that came up less long ago is left alone; 0 = however long. */
 	uint64_t min_up_msec;
+	/* Another host: nothing is begun while packages are installed there (`hold_on_dpkg`), or
+	 * one of these users and @groups is logged in; NULL = no matter. */
+	bool hold_on_dpkg;
+	char *const *hold_on_login;
 };
 
 /* verb: start, stop, restart, reload. 0, or -EINVAL, -ENOBUFS (too many requests), -EEXIST (this id

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/clock.h"
 #include "exec/jobs_internal.h"
+#include "watch/unit_memory.h"
 #include "watch/units.h"
 
 #define ANSWER_IN_USEC (5 * USEC_PER_SEC)
@@ -35,7 +36,7 @@ static void on_intent(int r, enum units_intent intent, const char *why,
 	else
 		(void)rpc_ok(one->rpc, one->rpc_id,
 			json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:b, s:b, "
-				  "s:I, s:I}",
+				  "s:I, s:I, s:o}",
 				"intent", units_intent_name(intent), "why", why, "unit", info->name,
 				"load_state", info->load_state, "active_state", info->active_state,
 				"sub_state", info->sub_state, "result", info->result,
@@ -43,7 +44,8 @@ static void on_intent(int r, enum units_intent intent, const char *why,
 				(json_int_t)info->job_id, "job_type", info->job_type,
 				"stopped_by_job", info->stopped_by_job, "end_seen_live",
 				info->end_seen_live, "main_pid", (json_int_t)info->main_pid,
-				"restarts", (json_int_t)info->n_restarts));
+				"restarts", (json_int_t)info->n_restarts, "memory_bytes",
+				unit_memory(info)));
 	inspection_free(one);
 }
 

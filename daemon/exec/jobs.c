@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "exec/jobs_internal.h"
+#include "exec/people.h"
 
 #define SAVE_AGAIN_USEC (5 * USEC_PER_SEC)
 #define HOUR_USEC	(3600 * USEC_PER_SEC)
@@ -322,6 +323,21 @@ static bool refuse_fence(
 	return r < 0;
 }
 
+/* People at this host: tendd, which is on another, cannot see them. */
+static bool refuse_people(const struct peer *peer, uint64_t rpc_id, const struct request *request)
+{
+	char *logins[REQUEST_MAX_LOGINS + 1] = {NULL}, why[256];
+	size_t i;
+	json_t *name;
+
+	json_array_foreach ((json_t *)(uintptr_t)request->hold_on_login, i, name)
+		logins[i] = (char *)(uintptr_t)json_string_value(name);
+	if (people_away(request->hold_on_dpkg, logins[0] ? logins : NULL, why))
+		return false;
+	jobs_refuse(peer, rpc_id, request, "held", "hands off: %s", why);
+	return true;
+}
+
 /* What holds for all kinds; true if it was refused. */
 bool jobs_refuse_common(struct jobs *jobs, const struct peer *peer, uint64_t rpc_id,
 	const struct request *request, enum record_kind kind, int64_t max_per_hour)
@@ -346,6 +362,8 @@ bool jobs_refuse_common(struct jobs *jobs, const struct peer *peer, uint64_t rpc
 		jobs_refuse(peer, rpc_id, request, "duplicate", "this id was begun before");
 		return true;
 	}
+	if (refuse_people(peer, rpc_id, request))
+		return true;
 	if (count_open(jobs) >= JOBS_MAX_OPEN) {
 		jobs_refuse(
 			peer, rpc_id, request, "busy", "%d jobs are open already", JOBS_MAX_OPEN);

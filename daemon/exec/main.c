@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <getopt.h>
 #include <limits.h>
 #include <signal.h>
 #include <string.h>
@@ -7,6 +6,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "exec/launch.h"
+#include "exec/options.h"
 #include "exec/peer.h"
 #include "exec/relay.h"
 #include "exec/server.h"
@@ -30,65 +30,29 @@ struct manager {
 	char self[PATH_MAX];
 };
 
-static void usage(FILE *f)
-{
-	(void)fputs("Usage: tend-exec [OPTION...]\n"
-		    "Carries out the closed list of actions that tendd may ask for.\n\n"
-		    "  --manifest-dir DIR  what may be done (default /etc/tend/commands.d)\n"
-		    "  --state-dir DIR     the ledger (default /var/lib/tend-exec)\n"
-		    "  --socket PATH       listen here when not started by a socket unit\n"
-		    "  --stdio             pass messages on between standard input and output "
-		    "and the tend-exec\n"
-		    "                      that runs here; for sshd, see tend-exec(8)\n"
-		    "  -t, --test          check the manifest and exit\n"
-		    "  -V, --version       print the version and exit\n"
-		    "  -h, --help          print this and exit\n",
-		f);
-}
+static const char help[] =
+	"Usage: tend-exec [OPTION...]\n"
+	"Carries out the closed list of actions that tendd may ask for.\n\n"
+	"  --manifest-dir DIR  what may be done (default /etc/tend/commands.d)\n"
+	"  --state-dir DIR     the ledger (default /var/lib/tend-exec)\n"
+	"  --socket PATH       listen here when not started by a socket unit\n"
+	"  --stdio             pass messages on between standard input and output "
+	"and the tend-exec\n"
+	"                      that runs here; for sshd, see tend-exec(8)\n"
+	"  -t, --test          check the manifest and exit\n"
+	"  -V, --version       print the version and exit\n"
+	"  -h, --help          print this and exit\n";
 
 static int parse_options(int argc, char **argv, struct options *o)
 {
-	static const struct option rows[] = {
-		{"manifest-dir", required_argument, NULL, 'm'},
-		{"state-dir", required_argument, NULL, 's'},
-		{"socket", required_argument, NULL, 'S'},
-		{"test", no_argument, NULL, 't'},
-		{"version", no_argument, NULL, 'V'},
-		{"help", no_argument, NULL, 'h'},
+	const struct option_row rows[] = {
+		{"manifest-dir", .value = &o->manifest_dir},
+		{"state-dir", .value = &o->state_dir},
+		{"socket", .value = &o->socket},
 		{0},
 	};
-	int c;
 
-	while ((c = getopt_long(argc, argv, "tVh", rows, NULL)) >= 0) {
-		switch (c) {
-		case 'm':
-			o->manifest_dir = optarg;
-			break;
-		case 's':
-			o->state_dir = optarg;
-			break;
-		case 'S':
-			o->socket = optarg;
-			break;
-		case 't':
-			o->check = true;
-			break;
-		case 'V':
-			(void)printf("tend-exec " TEND_VERSION "\n");
-			return 0;
-		case 'h':
-			usage(stdout);
-			return 0;
-		default:
-			usage(stderr);
-			return -EINVAL;
-		}
-	}
-	if (optind < argc) {
-		(void)fprintf(stderr, "tend-exec: '%s' is not an option\n", argv[optind]);
-		return -EINVAL;
-	}
-	return 1;
+	return options_parse("tend-exec", help, rows, argc, argv, &o->check);
 }
 
 static int check_manifest(const struct options *o)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include "base/str.h"
+#include "exec/call.h"
 
 const char *const request_call_names[REQUEST_CALL_MAX + 1] = {
 	[REQUEST_HELLO] = "hello",
@@ -15,11 +16,12 @@ const char *const request_call_names[REQUEST_CALL_MAX + 1] = {
 };
 
 /* The keys a call takes; one that is not here is refused. */
-static const char *const keys[REQUEST_CALL_MAX][9] = {
+static const char *const keys[REQUEST_CALL_MAX][10] = {
 	[REQUEST_HELLO] = {NULL},
-	[REQUEST_UNIT] = {"id", "verb", "unit", "why", "fence", "seen", "min_up_msec", NULL},
-	[REQUEST_COMMAND] = {"id", "command", "args", "why", "fence", NULL},
-	[REQUEST_SQL] = {"id", "sql", "component", "args", "why", "fence", NULL},
+	[REQUEST_UNIT] = {"id", "verb", "unit", "why", "fence", "seen", "min_up_msec", "hold",
+		NULL},
+	[REQUEST_COMMAND] = {"id", "command", "args", "why", "fence", "hold", NULL},
+	[REQUEST_SQL] = {"id", "sql", "component", "args", "why", "fence", "hold", NULL},
 	[REQUEST_ATTACH] = {"id", NULL},
 	[REQUEST_INSPECT] = {"unit", NULL},
 };
@@ -49,31 +51,6 @@ usec_t request_id_time(const char *id)
 			       (uint64_t)(isdigit((unsigned char)c) ? c - '0' : c - 'a' + 10);
 	}
 	return msec * USEC_PER_MSEC;
-}
-
-static int find_call(const char *name)
-{
-	for (int i = 0; i < REQUEST_CALL_MAX; i++)
-		if (strcmp(request_call_names[i], name) == 0)
-			return i;
-	return -ENOENT;
-}
-
-static int check_keys(enum request_call call, const json_t *args, struct tend_error *err)
-{
-	const char *key;
-	json_t *value;
-
-	json_object_foreach ((json_t *)(uintptr_t)args, key, value) {
-		bool known = false;
-
-		for (size_t i = 0; keys[call][i]; i++)
-			known = known || strcmp(keys[call][i], key) == 0;
-		if (!known)
-			return tend_error_set(err, -EINVAL, "%s: '%.64s' is not one of its keys",
-				request_call_names[call], key);
-	}
-	return 0;
 }
 
 /* A string without a NUL inside, that fits. */
@@ -191,6 +168,39 @@ static int get_seen(const json_t *args, struct request *request, struct tend_err
 	return 0;
 }
 
+static bool are_logins(const json_t *names)
+{
+	size_t i;
+	const json_t *name;
+
+	if (!json_is_array(names) || json_array_size(names) > REQUEST_MAX_LOGINS)
+		return false;
+	json_array_foreach (names, i, name)
+		if (!json_is_string(name) || json_string_length(name) == 0 ||
+			strlen(json_string_value(name)) != json_string_length(name))
+			return false;
+	return true;
+}
+
+/* {"dpkg":BOOL,"login":[TEXT...]}, any of them and nothing else. */
+static int get_hold(const json_t *args, struct request *request, struct tend_error *err)
+{
+	const json_t *hold = json_object_get(args, "hold");
+	const json_t *dpkg = json_object_get(hold, "dpkg"), *login = json_object_get(hold, "login");
+
+	if (!hold)
+		return 0;
+	if (!json_is_object(hold) || json_object_size(hold) != (size_t)(!!dpkg + !!login) ||
+		(dpkg && !json_is_boolean(dpkg)) || (login && !are_logins(login)))
+		return tend_error_set(err, -EINVAL,
+			"'hold' may have 'dpkg', a boolean, and 'login', a list of at most %d "
+			"users and @groups",
+			REQUEST_MAX_LOGINS);
+	request->hold_on_dpkg = json_is_true(dpkg);
+	request->hold_on_login = login;
+	return 0;
+}
+
 /* What an action is on: one key, or for a statement two. */
 static int get_object(const json_t *args, struct request *request, struct tend_error *err)
 {
@@ -217,7 +227,7 @@ int request_parse(
 	const char *call, const json_t *args, struct request *ret_request, struct tend_error *err)
 {
 	struct request request = {0};
-	int r, found = find_call(call);
+	int r, found = call_find(request_call_names, call);
 
 	if (found < 0)
 		return tend_error_set(err, -EINVAL,
@@ -227,7 +237,7 @@ int request_parse(
 	request.call = (enum request_call)found;
 	if (!json_is_object(args) && !(found == REQUEST_HELLO && json_is_null(args)))
 		return tend_error_set(err, -EINVAL, "%s: its arguments must be an object", call);
-	r = check_keys(request.call, args, err);
+	r = call_check_keys(call, keys[request.call], args, err);
 	if (r == 0 && found != REQUEST_HELLO && found != REQUEST_INSPECT)
 		r = get_id(args, &request, err);
 	if (r == 0)
@@ -240,6 +250,8 @@ int request_parse(
 		r = get_seen(args, &request, err);
 	if (r == 0)
 		r = get_min_up(args, &request, err);
+	if (r == 0)
+		r = get_hold(args, &request, err);
 	if (r < 0)
 		return r;
 	*ret_request = request;

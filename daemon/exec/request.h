@@ -29,6 +29,7 @@ extern const char *const request_call_names[REQUEST_CALL_MAX + 1];
 enum {
 	REQUEST_MAX_WHY_BYTES = 500,
 	REQUEST_MAX_COMPONENT_BYTES = 130,
+	REQUEST_MAX_LOGINS = 64,
 	REQUEST_MAX_MIN_UP_MSEC = 7 * 86400 * 1000,
 };
 
@@ -44,6 +45,8 @@ struct request {
 	bool has_seen;					 /* unit */
 	char seen[INVOCATION_BYTES]; /* "" = it had no InvocationID when it was looked at */
 	usec_t min_up;		     /* unit: 0 = it may have come up just now */
+	bool hold_on_dpkg;	     /* unit, command, sql: not while packages are installed */
+	const json_t *hold_on_login; /* and not while these are here: texts; NULL = no matter */
 };
 
 int request_parse(

@@ -171,9 +171,10 @@ static void on_executed(const struct exec_result *result, void *data)
 	if (result->outcome == EXEC_REFUSED) {
 		/* Nothing was begun: no action that did not help, and none of the budget. */
 		actions_forget(step);
-		/* That somebody else was first is no trouble. */
-		run->page = run->page ||
-			    !(str_eq(result->result, "changed") || str_eq(result->result, "young"));
+		/* That somebody else was first, or is at it, is no trouble. */
+		run->page = run->page || !(str_eq(result->result, "changed") ||
+						 str_eq(result->result, "young") ||
+						 str_eq(result->code, "held"));
 	}
 	step_outcome(step, state_of_outcome[result->outcome], value_of(step, result), "%s%s%s%s%s",
 		str_eq(result->code, "fenced") ? "fenced: " : "", result->message,
@@ -224,6 +225,11 @@ int act_order(struct step *step, struct exec_order *order, char **ret_why)
 
 	*ret_why = str_printf("policy %s, run %s, step %s", run->policy, run->id, step->path);
 	*order = (struct exec_order){.id = step->job, .why = *ret_why ? *ret_why : ""};
+	/* People at this host the gates have looked for. */
+	if (step->host) {
+		order->hold_on_dpkg = run->policies->conf->daemon.hold_on_dpkg;
+		order->hold_on_login = run->policies->conf->daemon.hold_on_login;
+	}
 	if (!act_may(step, &order->token))
 		return -EPERM;
 	if (order->token)
@@ -361,6 +367,7 @@ static void on_inspected(const json_t *answer, const char *error, void *data)
 	};
 
 	step->remote_ask = NULL;
+	step->memory_bytes = json_integer_value(json_object_get(answer, "memory_bytes"));
 	for (int i = 0; answer && i < UNITS_INTENT_MAX; i++)
 		if (strcmp(units_intent_name((enum units_intent)i), info.intent) == 0)
 			intent = (enum units_intent)i;

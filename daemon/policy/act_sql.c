@@ -77,7 +77,7 @@ static void on_granted(const struct exec_result *result, void *data)
 	}
 	/* Without a grant nothing was sent to the database. */
 	actions_forget(step);
-	run->page = run->page || result->outcome == EXEC_REFUSED;
+	run->page = run->page || (result->outcome == EXEC_REFUSED && !str_eq(result->code, "held"));
 	step_outcome(step, STEP_REFUSED, NULL, "%s%s",
 		str_eq(result->code, "fenced") ? "fenced: " : "",
 		granted(result) ? "the run had ended: nothing was begun" : result->message);

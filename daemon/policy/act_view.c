@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/clock.h"
 #include "policy/private.h"
+#include "watch/unit_memory.h"
 #include "watch/units.h"
 
 #define UNIT_TIMEOUT_USEC (5 * USEC_PER_SEC)
@@ -110,6 +111,13 @@ void act_component_checks(struct step *step)
 	step_outcome(step, STEP_DONE, list, "%s", "");
 }
 
+static json_t *memory_of(const struct step *step, const struct tend_unit_info *info)
+{
+	if (!step->host)
+		return unit_memory(info);
+	return step->memory_bytes > 0 ? json_integer(step->memory_bytes) : json_null();
+}
+
 static void on_unit(int r, const struct tend_unit_info *info, void *data)
 {
 	struct step *step = data;
@@ -125,8 +133,8 @@ static void on_unit(int r, const struct tend_unit_info *info, void *data)
 				info->active_state, "sub_state", info->sub_state, "result",
 				info->result, "invocation_id", info->invocation_id, "intent",
 				info->intent, "main_pid", (json_int_t)info->main_pid,
-				"memory_bytes", step->host ? json_null() : unit_memory(info),
-				"restarts", (json_int_t)info->n_restarts),
+				"memory_bytes", memory_of(step, info), "restarts",
+				(json_int_t)info->n_restarts),
 			"%s", "");
 	run_unref_step(run);
 }

@@ -328,8 +328,8 @@ static void adopt(struct policies *p)
 	p->catalog = TAKE(p->loading);
 	/* Incidents that were open before the policies were known are looked at now. */
 	trigger_all(p);
-	schedules_look(p);
-	events_look(p);
+	/* Ticks, events, the queue, and who waits for the policies: from the loop. */
+	loop_defer_set(p->wake, true);
 }
 
 /* Runs are journalled with its hash: one that is resumed has the library that it began with. */

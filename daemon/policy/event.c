@@ -40,6 +40,7 @@ void policies_event(
 	if (component)
 		(void)json_object_set_new(event, "component", json_string(component));
 	if (policies->events.len >= EVENTS_MAX) {
+		policies->n_dropped++;
 		log_warning("policies: more than %d events wait, '%s' of %s is dropped", EVENTS_MAX,
 			policy_event_names[type], component ? component : "no component");
 		return;
@@ -95,12 +96,11 @@ static void start_on(
 	if (!component)
 		return;
 	trigger.params = policy_params(p, def->name);
-	if (start_automatic(p, &trigger) == START_NOT_NOW)
-		log_warning("policy '%s' on '%s': its event '%s' comes to nothing: %s", def->name,
-			name, text_of(event, "type"),
-			policies_why_frozen(p) ? policies_why_frozen(p)
-			: p->draining	       ? "Tend drains"
-					       : "there is no room for another run");
+	if (start_automatic(p, &trigger) == START_NOT_NOW) {
+		p->n_dropped++;
+		log_warning("policy '%s' on '%s': its event '%s' is dropped: out of memory",
+			def->name, name, text_of(event, "type"));
+	}
 }
 
 /* The opening of a window is news for what it matches only. */

@@ -68,6 +68,9 @@ void gate_refuse(struct step *step, bool page, const char *format, ...)
 	(void)vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
 	approve_drop(step);
+	/* It has counted as an action since its intent. */
+	if (step->intent_wall)
+		actions_forget(step);
 	if (run->dry) {
 		step_dry(step, "would be refused: %s", text);
 		return;
@@ -205,7 +208,7 @@ static bool no_operator_at_it(struct step *step)
 	struct policies *p = step->run->policies;
 	char why[256];
 
-	/* Who is at another host only its executor could see. */
+	/* Who is at another host its executor sees, and refuses the action. */
 	if (step->host || operators_allow(&p->conf->daemon, why))
 		return true;
 	gate_refuse(step, false, "hands off: %s", why);
@@ -332,12 +335,17 @@ static bool plain_gates(struct step *step)
 	       no_operator_at_it(step);
 }
 
+bool gate_last_look(struct step *step)
+{
+	return plain_gates(step);
+}
+
 static bool limits_allow(struct step *step)
 {
 	if (path_is_cleanup(step->path))
 		return within_cleanups(step);
 	return evidence_no_common_cause(step) && breaker_lets_through(step) &&
-	       within_budgets(step) && evidence_is_fresh(step);
+	       within_budgets(step) && turn_has_come(step) && evidence_is_fresh(step);
 }
 
 /* ---- the last look --------------------------------------------------------------------------- */

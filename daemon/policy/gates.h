@@ -54,6 +54,8 @@ __attribute__((format(printf, 4, 5))) bool gate_note(
 /* The gate says no: the step is refused, nothing was begun. `page`: people must know, once. */
 __attribute__((format(printf, 3, 4))) void gate_refuse(
 	struct step *step, bool page, const char *format, ...);
+/* The intent is on disk and time has passed: false: the step was refused after all. */
+bool gate_last_look(struct step *step);
 /* People have agreed, or nobody had to: time has passed, so all is looked at again. */
 void gate_approved(struct step *step);
 /* What a command may do only the executor knows; after a start of tendd it has not said so yet.
@@ -63,12 +65,11 @@ unsigned gate_budget_per_group(const struct conf_daemon *conf);
 /* Of the step, or of the command or statement that it names. */
 enum verb_risk gate_risk(const struct step *step);
 
+/* ---- turn.c: false: the step waits and is entered again, or it was refused */
+bool turn_has_come(struct step *step);
+
 /* ---- operators.c: false: `why` says who is at it */
 bool operators_allow(const struct conf_daemon *conf, char why[256]);
-/* Does /proc/locks (given as text) show a lock on the inode, by a process that `ours` is not? */
-bool operators_lock_held(const char *locks, unsigned long inode, bool (*ours)(int pid));
-/* Is the user one of these users and @groups? Asks the name service. */
-bool operators_named(char *const *names, const char *user, gid_t primary);
 
 /* ---- evidence.c: false: the step was refused */
 bool evidence_is_fresh(struct step *step);
@@ -99,6 +100,8 @@ enum { APPROVE_MAX_WAITING = 200 };
 void worse_begin(struct step *step); /* right before the deed: who is well now */
 void worse_on_result(struct policies *p, const struct check *check, unsigned events);
 void worse_undone(struct step *step); /* a step that undoes has its outcome */
+/* After a start of tendd: the undoing goes on where it was. */
+void worse_resume_all(struct policies *p);
 void worse_free_all(struct policies *p);
 
 #endif

@@ -180,7 +180,8 @@ static size_t actions_own(const struct policies *p, struct action **ret_actions)
 	if (!list)
 		return 0;
 	VEC_FOREACH (&p->actions, const struct action_row *, row)
-		if (!path_is_cleanup(row->path))
+		if (!path_is_cleanup(row->path) &&
+			row->action.at.wall > breakers_closed_until(p, row->policy))
 			list[n++] = row->action;
 	return n;
 }

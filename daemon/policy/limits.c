@@ -123,6 +123,13 @@ bool limits_cleanup(unsigned n_actions, unsigned n_cleanups)
 	return n_cleanups < n_actions;
 }
 
+bool limits_holds_group(const struct action *before, bool restarts, const struct action *next)
+{
+	return before->verdict == ACTION_OPEN && !str_eq(before->run, next->run) && next->group &&
+	       str_eq(before->group, next->group) &&
+	       (restarts || str_eq(before->policy, next->policy));
+}
+
 /* ---- breakers */
 
 /* The walk over the history of one policy on one target. */

@@ -65,6 +65,12 @@ unsigned limits_used(const struct action *actions, size_t n, const struct action
  * breaker (a node that was drained must come back), but there is not more of it than of those. */
 bool limits_cleanup(unsigned n_actions, unsigned n_cleanups);
 
+/* ---- one at a time in a dependency group */
+
+/* Must `next` wait for the run that did `before`? One of its own policy, or (`restarts`) one that
+ * starts and stops units, which has not ended: until then nobody has seen its target well again. */
+bool limits_holds_group(const struct action *before, bool restarts, const struct action *next);
+
 /* ---- breakers: one of each policy on each target */
 
 enum breaker_state { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_HALF_OPEN, BREAKER_STATE_MAX };

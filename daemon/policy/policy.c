@@ -206,14 +206,18 @@ void policies_page(struct policies *p, const struct run *run, struct store_batch
  * -------------------------------------------------------------------------------------------------------
  */
 
-/* What waits for its turn, from the loop: runs in the queue, events, ticks of schedules. */
+/* What waits for its turn, from the loop: what is taken back, events, runs in the queue, ticks of
+ * schedules, who asks about policies. */
 static void on_wake(void *data)
 {
 	struct policies *p = data;
 
+	worse_resume_all(p);
 	events_look(p);
 	start_queued(p);
 	schedules_look(p);
+	if (!policies_reading(p))
+		readers_tell(p, 0);
 }
 
 static void on_retry(void *data)
@@ -336,6 +340,8 @@ int policies_new(const struct policies_deps *deps, struct policies **ret_policie
 	if (r == 0)
 		r = schedules_load(p);
 	if (r == 0)
+		r = drain_load(p);
+	if (r == 0)
 		r = approve_load(p);
 	if (r < 0)
 		return r;
@@ -383,6 +389,7 @@ struct policies *policies_free(struct policies *policies)
 	vec_clear(&policies->recent);
 	vec_clear(&policies->runs);
 	followers_free(policies);
+	readers_tell(policies, -ESHUTDOWN);
 	schedules_free(policies);
 	strikes_free(policies);
 	events_free(policies);

@@ -45,6 +45,11 @@ int policies_resume(struct policies *policies, const char *author, policies_kept
 void policies_freeze(struct policies *policies, const char *cause, bool on); /* "store", "outbox" */
 bool policies_actions_enabled(const struct policies *policies);
 
+/* Their files are being read: the list is about to be another. */
+bool policies_reading(const struct policies *policies);
+/* fn hears once, from the loop, when they have been read, or with -ETIMEDOUT; -ESHUTDOWN: Tend
+ * ends. Unless the call itself failed. */
+int policies_await(struct policies *policies, usec_t timeout, policies_kept_fn fn, void *data);
 json_t *policies_to_json(const struct policies *policies); /* list */
 size_t policies_n_broken(const struct policies *policies); /* entries of it with an error */
 bool policies_runner_up(const struct policies *policies);  /* tend-run */
@@ -83,7 +88,7 @@ extern const char *const policy_event_names[POLICY_EVENT_MAX + 1];
 void policies_event(
 	struct policies *policies, enum policy_event type, const char *component, json_t *details);
 
-/* On: no run begins any more, live ones end. Not kept over a restart. */
+/* On: no run begins any more, live ones end. Kept over a restart. */
 void policies_drain(struct policies *policies, bool on, const char *author);
 json_t *policies_drain_to_json(const struct policies *policies); /* {draining, drained, live} */
 

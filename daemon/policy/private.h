@@ -19,6 +19,7 @@
 
 enum {
 	POLICY_MAX_RUNS = 64,	  /* live ones */
+	POLICY_MAX_QUEUED = 200,  /* that wait for their turn, in the store */
 	POLICY_MAX_RECENT = 200,  /* ended runs kept in memory */
 	POLICY_MAX_GATES = 500,	  /* gates that said no, kept in memory */
 	POLICY_MAX_STEPS = 10000, /* of one run */
@@ -106,7 +107,7 @@ struct run {
 	usec_t limit;			  /* of its wall-clock time */
 	bool dry;			  /* it only says what it would do */
 	bool pretended;			  /* and has said so of a change */
-	bool queued;			  /* it waits until its target is free; not journalled */
+	bool queued;			  /* it waits until its target is free */
 	usec_t due;			  /* the tick of its schedule; 0 = none */
 	char *cancelled;		  /* why; NULL = it is not */
 	usec_t cancelled_at;		  /* clock_now() */
@@ -117,7 +118,10 @@ struct run {
 	bool describing;		  /* no policy: a file tells what it declares */
 	struct policy_file *file;
 	bool acted, verified, any_unknown, page;
-	char *worse; /* what its actions made worse; NULL = nothing */
+	char *worse;	     /* what its actions made worse; NULL = nothing */
+	bool undoing;	     /* and its deeds are being taken back */
+	bool undo_resumes;   /* that begins again, after a start of tendd */
+	bool runner_is_done; /* meanwhile the runner has said its last word */
 	unsigned n_undone;
 	bool was_frozen; /* a step was refused: actions are off, or cannot be recorded */
 	bool intent_committed, settled;
@@ -146,7 +150,8 @@ struct step {
 	struct units_ask *ask;	     /* the bus owes an answer */
 	struct exec_ask *remote_ask; /* or another host's executor does */
 	units_intent_fn intent_fn;
-	bool has_seen; /* the unit was looked at, and had this InvocationID */
+	int64_t memory_bytes; /* of the unit there; 0 = not known */
+	bool has_seen;	      /* the unit was looked at, and had this InvocationID */
 	char seen[33];
 	bool awaits_hello;	   /* the executor's; `deadline` is of that */
 	bool expecting_job;	   /* units_expect_job() is on */
@@ -154,6 +159,9 @@ struct step {
 	bool recorded;		   /* its answer has a place in the replay */
 	bool unit_down;		   /* the unit's own state speaks for the fault, too */
 	bool undone;		   /* or about to be (worse.c) */
+	char *undoes;		   /* the path of the step that it takes back; NULL = none */
+	bool asked_after;	   /* by worse.c, after a start: was it done? */
+	usec_t turn_deadline;	   /* it waits for its turn in the dependency group; 0 = no */
 	struct approval *approval; /* the people's word that it waits for, or has */
 	json_t *approved_by;	   /* their names; NULL: nobody had to agree */
 };
@@ -202,9 +210,12 @@ struct policies {
 	struct map ticks;		 /* struct tick * by "policy\ntarget": schedules */
 	struct loop_source *clock_timer; /* the schedules are looked at */
 	struct map strikes;		 /* struct strike * by policy */
+	json_t *breakers_closed;	 /* by a person: policy -> wall clock; NULL: none */
 	bool draining;			 /* no run begins any more */
 	struct vec followers;		 /* struct follower *: who waits for news of a run */
-	struct vec events;		 /* struct event *: nobody was started for them yet */
+	struct vec events;		 /* json_t *: nobody was started for them yet */
+	uint64_t n_dropped;		 /* events for which there was no room to wait */
+	struct vec readers;		 /* struct reader *: who waits for the catalog */
 };
 
 /* catalog.c */
@@ -213,6 +224,8 @@ struct catalog *catalog_free(struct catalog *catalog);
 void catalog_described(
 	struct policies *p, struct policy_file *file, json_t *declarations, const char *error);
 const struct conf_policy *policy_settings(const struct policies *p, const char *name);
+/* await.c: r < 0: the catalog is not read, nor will it be. */
+void readers_tell(struct policies *p, int r);
 /* What is wrong with the parameter, freed by the caller; NULL: the policy declares it. */
 char *catalog_unknown_param(const struct policy_def *def, const char *param);
 json_t *policy_params(const struct policies *p, const char *name);
@@ -253,14 +266,17 @@ struct trigger {
 	const char *author;
 	bool dry;
 };
-/* Makes the run; the caller begins it. NULL: there is no room. */
+/* Is there room for one more live run, or for one that waits? */
+bool start_has_room(const struct policies *p, bool queued);
+/* Makes the run; the caller, who has asked for room, begins it. NULL: no memory. */
 struct run *start_make(struct policies *p, const struct trigger *trigger);
 enum start {
 	START_NOT_NOW, /* look again later: actions are off, Tend drains, no room */
 	START_PASSED,  /* it comes to nothing, and that is told */
 	START_BEGUN,   /* or waits in the queue */
 };
-/* A schedule or an event: looks at mode, concurrency and room, and begins. */
+/* A schedule or an event: looks at mode, concurrency and room, and begins. What an event starts
+ * waits in the queue when it cannot begin now; a schedule's tick waits by itself. */
 enum start start_automatic(struct policies *p, const struct trigger *trigger);
 void start_queued(struct policies *p); /* runs whose target is free now */
 enum concurrency start_concurrency(const struct policy_def *def);
@@ -287,6 +303,9 @@ void events_free(struct policies *p);
 
 /* strike.c */
 int strikes_load(struct policies *p);
+/* What was done by the policy until then moves no breaker any more; 0 = all counts. */
+usec_t breakers_closed_until(const struct policies *p, const char *policy);
+int drain_load(struct policies *p);
 void strikes_free(struct policies *p);
 /* A run ended: by a mistake of its own (an error, a limit), or not. */
 void strike_count(struct policies *p, const struct run *run, bool mistake, const char *why);
@@ -302,6 +321,7 @@ char *params_check(const struct policy_def *def, const json_t *params, bool comp
 /* run.c */
 int run_new(struct policies *p, struct run **ret_run);
 void run_begin(struct run *run); /* journals the run, then starts a runner */
+void run_queue(struct run *run); /* journals that it waits for its turn */
 struct run *run_free(struct run *run);
 void run_forget_live(struct run *run);
 void run_drop_work(struct run *run); /* what only a runner needs */
@@ -371,8 +391,6 @@ void act_unit(struct step *step);
 void act_components(struct step *step); /* act_view.c */
 void act_component_checks(struct step *step);
 void act_unit_show(struct step *step);
-/* unit_memory.c: bytes of the unit's processes on this host; null: not known. */
-json_t *unit_memory(const struct tend_unit_info *info);
 void act_record_put(struct step *step); /* act_record.c */
 void act_record_get(struct step *step);
 void act_record_list(struct step *step);

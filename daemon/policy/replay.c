@@ -269,6 +269,7 @@ static int restore_one(struct run *run, json_t *row, char **ret_why)
 	const char *job = json_string_value(json_object_get(intent, "job"));
 	const char *target = json_string_value(json_object_get(intent, "target"));
 	const char *host = json_string_value(json_object_get(intent, "host"));
+	const char *undoes = json_string_value(json_object_get(intent, "undoes"));
 	const struct verb *verb;
 	struct step *step;
 
@@ -288,6 +289,7 @@ static int restore_one(struct run *run, json_t *row, char **ret_why)
 	(void)snprintf(step->job, sizeof(step->job), "%s", job);
 	step->target = target ? strdup(target) : NULL;
 	step->host = host ? strdup(host) : NULL;
+	step->undoes = undoes ? strdup(undoes) : NULL;
 	step->intent_wall = (usec_t)json_integer_value(json_object_get(row, "at_intent"));
 	step->restored = true;
 	restore_outcome(step, row);

@@ -104,12 +104,18 @@ struct incident *run_incident(const struct run *run)
 json_t *run_doc(const struct run *run)
 {
 	return json_pack("{s:s?, s:s, s:s, s:s, s:s, s:O?, s:O?, s:I, s:s?, s:s*, s:b, s:b, s:b, "
-			 "s:b}",
+			 "s:b, s:s*, s:b}",
 		"check", run->check, "author", run->author, "chunk", run->chunk, "source",
 		run->hash, "library_hash", run->library_hash, "ctx", run->ctx, "params",
 		run->params, "limit_usec", (json_int_t)run->limit, "message", run->message,
 		"cancelled", run->cancelled, "acted", run->acted, "verified", run->verified,
-		"was_frozen", run->was_frozen, "dry", run->dry);
+		"was_frozen", run->was_frozen, "dry", run->dry, "worse", run->worse, "undoing",
+		run->undoing);
+}
+
+static const char *state_name(const struct run *run)
+{
+	return run->queued ? "queued" : run_state_names[run->state];
 }
 
 int run_add_put(const struct run *run, struct store_batch *batch)
@@ -118,8 +124,8 @@ int run_add_put(const struct run *run, struct store_batch *batch)
 
 	return doc ? store_batch_add(batch, STORE_RUN_PUT, "sssssiij", run->id, run->policy,
 			     run->component, run->incident[0] ? run->incident : NULL,
-			     run_state_names[run->state], (int64_t)run->started_wall,
-			     (int64_t)run->ended_wall, doc)
+			     state_name(run), (int64_t)run->started_wall, (int64_t)run->ended_wall,
+			     doc)
 		   : -ENOMEM;
 }
 
@@ -154,6 +160,35 @@ static int add_begin(struct run *run, struct store_batch *batch)
 	return r == 0 ? schedule_add_tick(run, batch) : r;
 }
 
+static void on_queued(int r, void *data)
+{
+	struct run *run = data;
+
+	if (r == -EINPROGRESS)
+		return;
+	/* Its turn may have come meanwhile: then on_begun() needs the text. */
+	if (r == 0 && run->queued)
+		free(TAKE(run->library_text));
+	if (r < 0 && run->queued)
+		run_end(run, RUN_REFUSED, "the journal cannot be written: it does not wait");
+	run_unref_step(run);
+}
+
+void run_queue(struct run *run)
+{
+	auto(store_batch_free) struct store_batch *batch = NULL;
+	int r = store_batch_new(&batch);
+
+	run->queued = true;
+	if (r == 0)
+		r = add_begin(run, batch);
+	run->n_in_flight++;
+	if (r == 0)
+		r = store_commit(run->policies->deps.store, TAKE(batch), on_queued, run);
+	if (r < 0)
+		on_queued(r, run);
+}
+
 void run_begin(struct run *run)
 {
 	auto(store_batch_free) struct store_batch *batch = NULL;
@@ -180,9 +215,8 @@ json_t *run_to_json(const struct run *run)
 
 	return json_pack("{s:s, s:s, s:s, s:s?, s:s, s:s, s:s, s:s?, s:s?, s:s?, s:b, s:b, s:b}",
 		"id", run->id, "policy", run->policy, "target", run->component, "incident",
-		run->incident[0] ? run->incident : NULL, "state",
-		run->queued ? "queued" : run_state_names[run->state], "author", run->author,
-		"started", clock_format(run->started_wall, started), "ended",
+		run->incident[0] ? run->incident : NULL, "state", state_name(run), "author",
+		run->author, "started", clock_format(run->started_wall, started), "ended",
 		run->ended_wall ? clock_format(run->ended_wall, ended) : NULL, "message",
 		run->message, "cancelled", run->cancelled, "acted", run->acted, "verified",
 		run->verified, "dry", run->dry);

@@ -186,6 +186,11 @@ void run_on_ended(struct run *run, json_t *args)
 	json_t *value = json_object_get(args, "value");
 	bool refused = false, failed = false;
 
+	/* It has nothing more to say; what it did is taken back all the same (worse.c). */
+	if (run->undoing) {
+		run->runner_is_done = true;
+		return;
+	}
 	MAP_FOREACH (&run->steps, const struct step *, step) {
 		refused = refused || step->state == STEP_REFUSED;
 		failed = failed || (step->state == STEP_FAILED && step->verb &&

@@ -57,7 +57,7 @@ static void give_up(struct run *run, const char *why)
 
 static void runner_gone(struct run *run, const char *why)
 {
-	if (run->state != RUN_LIVE || run->rpc)
+	if (run->state != RUN_LIVE || run->rpc || run->runner_is_done)
 		return;
 	/* What hit a limit would hit it again. */
 	if (run->limit_hit || ++run->n_restarts > RUN_MAX_RESTARTS) {

@@ -25,7 +25,7 @@ static char *read_source(struct policies *p, const char *hash)
 	return text ? strdup(text) : NULL;
 }
 
-/* The first version kept the library in the document itself. */
+/* The first version kept the library in the document itself. Many runs have the same. */
 static json_t *read_library(struct policies *p, const json_t *doc, const char *hash)
 {
 	json_t *library = json_object_get(doc, "library");
@@ -33,6 +33,9 @@ static json_t *read_library(struct policies *p, const json_t *doc, const char *h
 
 	if (json_is_object(library))
 		return json_incref(library);
+	VEC_FOREACH (&p->runs, const struct run *, run)
+		if (run->library && strcmp(run->library_hash, hash) == 0)
+			return json_incref(run->library);
 	text = read_source(p, hash);
 	return text ? json_loads(text, 0, NULL) : NULL;
 }
@@ -51,6 +54,11 @@ static void read_doc(struct run *run, json_t *row)
 	run->limit = limit ? MIN(limit, RUN_WALL_MAX_USEC) : RUN_WALL_USEC;
 	run->dry = json_is_true(json_object_get(doc, "dry"));
 	run->cancelled = *text_of(doc, "cancelled") ? strdup(text_of(doc, "cancelled")) : NULL;
+	run->worse = *text_of(doc, "worse") ? strdup(text_of(doc, "worse")) : NULL;
+	run->page = run->worse != NULL;
+	run->undoing = run->undo_resumes =
+		run->worse && json_is_true(json_object_get(doc, "undoing"));
+	run->queued = strcmp(text_of(row, "state"), "queued") == 0;
 	run->policy = strdup(text_of(row, "policy"));
 	run->component = strdup(text_of(row, "target"));
 	run->check = *text_of(doc, "check") ? strdup(text_of(doc, "check")) : NULL;
@@ -72,7 +80,7 @@ static int resume_one(struct policies *p, json_t *row)
 	if (r < 0)
 		return r;
 	read_doc(run, row);
-	run->intent_committed = true;
+	run->intent_committed = !run->queued;
 	if (!run->policy || !run->component || !run->author || !run->chunk) {
 		run_free(run);
 		return -ENOMEM;
@@ -81,8 +89,14 @@ static int resume_one(struct policies *p, json_t *row)
 	if (r == 0)
 		r = steps_restore(run, steps, &why);
 	if (r == 0 && run->source && run->ctx && run->params && run->library) {
-		log_notice("run %s: policy '%s' on '%s' is resumed with %zu recorded steps",
-			run->id, run->policy, run->component, run->steps.len);
+		if (run->queued)
+			log_notice("run %s: policy '%s' on '%s' still waits for its turn", run->id,
+				run->policy, run->component);
+		else
+			log_notice("run %s: policy '%s' on '%s' is resumed with %zu recorded steps",
+				run->id, run->policy, run->component, run->steps.len);
+		/* What was being undone, and whose turn has come: from the loop. */
+		loop_defer_set(p->wake, true);
 		return 0;
 	}
 	log_error("run %s: it cannot be resumed: %s", run->id,

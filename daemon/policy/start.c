@@ -132,11 +132,25 @@ static int fill(struct run *run, const struct trigger *trigger)
 		       : -ENOMEM;
 }
 
+static size_t count(const struct policies *p, bool queued)
+{
+	size_t n = 0;
+
+	VEC_FOREACH (&p->runs, const struct run *, run)
+		n += !run->describing && run->state == RUN_LIVE && run->queued == queued;
+	return n;
+}
+
+bool start_has_room(const struct policies *p, bool queued)
+{
+	return count(p, queued) < (size_t)(queued ? POLICY_MAX_QUEUED : POLICY_MAX_RUNS);
+}
+
 struct run *start_make(struct policies *p, const struct trigger *trigger)
 {
 	struct run *run;
 
-	if (p->runs.len >= POLICY_MAX_RUNS || run_new(p, &run) < 0) {
+	if (run_new(p, &run) < 0) {
 		json_decref(trigger->params);
 		return NULL;
 	}
@@ -159,26 +173,30 @@ enum concurrency start_concurrency(const struct policy_def *def)
 	return CONCURRENCY_SKIP;
 }
 
-static const struct run *find_queued(
-	const struct policies *p, const char *policy, const char *component)
+static struct run *find_queued(const struct policies *p, const char *policy, const char *component)
 {
-	VEC_FOREACH (&p->runs, const struct run *, run)
+	VEC_FOREACH (&p->runs, struct run *, run)
 		if (run->queued && strcmp(run->policy, policy) == 0 &&
 			strcmp(run->component, component) == 0)
 			return run;
 	return NULL;
 }
 
-static void begin_or_queue(struct run *run, struct run *live, bool replace)
+/* What may not begin now, for `why` or because another run has its target, waits in the store. */
+static void begin_or_queue(struct run *run, struct run *live, bool replace, const char *why)
 {
-	if (!live) {
+	if (!live && !why) {
 		run_begin(run);
 		return;
 	}
-	run->queued = true;
-	log_info("policy '%s' on '%s': run %s waits until run %s of '%s' has ended", run->policy,
-		run->component, run->id, live->id, live->policy);
-	if (replace)
+	if (live)
+		log_info("policy '%s' on '%s': run %s waits until run %s of '%s' has ended",
+			run->policy, run->component, run->id, live->id, live->policy);
+	else
+		log_info("policy '%s' on '%s': run %s waits: %s", run->policy, run->component,
+			run->id, why);
+	run_queue(run);
+	if (live && replace)
 		cancel_run(live, "a newer run takes its place");
 }
 
@@ -189,67 +207,6 @@ static void tell_passed(const struct trigger *trigger, const char *why)
 	json_decref(trigger->params);
 }
 
-enum start start_automatic(struct policies *p, const struct trigger *trigger)
-{
-	const char *policy = trigger->def->name, *target = trigger->component->conf->name;
-	const struct conf_policy *settings = policy_settings(p, policy);
-	enum conf_mode mode = trigger_mode(p, policy, trigger->component->conf->system);
-	enum concurrency concurrency = start_concurrency(trigger->def);
-	const char *struck = strike_disabled(p, trigger->def);
-	auto_free char *unset = trigger_unset(p, trigger->def);
-	struct run *live = run_find_live(p, target), *run;
-	bool own = live && strcmp(live->policy, policy) == 0;
-
-	if (policies_why_frozen(p) || p->draining) {
-		json_decref(trigger->params);
-		return START_NOT_NOW;
-	}
-	if (settings && !settings->enabled)
-		tell_passed(trigger, "the configuration disables it");
-	else if (unset)
-		tell_passed(trigger, unset);
-	else if (struck)
-		tell_passed(trigger, struck);
-	else if (mode < MODE_APPROVE)
-		tell_passed(trigger,
-			mode == MODE_SUGGEST ? "its mode is suggest" : "its mode is observe");
-	else if (own && concurrency == CONCURRENCY_SKIP)
-		tell_passed(trigger, "the run before is still at it");
-	else if (find_queued(p, policy, target))
-		tell_passed(trigger, "another run of it waits already");
-	else {
-		run = start_make(p, trigger);
-		if (!run)
-			return START_NOT_NOW;
-		/* Another policy's run is waited for: that it has the target is no fault of ours.
-		 */
-		begin_or_queue(run, live, own && concurrency == CONCURRENCY_REPLACE);
-		return START_BEGUN;
-	}
-	return START_PASSED;
-}
-
-void start_queued(struct policies *p)
-{
-	struct vec waiting = {0};
-
-	if (policies_why_frozen(p) || p->draining)
-		return;
-	VEC_FOREACH (&p->runs, struct run *, run)
-		if (run->queued && run->state == RUN_LIVE)
-			(void)vec_push(&waiting, run);
-	VEC_FOREACH (&waiting, struct run *, run)
-		if (!run_find_live(p, run->component)) {
-			run->started_wall = clock_wall();
-			run_begin(run);
-		}
-	vec_clear(&waiting);
-}
-
-/* ---- by hand
- * ----------------------------------------------------------------------------------------------------
- */
-
 static struct incident *open_at(const struct policies *p, const char *component)
 {
 	VEC_FOREACH (incidents_open(p->deps.incidents), struct incident *, open)
@@ -258,12 +215,152 @@ static struct incident *open_at(const struct policies *p, const char *component)
 	return NULL;
 }
 
+/* It will not come again: never silently. */
+static void drop(struct policies *p, const struct trigger *trigger)
+{
+	const char *target = trigger->component->conf->name;
+	struct incident *incident = open_at(p, target);
+
+	p->n_dropped++;
+	log_warning("policy '%s' on '%s': its event is dropped: %d runs wait already",
+		trigger->def->name, target, POLICY_MAX_QUEUED);
+	if (incident)
+		incident_note(p->deps.incidents, incident, "policy",
+			"%s does not start: its event is dropped, %d runs wait already",
+			trigger->def->name, POLICY_MAX_QUEUED);
+	json_decref(trigger->params);
+}
+
+/* Why nothing begins now, whatever it is; NULL: it may. */
+static const char *why_not_now(const struct policies *p)
+{
+	const char *frozen = policies_why_frozen(p);
+
+	return frozen			   ? frozen
+	       : p->draining		   ? "Tend drains"
+	       : !start_has_room(p, false) ? "there is no room for another run"
+					   : NULL;
+}
+
+/* Why it comes to nothing; NULL: it does not. */
+static const char *why_never(struct policies *p, const struct trigger *trigger,
+	const struct run *live, const struct run *waiting)
+{
+	const char *policy = trigger->def->name;
+	const struct conf_policy *settings = policy_settings(p, policy);
+	enum conf_mode mode = trigger_mode(p, policy, trigger->component->conf->system);
+	enum concurrency concurrency = start_concurrency(trigger->def);
+
+	if (settings && !settings->enabled)
+		return "the configuration disables it";
+	if (strike_disabled(p, trigger->def))
+		return strike_disabled(p, trigger->def);
+	if (mode < MODE_APPROVE)
+		return mode == MODE_SUGGEST ? "its mode is suggest" : "its mode is observe";
+	if (live && strcmp(live->policy, policy) == 0 && concurrency == CONCURRENCY_SKIP)
+		return "the run before is still at it";
+	if (waiting && (trigger->kind != TRIGGER_EVENT || concurrency != CONCURRENCY_REPLACE))
+		return "another run of it waits already";
+	return NULL;
+}
+
+static enum start start_now(
+	struct policies *p, const struct trigger *trigger, struct run *live, const char *not_now)
+{
+	bool replace = live && strcmp(live->policy, trigger->def->name) == 0 &&
+		       start_concurrency(trigger->def) == CONCURRENCY_REPLACE;
+	struct run *run;
+
+	if ((live || not_now) && !start_has_room(p, true)) {
+		if (trigger->kind == TRIGGER_EVENT) {
+			drop(p, trigger);
+			return START_PASSED;
+		}
+		json_decref(trigger->params);
+		return START_NOT_NOW;
+	}
+	run = start_make(p, trigger);
+	if (!run)
+		return START_NOT_NOW;
+	/* Another policy's run is waited for: that it has the target is no fault of ours. */
+	begin_or_queue(run, live, replace, not_now);
+	return START_BEGUN;
+}
+
+enum start start_automatic(struct policies *p, const struct trigger *trigger)
+{
+	const char *policy = trigger->def->name, *target = trigger->component->conf->name;
+	auto_free char *unset = trigger_unset(p, trigger->def);
+	const char *not_now = why_not_now(p), *never;
+	struct run *live = run_find_live(p, target), *waiting = find_queued(p, policy, target);
+
+	if (not_now && trigger->kind != TRIGGER_EVENT) {
+		json_decref(trigger->params);
+		return START_NOT_NOW;
+	}
+	never = unset ? unset : why_never(p, trigger, live, waiting);
+	if (never) {
+		tell_passed(trigger, never);
+		return START_PASSED;
+	}
+	if (waiting)
+		cancel_run(waiting, "a newer event takes its place");
+	return start_now(p, trigger, live, not_now);
+}
+
+/* What has changed while it waited, perhaps over a restart. NULL: nothing that matters. */
+static const char *why_not_any_more(const struct policies *p, const struct run *run)
+{
+	const struct conf_policy *settings = policy_settings(p, run->policy);
+	const struct policy_def *def = map_get(&p->catalog->defs, run->policy);
+
+	if (!watch_find_component(p->deps.watch, run->component))
+		return "its target is no component of the configuration any more";
+	if (settings && !settings->enabled)
+		return "the configuration disables the policy";
+	return def ? strike_disabled(p, def) : NULL;
+}
+
+static void start_waiting(struct policies *p, struct run *run)
+{
+	const char *why = why_not_any_more(p, run);
+
+	if (why) {
+		run_end(run, RUN_REFUSED, why);
+	} else if (!run_find_live(p, run->component) && start_has_room(p, false)) {
+		run->started_wall = clock_wall();
+		run_begin(run);
+	}
+}
+
+void start_queued(struct policies *p)
+{
+	struct vec waiting = {0};
+
+	if (policies_why_frozen(p) || p->draining || !p->catalog)
+		return;
+	VEC_FOREACH (&p->runs, struct run *, run)
+		if (run->queued && run->state == RUN_LIVE)
+			(void)vec_push(&waiting, run);
+	VEC_FOREACH (&waiting, struct run *, run)
+		start_waiting(p, run);
+	vec_clear(&waiting);
+}
+
+/* ---- by hand
+ * ----------------------------------------------------------------------------------------------------
+ */
+
 static int no_policy(const struct policies *p, const char *name, struct tend_error *err)
 {
 	size_t n = 0, max = p->catalog ? p->catalog->defs.len : 0;
 	auto_free const char **names = calloc(max + 1, sizeof(*names));
 	const char *near = NULL;
 
+	if (policies_reading(p))
+		return tend_error_set(err, -EAGAIN,
+			"the policies are still being read, '%s' is not known yet: try again",
+			name);
 	if (names && p->catalog) {
 		MAP_FOREACH (&p->catalog->defs, const struct policy_def *, def)
 			names[n++] = def->name;
@@ -363,12 +460,14 @@ int policies_start(struct policies *policies, const struct policies_request *req
 	if (!trigger.dry && find_queued(policies, request->name, trigger.component->conf->name))
 		return tend_error_set(err, -EBUSY, "another run of %s on %s waits already",
 			request->name, trigger.component->conf->name);
+	if (!start_has_room(policies, live != NULL))
+		return tend_error_set(err, -EBUSY, "there is no room for another run");
 	r = take_params(policies, request, &trigger, err);
 	if (r < 0)
 		return r;
 	run = start_make(policies, &trigger);
 	if (!run)
-		return tend_error_set(err, -EBUSY, "there is no room for another run");
+		return tend_error_set(err, -ENOMEM, "out of memory");
 	memcpy(ret_run_id, run->id, UUID_TEXT_BYTES);
 	incident = run_incident(run);
 	if (incident && !run->dry)
@@ -376,7 +475,8 @@ int policies_start(struct policies *policies, const struct policies_request *req
 			"%s is started by %s, run %s", run->policy, run->author, run->id);
 	begin_or_queue(run, live,
 		live && concurrency == CONCURRENCY_REPLACE &&
-			strcmp(live->policy, run->policy) == 0);
+			strcmp(live->policy, run->policy) == 0,
+		NULL);
 	return 0;
 }
 

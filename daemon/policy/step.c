@@ -48,6 +48,7 @@ struct step *step_free(struct step *step)
 	json_decref(step->value);
 	json_decref(step->approved_by);
 	free(step->message);
+	free(step->undoes);
 	free(step->target);
 	free(step->host);
 	free(step->path);
@@ -128,9 +129,9 @@ static json_t *outcome_doc(const struct step *step)
 
 static int add_intent(struct step *step, struct store_batch *batch)
 {
-	auto_json json_t *args = json_pack("{s:O, s:s, s:s?, s:s?, s:O*}", "args", step->args,
+	auto_json json_t *args = json_pack("{s:O, s:s, s:s?, s:s?, s:O*, s:s*}", "args", step->args,
 		"job", step->job, "target", step->target, "host", step->host, "approved_by",
-		step->approved_by);
+		step->approved_by, "undoes", step->undoes);
 
 	step->intent_wall = clock_wall();
 	return args ? store_batch_add(batch, STORE_STEP_INTENT, "sssji", step->run->id, step->path,
@@ -257,24 +258,13 @@ static void pretend(struct step *step)
 static void begin_action(struct step *step)
 {
 	struct run *run = step->run;
-	struct policies *p = run->policies;
-	const char *frozen = policies_why_frozen(p);
 
-	if ((run->cancelled || run->worse) && !cancel_spares(step->path)) {
-		actions_forget(step);
-		step_outcome(step, STEP_REFUSED, NULL, "%s: nothing was begun",
-			run->worse ? run->worse : "the run was cancelled");
+	if (clock_now() > step->deadline) {
+		gate_refuse(step, true, "the journal took too long: nothing was begun");
 		return;
 	}
-	if (frozen || clock_now() > step->deadline) {
-		run->page = true;
-		run->was_frozen = frozen != NULL;
-		actions_forget(step);
-		step_outcome(step, STEP_REFUSED, NULL, "%s%s: nothing was begun",
-			frozen ? "actions are off: " : "the journal took too long",
-			frozen ? frozen : "");
+	if (!gate_last_look(step))
 		return;
-	}
 	worse_begin(step);
 	run->verified = false;
 	step->verb->execute(step);

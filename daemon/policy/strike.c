@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A policy whose runs end by a mistake of its own (an error of Lua's, a limit) three times in a row
- * is disabled until its file changes or somebody enables it. Kept in the store.
+ * is disabled until its file changes or somebody enables it. Kept in the store, as is when a person
+ * closed the breakers of a policy: what it did before that is forgiven.
  */
 #include <errno.h>
 #include <string.h>
 #include "base/clock.h"
 #include "base/log.h"
+#include "policy/gates.h"
 #include "policy/private.h"
 
 enum { STRIKES = 3 };
@@ -31,6 +33,7 @@ void strikes_free(struct policies *p)
 	MAP_FOREACH (&p->strikes, struct strike *, strike)
 		strike_free(strike);
 	map_clear(&p->strikes);
+	json_decref(TAKE(p->breakers_closed));
 }
 
 static struct strike *strike_get(struct policies *p, const char *policy)
@@ -49,12 +52,65 @@ static struct strike *strike_get(struct policies *p, const char *policy)
 	return NULL;
 }
 
+/* ---- breakers that a person closed ------------------------------------------------------------
+ */
+
+#define CLOSED_KEY "breakers_closed" /* in the table meta: {policy: usec} */
+
+static int closed_load(struct policies *p)
+{
+	auto_json json_t *rows = NULL;
+	int r = store_read_now(p->deps.store, STORE_QUERY_META, &rows, "s", CLOSED_KEY);
+	const char *text = json_string_value(json_object_get(json_array_get(rows, 0), "value"));
+
+	p->breakers_closed = text ? json_loads(text, 0, NULL) : NULL;
+	return r;
+}
+
+usec_t breakers_closed_until(const struct policies *p, const char *policy)
+{
+	return (usec_t)json_integer_value(json_object_get(p->breakers_closed, policy));
+}
+
+static bool breaker_is_open(const struct policies *p, const char *policy)
+{
+	auto_json json_t *breakers = breakers_to_json(p);
+	json_t *breaker;
+	size_t i;
+
+	json_array_foreach (breakers, i, breaker)
+		if (str_eq(json_string_value(json_object_get(breaker, "policy")), policy) &&
+			!str_eq(json_string_value(json_object_get(breaker, "state")), "closed"))
+			return true;
+	return false;
+}
+
+static int close_breakers(struct policies *p, const char *policy)
+{
+	auto(store_batch_free) struct store_batch *batch = NULL;
+	auto_free char *text = NULL;
+	int r = store_batch_new(&batch);
+
+	if (!p->breakers_closed)
+		p->breakers_closed = json_object();
+	if (json_object_set_new(
+		    p->breakers_closed, policy, json_integer((json_int_t)clock_wall())) < 0)
+		return -ENOMEM;
+	text = json_dumps(p->breakers_closed, JSON_COMPACT);
+	if (r == 0)
+		r = text ? store_batch_add(batch, STORE_META_PUT, "ss", CLOSED_KEY, text) : -ENOMEM;
+	return r == 0 ? store_commit(p->deps.store, TAKE(batch), NULL, NULL) : r;
+}
+
 int strikes_load(struct policies *p)
 {
 	auto_json json_t *rows = NULL;
-	int r = store_read_now(p->deps.store, STORE_QUERY_STRIKES, &rows, "");
+	int r = closed_load(p);
 	size_t i;
 	json_t *row;
+
+	if (r == 0)
+		r = store_read_now(p->deps.store, STORE_QUERY_STRIKES, &rows, "");
 
 	json_array_foreach (rows, i, row) {
 		const char *policy = json_string_value(json_object_get(row, "policy"));
@@ -180,16 +236,27 @@ int policies_enable(
 	const struct policy_def *def =
 		policies->catalog ? map_get(&policies->catalog->defs, name) : NULL;
 	struct strike *strike = map_get(&policies->strikes, name);
+	bool disabled = strike && strike->disabled_wall, open;
+	int r = 0;
 
 	if (!def)
 		return tend_error_set(
 			err, -ENOENT, "there is no policy '%s', see 'tendctl policy list'", name);
-	if (!strike || !strike->disabled_wall)
-		return tend_error_set(err, -EALREADY, "%s is not disabled by its mistakes", name);
-	strike->n = 0;
-	strike->disabled_wall = 0;
-	log_notice("policy '%s' is enabled again by %s", name, author);
-	keep(policies, strike, name, NULL);
+	open = breaker_is_open(policies, name);
+	if (!disabled && !open)
+		return tend_error_set(err, -EALREADY,
+			"%s is not disabled by its mistakes, and no breaker of it is open", name);
+	if (disabled) {
+		strike->n = 0;
+		strike->disabled_wall = 0;
+		keep(policies, strike, name, NULL);
+	}
+	if (open)
+		r = close_breakers(policies, name);
+	if (r < 0)
+		return tend_error_set(err, r, "its breakers cannot be closed: %s", strerror(-r));
+	log_notice("policy '%s' is enabled again by %s%s", name, author,
+		open ? ", its breakers are closed" : "");
 	trigger_wish(policies, clock_now());
 	return 0;
 }

@@ -23,35 +23,6 @@ bool trigger_pattern(const json_t *pattern, const char *text)
 	return false;
 }
 
-/* What kind of trouble a reason is; for policies that care for no more. */
-static const char *class_of(enum tend_reason reason)
-{
-	static const struct {
-		const char *prefix, *name;
-	} classes[] = {
-		{"dns-", "network"},
-		{"connect-", "network"},
-		{"tls-", "tls"},
-		{"auth-", "auth"},
-		{"protocol", "answer"},
-		{"status-", "answer"},
-		{"content-", "answer"},
-		{"query-", "answer"},
-		{"threshold", "threshold"},
-		{"too-slow", "slow"},
-		{"overrun", "slow"},
-		{"unit-", "unit"},
-		{"report", "report"},
-		{"program-", "program"},
-	};
-	const char *name = tend_reason_name(reason);
-
-	for (size_t i = 0; i < ARRAY_SIZE(classes); i++)
-		if (str_startswith(name, classes[i].prefix))
-			return classes[i].name;
-	return "internal";
-}
-
 static bool narrowed_away(const struct conf_policy *settings, const char *component)
 {
 	for (char **glob = settings ? settings->match_component : NULL; glob; glob++) {
@@ -93,7 +64,8 @@ bool trigger_matches(const json_t *decl, const struct conf_policy *settings,
 		{"check", incident->check, "the check is another"},
 		{"reason", tend_reason_name(incident->reason), "the reason is another"},
 		{"severity", conf_severity_names[incident->severity], "the severity is another"},
-		{"class", class_of(incident->reason), "the class of its reason is another"},
+		{"class", tend_reason_class(incident->reason),
+			"the class of its reason is another"},
 		{"environment",
 			component ? conf_environment_names[component->conf->system->environment]
 				  : NULL,
@@ -135,9 +107,11 @@ static void start_for_incident(struct policies *p, const struct policy_def *def,
 		.incident = incident,
 		.params = policy_params(p, def->name),
 		.author = "tend"};
-	struct run *run = start_make(p, &trigger);
+	struct run *run = start_has_room(p, false) ? start_make(p, &trigger) : NULL;
 
 	if (!run) {
+		if (!start_has_room(p, false))
+			json_decref(trigger.params);
 		(void)gate_note(p, incident->id, def->name, "there is no room for another run");
 		trigger_wish(p, clock_now() + COOLDOWN_MIN_USEC);
 		return;

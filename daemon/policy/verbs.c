@@ -194,7 +194,7 @@ const struct verb verbs[] = {
 		.timeout = MINUTE_USEC,
 		.doc = "What systemd says of a unit: state, sub_state, result, invocation_id, "
 		       "main_pid, memory_bytes (anonymous and swapped, of all its processes; null "
-		       "on another host), intent.",
+		       "when it is not known), intent.",
 		.execute = act_unit_show,
 	},
 	{

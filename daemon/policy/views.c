@@ -86,7 +86,8 @@ json_t *policies_actions_to_json(const struct policies *policies)
 				clock_format(row->action.at.wall, at), "target", row->target,
 				"policy", row->policy, "verb", row->verb, "run", row->run,
 				"outcome", action_verdict_names[row->action.verdict]));
-	return json_pack("{s:b, s:s?, s:s?, s:s?, s:s?, s:o, s:b, s:s, s:o, s:o, s:o, s:o}",
+	return json_pack("{s:b, s:s?, s:s?, s:s?, s:s?, s:o, s:b, s:s, s:o, s:o, s:o, s:o, "
+			 "s:I}",
 		"enabled", why == NULL, "why", why, "author",
 		policies->switched_off ? policies->switch_author : NULL, "comment",
 		policies->switched_off ? policies->switch_comment : NULL, "since",
@@ -94,7 +95,8 @@ json_t *policies_actions_to_json(const struct policies *policies)
 		freezes, "executor_connected", exec_client_connected(policies->exec),
 		"executor_trouble", exec_client_trouble(policies->exec), "executors",
 		hosts_to_json(policies), "budgets", budgets_to_json(policies), "breakers",
-		breakers_to_json(policies), "recent", recent);
+		breakers_to_json(policies), "recent", recent, "dropped_events",
+		(json_int_t)policies->n_dropped);
 }
 
 json_t *policies_explain(const struct policies *policies, const char *incident_id)

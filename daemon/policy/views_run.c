@@ -90,10 +90,6 @@ static void on_runs(int r, json_t *rows, void *data)
 	size_t i;
 	json_t *row;
 
-	/* Not begun, so not in the store. */
-	VEC_FOREACH (&call->policies->runs, const struct run *, run)
-		if (run->queued)
-			add_fitting(call, list, run_to_json(run));
 	json_array_foreach (rows, i, row)
 		add_fitting(call, list, run_row_to_json(row));
 	call->fn(r, list, call->data);
@@ -175,25 +171,11 @@ static void on_steps(int r, json_t *rows, void *data)
 		call->fn(0, call->runs, call->data);
 }
 
-/* Waits in memory only. */
-static const struct run *find_queued(const struct policies *p, const char *id)
-{
-	VEC_FOREACH (&p->runs, const struct run *, run)
-		if (run->queued && str_startswith(run->id, id))
-			return run;
-	return NULL;
-}
-
 static void on_run_row(int r, json_t *rows, void *data)
 {
 	auto(call_free) struct rows_call *call = data;
 	const char *id = json_string_value(json_object_get(json_array_get(rows, 0), "id"));
 
-	if (r == 0 && json_array_size(rows) == 0 && find_queued(call->policies, call->id)) {
-		call->runs = json_pack("[o]", run_to_json(find_queued(call->policies, call->id)));
-		call->fn(0, call->runs, call->data);
-		return;
-	}
 	/* None, or a beginning that fits several: the caller says so. */
 	if (r < 0 || json_array_size(rows) != 1 || !id) {
 		call->fn(r < 0 ? r : json_array_size(rows) ? -ENOTUNIQ : -ENOENT, NULL, call->data);

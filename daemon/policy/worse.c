@@ -2,7 +2,8 @@
 /*
  * After a deed: what of the dependency group was well before it and fails soon after it was harmed
  * by it. Then the run does nothing more, what it did is undone where the verb can, the newest
- * first, and people are told. Which components were well is not kept over a restart of tendd.
+ * first, and people are told. That it has come to this stands in the journal before anything is
+ * undone; which components were well is not kept over a restart of tendd.
  */
 #include <errno.h>
 #include <string.h>
@@ -105,18 +106,30 @@ static struct step *make_undo(struct run *run, const struct step *deed)
 	if (!undo)
 		return NULL;
 	undo->target = strdup(deed->target);
-	if (undo->target && act_set_host(undo) == 0)
+	undo->undoes = strdup(deed->path);
+	if (undo->target && undo->undoes && act_set_host(undo) == 0)
 		return undo;
 	(void)map_remove(&run->steps, path);
 	return step_free(undo);
+}
+
+static void end_undo(struct run *run)
+{
+	run->undoing = false;
+	if (run->runner_is_done)
+		run_end(run, RUN_CANCELLED, run->worse);
+	else
+		cancel_run(run, run->worse);
 }
 
 static void undo_next(struct run *run)
 {
 	struct step *deed = find_undoable(run), *undo;
 
-	if (!deed || run->state != RUN_LIVE) {
-		cancel_run(run, run->worse);
+	if (run->state != RUN_LIVE)
+		return;
+	if (!deed) {
+		end_undo(run);
 		return;
 	}
 	deed->undone = true;
@@ -125,6 +138,17 @@ static void undo_next(struct run *run)
 		gate_enter(undo); /* its outcome comes back to worse_undone() */
 	else
 		undo_next(run);
+}
+
+/* The Tend of before kept that it would do it, and died before it did. */
+static void undo_again(struct step *undo)
+{
+	struct step *deed = undo->undoes ? map_get(&undo->run->steps, undo->undoes) : NULL;
+
+	if (!deed || !undo->asked_after || undo->state != STEP_REFUSED)
+		return;
+	actions_forget(undo);
+	deed->undone = false;
 }
 
 void worse_undone(struct step *step)
@@ -139,7 +163,56 @@ void worse_undone(struct step *step)
 		incident_note(run->policies->deps.incidents, incident, "undo", "%s: %s%s%s",
 			step->verb->name, step_state_names[step->state], step->message ? ": " : "",
 			step->message ? step->message : "");
+	undo_again(step);
 	undo_next(run);
+}
+
+/* What was undone, and how many tries that were. Returns the one that has no outcome. */
+static struct step *restore_undone(struct run *run)
+{
+	struct step *open = NULL;
+
+	MAP_FOREACH (&run->steps, struct step *, step) {
+		struct step *deed = step->undoes ? map_get(&run->steps, step->undoes) : NULL;
+
+		if (*step->path != 'u')
+			continue;
+		run->n_undone = MAX(run->n_undone, (unsigned)strtoul(step->path + 1, NULL, 10));
+		if (deed)
+			deed->undone = true;
+		if (step->state == STEP_INTENT)
+			open = step;
+	}
+	return open;
+}
+
+static void worse_resume(struct run *run)
+{
+	struct step *open = restore_undone(run);
+
+	run->undo_resumes = false;
+	if (!run->undoing || run->state != RUN_LIVE)
+		return;
+	log_notice("run %s: taking back what it did goes on", run->id);
+	if (!open) {
+		undo_next(run);
+		return;
+	}
+	open->asked_after = true;
+	act_resume(open);
+}
+
+void worse_resume_all(struct policies *p)
+{
+	struct vec resumed = {0};
+
+	/* One that ends takes itself off the list: walk a copy. */
+	VEC_FOREACH (&p->runs, struct run *, run)
+		if (run->undo_resumes)
+			(void)vec_push(&resumed, run);
+	VEC_FOREACH (&resumed, struct run *, run)
+		worse_resume(run);
+	vec_clear(&resumed);
 }
 
 /* ---- what a result says ---------------------------------------------------------------------- */
@@ -150,6 +223,33 @@ static struct run *find_run(const struct vec *runs, const char *id)
 		if (strcmp(run->id, id) == 0)
 			return run;
 	return NULL;
+}
+
+static void on_worse_kept(int r, void *data)
+{
+	struct run *run = data;
+
+	if (r == -EINPROGRESS)
+		return;
+	if (r < 0)
+		log_warning("run %s: that it made things worse is not journalled", run->id);
+	undo_next(run);
+	run_unref_step(run);
+}
+
+/* On disk before anything is undone: who dies now goes on with that, not with the run. */
+static void journal_worse(struct run *run)
+{
+	auto(store_batch_free) struct store_batch *batch = NULL;
+	int r = store_batch_new(&batch);
+
+	if (r == 0)
+		r = run_add_put(run, batch);
+	run->n_in_flight++;
+	if (r == 0)
+		r = store_commit(run->policies->deps.store, TAKE(batch), on_worse_kept, run);
+	if (r < 0)
+		on_worse_kept(r, run);
 }
 
 static void stop_run(struct run *run, const char *text)
@@ -165,11 +265,12 @@ static void stop_run(struct run *run, const char *text)
 	}
 	run->page = true;
 	run->verified = false;
+	run->undoing = true;
 	log_warning("run %s: policy '%s' on '%s': %s", run->id, run->policy, run->component, text);
 	if (incident)
 		incident_note(run->policies->deps.incidents, incident, "worse", "%s: %s",
 			run->policy, text);
-	undo_next(run);
+	journal_worse(run);
 }
 
 static void tell(struct policies *p, const struct worse *w, const struct check *check)

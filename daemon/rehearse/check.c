@@ -205,6 +205,7 @@ static void check_source(struct checking *ck, const struct conf *conf, const cha
 	if (tokens_read(source, &tokens) == 0) {
 		look_at_verbs(&tokens, find, ck);
 		look_at_changes(&tokens, find, ck);
+		look_at_names(&tokens, find, ck);
 		load_required(ck, &lib, &tokens);
 		json_array_foreach (declared, i, policy) {
 			look_at_params(&tokens, policy, lib.list, lib.n, find, ck);

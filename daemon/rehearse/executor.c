@@ -358,6 +358,8 @@ static void on_call(struct rpc *rpc, uint64_t rpc_id, const char *call, json_t *
 	else if (strcmp(call, "inspect") == 0)
 		(void)rpc_ok(rpc, rpc_id,
 			unit_to_json(json_string_value(json_object_get(args, "unit")) ?: ""));
+	else if (!job && json_object_get(args, "hold") && world_people(play->world))
+		(void)rpc_error(rpc, rpc_id, "held", "hands off: %s", world_people(play->world));
 	else if (strcmp(call, "sql") == 0 && id && !job)
 		give_grant(e, rpc, rpc_id, args, id);
 	else if (strcmp(call, "attach") == 0 && !job)

@@ -272,6 +272,51 @@ static void check_call(const struct looking *lk, const struct verb *verb, size_t
 	json_decref(ra.args);
 }
 
+/* A `tend' that is no call written out: what is called through it is only known when it runs. */
+static void say_computed(const struct looking *lk, size_t i)
+{
+	const struct tokens *t = lk->t;
+	unsigned line = at(t, i)->line;
+	char name[NAME_BYTES] = "";
+	size_t end = i + 1;
+	bool dotted;
+
+	if (!token_is(at(t, i), "tend") || is_symbol(t, i - (i > 0), ".") ||
+		is_symbol(t, i - (i > 0), ":"))
+		return;
+	dotted = read_name(t, i, name, &end);
+	if (is_own(name) || is_call(t, end) || (dotted && !verb_find(name) && !is_group(name)))
+		return;
+	if (is_symbol(t, end, "["))
+		say(lk, LOOK_WARNING, line,
+			"the verb of tend%s%s is computed: neither it nor its arguments could be "
+			"checked",
+			dotted ? "." : "", name);
+	else
+		say(lk, LOOK_WARNING, line,
+			"tend%s%s is used as a value: what is called through it could not be "
+			"checked",
+			dotted ? "." : "", name);
+}
+
+void look_at_names(const struct tokens *tokens, look_fn fn, void *data)
+{
+	const struct looking lk = {tokens, fn, data};
+
+	for (size_t i = 0; i < tokens->n; i++) {
+		const struct token *before = at(tokens, i - (i > 0));
+
+		if (!token_is(at(tokens, i), "policy") || !is_symbol(tokens, i + 1, "(") ||
+			token_is(before, ".") || token_is(before, ":") ||
+			token_is(before, "function"))
+			continue;
+		if (!is_kind(tokens, i + 2, TOKEN_STRING) || !is_symbol(tokens, i + 3, ")"))
+			say(&lk, LOOK_WARNING, at(tokens, i)->line,
+				"the name of this policy is computed: a rehearsal finds it only if "
+				"its file bears its name");
+	}
+}
+
 void look_at_verbs(const struct tokens *tokens, look_fn fn, void *data)
 {
 	const struct looking lk = {tokens, fn, data};
@@ -282,6 +327,7 @@ void look_at_verbs(const struct tokens *tokens, look_fn fn, void *data)
 		const struct verb *verb;
 		unsigned line = at(tokens, i)->line;
 
+		say_computed(&lk, i);
 		if (!read_name(tokens, i, name, &end))
 			continue;
 		verb = verb_find(name);

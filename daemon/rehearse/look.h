@@ -2,8 +2,8 @@
 /*
  * rehearse/look.h: what can be said of a policy's source without running it: its calls of verbs
  * against the verb table, changes that nobody verifies, parameters that nobody reads. It sees calls
- * written out as tend.GROUP.VERB; a verb that is chosen at run time (tend.unit[verb]) it leaves
- * alone. Pure.
+ * written out as tend.GROUP.VERB; of a verb or a name that is chosen at run time (tend.unit[verb],
+ * policy(name)) it says that it could not be checked. Pure.
  */
 #ifndef REHEARSE_LOOK_H
 #define REHEARSE_LOOK_H
@@ -16,6 +16,8 @@ typedef void (*look_fn)(enum look_level level, unsigned line, const char *text, 
 
 void look_at_verbs(const struct tokens *tokens, look_fn fn, void *data);
 void look_at_changes(const struct tokens *tokens, look_fn fn, void *data);
+/* Names of policies that are not written out: nobody finds them in the source. */
+void look_at_names(const struct tokens *tokens, look_fn fn, void *data);
 /* `declared`: the policy's declaration; `library`: sources that the file requires, one after the
  * other, or NULL. */
 void look_at_params(const struct tokens *tokens, const json_t *declared,

@@ -20,6 +20,7 @@
 #include "rehearse/play.h"
 #include "snmp/feed.h"
 #include "watch/host.h"
+#include "watch/unit_memory.h"
 #include "watch/units.h"
 
 /* A plain `void' where nothing is looked at. */
@@ -240,12 +241,15 @@ json_t *unit_to_json(const char *name)
 {
 	const struct unit_row *row = row_of(world_unit_state(play->world, name));
 
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:b, s:b}", "intent",
-		units_intent_name(row->intent), "why", row->why, "unit", name, "load_state",
-		row->load, "active_state", row->active, "sub_state", row->sub, "result",
-		row->result, "invocation_id", invocation_of(row), "job_id", 0, "job_type", "",
-		"stopped_by_job", row->intent == UNITS_INTENT_STOPPED_BY_OPERATOR, "end_seen_live",
-		row->intent == UNITS_INTENT_ENDED);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:b, s:b, s:I}",
+		"intent", units_intent_name(row->intent), "why", row->why, "unit", name,
+		"load_state", row->load, "active_state", row->active, "sub_state", row->sub,
+		"result", row->result, "invocation_id", invocation_of(row), "job_id", 0, "job_type",
+		"", "stopped_by_job", row->intent == UNITS_INTENT_STOPPED_BY_OPERATOR,
+		"end_seen_live", row->intent == UNITS_INTENT_ENDED, "memory_bytes",
+		row->intent == UNITS_INTENT_RUNNING
+			? (json_int_t)world_unit_memory(play->world, name)
+			: 0);
 }
 
 static void ask_free(struct units_ask *ask)

@@ -23,7 +23,7 @@ static char *find_declared(const char *path, const char *name)
 
 		if (!token_is(&tokens.list[i], "policy"))
 			continue;
-		if (token_is(next, "(") && i + 2 < tokens.n)
+		if (token_is(next, "(") && i + 3 < tokens.n && token_is(next + 2, ")"))
 			next++;
 		if (next->kind == TOKEN_STRING && (!name || strcmp(next->text, name) == 0))
 			found = strdup(next->text);

@@ -3,12 +3,16 @@
 
 #include <lauxlib.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <tend/reason.h>
 
 #include "base/str.h"
 #include "run/env.h"
 #include "run/param.h"
+
+/* Of longer lists only the nearest is told. */
+enum { MAX_NAMES_TOLD = 16 };
 
 static const struct decl_field *field_find(
 	const struct decl_field *fields, size_t n, const char *name)
@@ -93,10 +97,22 @@ void decl_check_list(lua_State *L, const struct decl_place *place)
 	}
 }
 
+static const char *join(const char *const *names, size_t n_names, char ret_text[256])
+{
+	int len = 0;
+
+	ret_text[0] = '\0';
+	for (size_t i = 0; i < n_names && len < 256; i++)
+		len += snprintf(
+			ret_text + len, (size_t)(256 - len), "%s%s", i ? ", " : "", names[i]);
+	return ret_text;
+}
+
 static void check_word(lua_State *L, const struct decl_place *place, const char *word,
 	const char *const *names, size_t n_names)
 {
 	const char *nearest;
+	char told[256];
 
 	for (size_t i = 0; i < n_names; i++)
 		if (strcmp(word, names[i]) == 0)
@@ -105,7 +121,9 @@ static void check_word(lua_State *L, const struct decl_place *place, const char 
 	if (nearest)
 		decl_place_error(L, place, word, "unknown %s '%.64s'; did you mean '%s'?",
 			place->key, word, nearest);
-	decl_place_error(L, place, word, "unknown %s '%.64s'", place->key, word);
+	decl_place_error(L, place, word, "unknown %s '%.64s'%s%s", place->key, word,
+		n_names <= MAX_NAMES_TOLD ? "; there are " : "",
+		n_names <= MAX_NAMES_TOLD ? join(names, n_names, told) : "");
 }
 
 /* Every word of the list must be one of `names`. */
@@ -139,6 +157,14 @@ static void check_reasons(lua_State *L, const struct decl_place *place)
 	lua_pop(L, 1);
 }
 
+static void check_classes(lua_State *L, const struct decl_place *place)
+{
+	const char *names[TEND_REASON_MAX_CLASSES];
+	size_t n = tend_reason_classes(names);
+
+	check_words(L, place, names, n);
+}
+
 static void check_severities(lua_State *L, const struct decl_place *place)
 {
 	static const char *const names[] = {"info", "warning", "critical"};
@@ -155,7 +181,7 @@ static void check_incident(lua_State *L, const struct decl_place *place)
 		{"reason", LUA_TNONE, check_reasons},
 		{"check", LUA_TNONE, decl_check_list},
 		{"severity", LUA_TNONE, check_severities},
-		{"class", LUA_TNONE, decl_check_list},
+		{"class", LUA_TNONE, check_classes},
 		{"environment", LUA_TNONE, decl_check_list},
 	};
 

@@ -8,6 +8,7 @@
 #ifndef RUN_ENV_H
 #define RUN_ENV_H
 
+#include <lauxlib.h>
 #include <lua.h>
 #include <stddef.h>
 
@@ -43,6 +44,11 @@ int env_tostring(lua_State *L);
 void env_open_text(lua_State *L);
 /* find, match, gmatch, gsub with a budget of steps (env_find.c). */
 void env_open_find(lua_State *L);
+/* A replacement (argument 3 of a gsub) with its groups: `mark` and a digit; the mark twice is
+ * itself. `add_group` adds one to `out`; -1: it is none, which it raises. */
+typedef void (*env_group_fn)(lua_State *L, luaL_Buffer *out, int n, const void *data);
+void env_add_text(
+	lua_State *L, luaL_Buffer *out, char mark, env_group_fn add_group, const void *data);
 /* The function `name` of the table on top becomes the upvalue of `fn`, which takes its place. */
 void env_wrap(lua_State *L, const char *name, lua_CFunction fn);
 

@@ -179,38 +179,56 @@ static int text_gmatch(lua_State *L)
 	return 1;
 }
 
-/* The replacement text with its %0 to %9. */
-static void add_text(
-	lua_State *L, luaL_Buffer *out, const struct pattern_match *match, size_t start, size_t end)
+void env_add_text(
+	lua_State *L, luaL_Buffer *out, char mark, env_group_fn add_group, const void *data)
 {
 	size_t len;
 	const char *text = lua_tolstring(L, 3, &len);
 
 	for (size_t i = 0; i < len; i++) {
-		size_t n;
-
-		if (text[i] != '%') {
+		if (text[i] != mark) {
 			luaL_addchar(out, text[i]);
 			continue;
 		}
 		i++;
-		if (i < len && text[i] == '%') {
-			luaL_addchar(out, '%');
-			continue;
-		}
-		if (i == len || text[i] < '0' || text[i] > '9')
-			env_error(L, "string.gsub: invalid use of '%%' in the replacement");
-		n = (size_t)(text[i] - '0');
-		if (n == 0 || (n == 1 && match->n_captures == 0)) {
-			luaL_addlstring(out, match->text + start, end - start);
-			continue;
-		}
-		if (n > match->n_captures)
-			env_error(L, "string.gsub: invalid capture index %%%d in the replacement",
-				(int)n);
-		push_capture(L, match, n - 1);
-		luaL_addvalue(out);
+		if (i < len && text[i] == mark)
+			luaL_addchar(out, mark);
+		else
+			add_group(L, out,
+				i < len && text[i] >= '0' && text[i] <= '9' ? text[i] - '0' : -1,
+				data);
 	}
+}
+
+struct found {
+	const struct pattern_match *match;
+	size_t start, end;
+};
+
+static void add_capture(lua_State *L, luaL_Buffer *out, int n, const void *data)
+{
+	const struct found *found = data;
+	const struct pattern_match *match = found->match;
+
+	if (n < 0)
+		env_error(L, "string.gsub: invalid use of '%%' in the replacement");
+	if (n == 0 || (n == 1 && match->n_captures == 0)) {
+		luaL_addlstring(out, match->text + found->start, found->end - found->start);
+		return;
+	}
+	if ((size_t)n > match->n_captures)
+		env_error(L, "string.gsub: invalid capture index %%%d in the replacement", n);
+	push_capture(L, match, (size_t)n - 1);
+	luaL_addvalue(out);
+}
+
+/* The replacement text with its %0 to %9. */
+static void add_text(
+	lua_State *L, luaL_Buffer *out, const struct pattern_match *match, size_t start, size_t end)
+{
+	const struct found found = {match, start, end};
+
+	env_add_text(L, out, '%', add_capture, &found);
 }
 
 /* What the table or the function says; nil and false leave the match as it is. */

@@ -335,35 +335,32 @@ static int re_gmatch(lua_State *L)
 	return 1;
 }
 
+struct found {
+	const struct expression *e;
+	const struct subject *subject;
+};
+
+static void add_group(lua_State *L, luaL_Buffer *out, int n, const void *data)
+{
+	const struct found *found = data;
+
+	if (n < 0 || (uint32_t)n > found->e->n_captures)
+		env_error(L, "re.gsub: after '$' in the replacement must come the number of a "
+			     "group, or '$'");
+	push_group(L, found->e, found->subject, (uint32_t)n);
+	if (lua_isnil(L, -1))
+		lua_pop(L, 1);
+	else
+		luaL_addvalue(out);
+}
+
 /* $0 to $9 and $$. */
 static void add_text(
 	lua_State *L, luaL_Buffer *out, const struct expression *e, const struct subject *subject)
 {
-	size_t len;
-	const char *text = lua_tolstring(L, 3, &len);
+	const struct found found = {e, subject};
 
-	for (size_t i = 0; i < len; i++) {
-		uint32_t n;
-
-		if (text[i] != '$') {
-			luaL_addchar(out, text[i]);
-			continue;
-		}
-		i++;
-		if (i < len && text[i] == '$') {
-			luaL_addchar(out, '$');
-			continue;
-		}
-		n = i < len ? (uint32_t)(unsigned char)text[i] - '0' : 10;
-		if (n > 9 || n > e->n_captures)
-			env_error(L, "re.gsub: after '$' in the replacement must come the number "
-				     "of a group, or '$'");
-		push_group(L, e, subject, n);
-		if (lua_isnil(L, -1))
-			lua_pop(L, 1);
-		else
-			luaL_addvalue(out);
-	}
+	env_add_text(L, out, '$', add_group, &found);
 }
 
 /* What the table or the function says; nil and false leave the match [start, end) as it is. */

@@ -7,6 +7,7 @@
 #ifndef STORE_PRIVATE_H
 #define STORE_PRIVATE_H
 
+#include <errno.h>
 #include <pthread.h>
 #include <sqlite3.h>
 #include "store/store.h"
@@ -54,8 +55,14 @@ struct store_batch {
 	store_done_fn fn;
 	void *data;
 	usec_t submitted;
+	uint64_t number;
 	bool late;
 };
+/* A failure that is this batch's own fault: the others of its group go on. */
+static inline bool batch_own_fault(int r)
+{
+	return r == -EEXIST || r == -ENOENT || r == -EFBIG;
+}
 int values_read(struct store_values *values, const char *format, va_list ap);
 void values_clear(struct store_value *values, unsigned n);
 int values_bind(sqlite3_stmt *stmt, const struct store_value *values, unsigned n);
@@ -96,7 +103,22 @@ struct writer *writer_free(struct writer *writer);
 int writer_submit(struct writer *writer, struct store_batch *batch); /* -ENOBUFS, -ESHUTDOWN */
 /* Batches that ended since the last call, in order. */
 struct store_batch *writer_take_done(struct writer *writer);
+void writer_set_retention(struct writer *writer, const struct store_retention *retention);
 void writer_get_state(struct writer *writer, struct writer_state *ret_state);
+
+/* ---- prune.c -------------------------------------------------------------------------------- */
+
+/* Where a round over the tables is; all zero: at its beginning. */
+struct pruner {
+	size_t rule;
+	int limit;	    /* rows a step */
+	char *kind, *scope; /* of the records that are looked at */
+	uint64_t n_deleted;
+};
+/* A few rows, in a transaction of its own. 1: go on, 0: that was the last of the round. */
+int pruner_step(
+	sqlite3 *db, struct pruner *pruner, const struct store_retention *retention, int64_t now);
+void pruner_clear(struct pruner *pruner);
 
 /* ---- reader.c ------------------------------------------------------------------------------- */
 

@@ -67,7 +67,16 @@ static const char version_2[] =
 	" at INTEGER NOT NULL, doc_json TEXT NOT NULL, PRIMARY KEY(kind, scope, key)) WITHOUT "
 	"ROWID;";
 
-const char *const schema_migrations[] = {version_1, version_2};
+/* What pruning looks for, without walking whole tables. */
+static const char version_3[] = "CREATE INDEX record_at ON record(kind, scope, at);"
+				"ALTER TABLE run ADD COLUMN source TEXT;"
+				"ALTER TABLE run ADD COLUMN library TEXT;"
+				"UPDATE run SET source = json_extract(doc_json, '$.source'),"
+				" library = json_extract(doc_json, '$.library_hash');"
+				"CREATE INDEX run_source ON run(source);"
+				"CREATE INDEX run_library ON run(library);";
+
+const char *const schema_migrations[] = {version_1, version_2, version_3};
 const int schema_version = (int)ARRAY_SIZE(schema_migrations);
 
 static int backup_steps(sqlite3 *from, sqlite3 *to)

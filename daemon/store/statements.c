@@ -59,8 +59,10 @@ const struct store_sql store_statements[STORE_STATEMENT_MAX] = {
 		"sequence = max(sequence, excluded.sequence), "
 		"disabled_at = excluded.disabled_at, disabled_why = excluded.disabled_why"),
 	STATEMENT(RUN_PUT,
-		"INSERT INTO run(" RUN_COLUMNS ") "
-		"VALUES(?1, ?2, ?3, ?4, ?5, ?6, nullif(?7, 0), ?8) ON CONFLICT(id) DO UPDATE SET "
+		"INSERT INTO run(" RUN_COLUMNS ", source, library) "
+		"VALUES(?1, ?2, ?3, ?4, ?5, ?6, nullif(?7, 0), ?8, json_extract(?8, '$.source'), "
+		"json_extract(?8, '$.library_hash')) ON CONFLICT(id) DO UPDATE SET "
+		"source = excluded.source, library = excluded.library, "
 		"policy = excluded.policy, target = excluded.target, incident = excluded.incident, "
 		"state = excluded.state, started = excluded.started, ended = excluded.ended, "
 		"doc_json = excluded.doc_json"),

@@ -29,7 +29,7 @@
 	X(STEP_OUTCOME, "sssij")      /* run, path, state, at, outcome_json; a path without intent \
 					 fails the batch */                                        \
 	X(ACTION_ADD, "sisssss")      /* target, at, run, path, verb, outcome, policy; replaces by \
-					 (run,      path) */                                                                                     \
+					 (run,      path) */                                       \
 	X(SWITCH_PUT, "issi")	      /* enabled, author, comment, at */                           \
 	X(APPROVAL_PUT, "sssssiiiij") /* id, run, path, hash, state, needed, created, expires,     \
 					 ended, doc_json; replaces */                              \

@@ -31,6 +31,9 @@ struct store {
 	/* What the writer has not reported, oldest first; from `in_time` on it is not late yet. */
 	struct store_batch *pending, **pending_tail, *in_time;
 	size_t n_late;
+	uint64_t last_number,
+		lost_number; /* of the last batch; of the last that the disk refused */
+	int lost_result;
 	size_t n_reads; /* not reported yet */
 	struct writer_state state;
 	bool healthy;
@@ -95,6 +98,11 @@ void store_get_stats(const struct store *store, struct store_stats *ret_stats)
 			"%zu batches wait longer than 1 s for the disk", store->n_late);
 }
 
+void store_set_retention(struct store *store, const struct store_retention *retention)
+{
+	writer_set_retention(store->writer, retention);
+}
+
 const char *store_epoch(const struct store *store)
 {
 	return store->epoch;
@@ -143,6 +151,14 @@ static void unlink_pending(struct store *s, struct store_batch *batch)
 		s->in_time = batch->next_pending;
 }
 
+static void note_lost(struct store *s, uint64_t number, int r)
+{
+	if (r < 0 && !batch_own_fault(r)) {
+		s->lost_number = number;
+		s->lost_result = r;
+	}
+}
+
 static void report_batches(struct store *s, struct store_batch *done)
 {
 	while (done) {
@@ -150,6 +166,7 @@ static void report_batches(struct store *s, struct store_batch *done)
 
 		done = batch->next;
 		unlink_pending(s, batch);
+		note_lost(s, batch->number, batch->result);
 		if (batch->late && --s->n_late == 0)
 			log_notice("store: the late commits have come");
 		if (batch->fn)
@@ -198,8 +215,10 @@ int store_commit(struct store *store, struct store_batch *batch, store_done_fn f
 	batch->data = data;
 	batch->submitted = clock_now();
 	batch->next_pending = NULL;
+	batch->number = ++store->last_number;
 	r = writer_submit(store->writer, batch);
 	if (r < 0) {
+		note_lost(store, batch->number, r);
 		store_batch_free(batch);
 		return r;
 	}
@@ -210,6 +229,45 @@ int store_commit(struct store *store, struct store_batch *batch, store_done_fn f
 		arm_late_timer(store);
 	}
 	return 0;
+}
+
+struct barrier {
+	struct store *store;
+	uint64_t since; /* the oldest batch that had not ended */
+	store_done_fn fn;
+	void *data;
+};
+
+static void on_barrier(int r, void *data)
+{
+	struct barrier *barrier = data;
+	const struct store *s = barrier->store;
+
+	if (r == -EINPROGRESS)
+		return;
+	if (r == 0 && s->lost_number >= barrier->since)
+		r = s->lost_result;
+	barrier->fn(r, barrier->data);
+	free(barrier);
+}
+
+/* Batches end in their order: an empty one at the end of the queue is the barrier. */
+int store_barrier(struct store *store, store_done_fn fn, void *data)
+{
+	struct barrier *barrier = calloc(1, sizeof(*barrier));
+	struct store_batch *batch;
+	int r = barrier ? store_batch_new(&batch) : -ENOMEM;
+
+	if (r == 0) {
+		*barrier = (struct barrier){
+			store, store->pending ? store->pending->number : UINT64_MAX, fn, data};
+		r = store_commit(store, batch, on_barrier, barrier);
+		if (r == 0 && barrier->since == UINT64_MAX)
+			barrier->since = batch->number;
+	}
+	if (r < 0)
+		free(barrier);
+	return r;
 }
 
 /* ---- reads ---------------------------------------------------------------------------------- */

@@ -43,6 +43,11 @@ typedef void (*store_done_fn)(int r, void *data);
 /* Steals the batch, also on failure (then fn is not called). fn may be NULL. */
 int store_commit(struct store *store, struct store_batch *batch, store_done_fn fn, void *data);
 
+/* fn hears once, when all that was handed over before has ended: 0, it is on the disk; else how the
+ * disk failed one of those. A batch that failed alone, by its own fault, is nobody else's failure.
+ */
+int store_barrier(struct store *store, store_done_fn fn, void *data);
+
 /* Rows as a JSON array of objects (column name -> value; columns ending in _json are parsed), at
  * most 10,000 and 32 MiB: more is -E2BIG, never a part of it. Borrowed by fn. */
 typedef void (*store_rows_fn)(int r, json_t *rows, void *data);
@@ -51,6 +56,15 @@ int store_read(struct store *store, enum store_query query, store_rows_fn fn, vo
 /* For start-up, before loop_run(): blocks. At most a million rows and 512 MiB. */
 int store_read_now(
 	struct store *store, enum store_query query, json_t **ret_rows, const char *format, ...);
+
+/* How long what is over is kept: notices that were delivered; incidents, runs, actions, approvals
+ * that ended; records, and how many of a kind in one scope. Until it is set: the default. */
+struct store_retention {
+	usec_t notices, history, records;
+	int64_t n_records;
+};
+extern const struct store_retention store_retention_default;
+void store_set_retention(struct store *store, const struct store_retention *retention);
 
 struct store_stats {
 	bool healthy; /* the last commit went well, none is late, the disk is not on its reserve */

@@ -22,14 +22,13 @@ enum {
 	GROUP_MAX_BYTES = 16 << 20,
 	CHECKPOINT_PAGES = 1000,
 	CHECKPOINT_BUSY_PAGES = 8000, /* also when there is no idle moment */
-	PRUNE_ROWS = 500,	      /* of a table in one pass */
 };
-#define RECOVER_INTERVAL    (USEC_PER_SEC)
-#define PRUNE_IDLE	    (5 * USEC_PER_SEC)
-#define PRUNE_INTERVAL	    (600 * USEC_PER_SEC)
-#define FREE_PATIENCE	    (5 * USEC_PER_SEC)
-#define KEEP_SETTLED_NOTICE "2592000000000" /* 30 days */
-#define KEEP_ENDED	    "7776000000000" /* 90 days */
+#define RECOVER_INTERVAL (USEC_PER_SEC)
+#define PRUNE_FIRST	 (5 * USEC_PER_SEC)
+#define PRUNE_PAUSE	 (20 * USEC_PER_MSEC)  /* between the steps of a round */
+#define PRUNE_OVERDUE	 (100 * USEC_PER_MSEC) /* no idle moment: in between commits, then */
+#define PRUNE_INTERVAL	 (600 * USEC_PER_SEC)
+#define FREE_PATIENCE	 (5 * USEC_PER_SEC)
 
 struct batch_list {
 	struct store_batch *head, *tail;
@@ -45,6 +44,7 @@ struct writer {
 	struct batch_list queue, done;
 	struct writer_state state;
 	bool stopping;
+	struct store_retention retention;
 	/* the thread's own */
 	sqlite3 *db;
 	sqlite3_stmt *stmts[STORE_STATEMENT_MAX];
@@ -52,6 +52,7 @@ struct writer {
 	bool reserve_held;
 	int wal_pages;
 	usec_t next_prune;
+	struct pruner pruner;
 	int last_result;
 	char last_error[256];
 };
@@ -165,12 +166,6 @@ static int plain(struct writer *w, const char *sql)
 
 /* ---- group commit --------------------------------------------------------------------------- */
 
-/* A failure that is this batch's own fault: the others go on. */
-static bool is_own_fault(int r)
-{
-	return r == -EEXIST || r == -ENOENT || r == -EFBIG;
-}
-
 /* 0 also when the batch failed by its own fault (batch->result says so). */
 static int batch_run(struct writer *w, struct store_batch *batch)
 {
@@ -183,7 +178,7 @@ static int batch_run(struct writer *w, struct store_batch *batch)
 	batch->result = r;
 	if (r < 0) {
 		/* A full disk and its like may have rolled everything back already. */
-		if (!is_own_fault(r) || sqlite3_get_autocommit(w->db))
+		if (!batch_own_fault(r) || sqlite3_get_autocommit(w->db))
 			return r;
 		r = plain(w, "ROLLBACK TO one");
 	}
@@ -312,57 +307,19 @@ static void recover(struct writer *w)
 	poke(w);
 }
 
-static int prune_one(struct writer *w, const char *sql)
-{
-	int r = plain(w, sql);
-
-	return r < 0 ? r : sqlite3_changes(w->db);
-}
-
-#define LIMIT_ROWS  " LIMIT 500"
-#define OLDER(keep) "CAST(unixepoch('now') AS INTEGER) * 1000000 - " keep
-
-/* The oldest of what is over, a bounded number of rows; children before parents. */
-static const char *const prunes[] = {
-	"DELETE FROM delivery WHERE (notice, receiver) IN (SELECT d.notice, d.receiver FROM notice "
-	"n"
-	" JOIN delivery d ON d.notice = n.id WHERE n.at < " OLDER(
-		KEEP_SETTLED_NOTICE) " AND d.state <> 'waiting' AND NOT EXISTS (SELECT 1 FROM "
-				     "incident i "
-				     "WHERE i.id = n.incident AND i.closed IS NULL)" LIMIT_ROWS ")",
-	"DELETE FROM notice WHERE id IN (SELECT id FROM notice n WHERE n.at < " OLDER(
-		KEEP_SETTLED_NOTICE) " AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.notice = "
-				     "n.id)" LIMIT_ROWS ")",
-	"DELETE FROM timeline WHERE incident IN (SELECT id FROM incident WHERE closed < " OLDER(
-		KEEP_ENDED) " LIMIT 50)",
-	"DELETE FROM incident WHERE id IN (SELECT id FROM incident i WHERE closed < " OLDER(
-		KEEP_ENDED) " AND NOT EXISTS (SELECT 1 FROM timeline t WHERE t.incident = "
-			    "i.id)" LIMIT_ROWS ")",
-	"DELETE FROM step WHERE run IN (SELECT id FROM run WHERE ended < " OLDER(
-		KEEP_ENDED) " LIMIT 50)",
-	"DELETE FROM run WHERE id IN (SELECT id FROM run r WHERE ended < " OLDER(
-		KEEP_ENDED) " AND NOT EXISTS (SELECT 1 FROM step s WHERE s.run = r.id)" LIMIT_ROWS
-			    ")",
-	"DELETE FROM action WHERE rowid IN (SELECT rowid FROM action WHERE at < " OLDER(KEEP_ENDED)
-		LIMIT_ROWS ")",
-};
-
+/* One step of a round. */
 static void prune(struct writer *w)
 {
-	bool more = false;
-	int r = plain(w, "BEGIN IMMEDIATE");
+	struct store_retention retention;
+	int r;
 
-	for (size_t i = 0; i < ARRAY_SIZE(prunes) && r >= 0; i++) {
-		r = prune_one(w, prunes[i]);
-		more = more || r >= PRUNE_ROWS;
-	}
-	if (r >= 0)
-		r = plain(w, "COMMIT");
-	if (r < 0 && !sqlite3_get_autocommit(w->db))
-		(void)database_exec(w->db, "ROLLBACK", NULL);
+	pthread_mutex_lock(&w->lock);
+	retention = w->retention;
+	pthread_mutex_unlock(&w->lock);
+	r = pruner_step(w->db, &w->pruner, &retention, (int64_t)clock_wall());
 	if (r < 0)
-		log_warning("store: cannot prune: %s, next try in 10 min", w->last_error);
-	w->next_prune = clock_now() + (more ? PRUNE_IDLE : PRUNE_INTERVAL);
+		log_warning("store: cannot prune: %s, next try in 10 min", strerror(-r));
+	w->next_prune = clock_now() + (r > 0 ? PRUNE_PAUSE : PRUNE_INTERVAL);
 }
 
 static bool is_ok(struct writer *w)
@@ -413,17 +370,19 @@ static bool wait_for_work(struct writer *w, usec_t until, struct batch_list *gro
 static void *writer_thread(void *data)
 {
 	struct writer *w = data;
-	usec_t next = clock_now() + PRUNE_IDLE;
+	usec_t next = clock_now() + PRUNE_FIRST;
 	struct batch_list group = {0};
 
 	while (wait_for_work(w, next, &group)) {
 		if (group.head) {
 			commit_and_report(w, &group);
 			next = is_ok(w) && w->wal_pages < CHECKPOINT_PAGES
-				       ? MAX(w->next_prune, clock_now() + PRUNE_IDLE)
+				       ? MAX(w->next_prune, clock_now() + PRUNE_PAUSE)
 				       : clock_now() + RECOVER_INTERVAL;
 			if (w->wal_pages >= CHECKPOINT_BUSY_PAGES)
 				checkpoint(w);
+			if (is_ok(w) && clock_now() >= w->next_prune + PRUNE_OVERDUE)
+				prune(w);
 		} else {
 			next = idle_work(w);
 		}
@@ -465,6 +424,7 @@ static void writer_dispose(struct writer *w)
 			store_batch_free(list_pop(lists[i]));
 	for (size_t i = 0; i < STORE_STATEMENT_MAX; i++)
 		(void)sqlite3_finalize(w->stmts[i]);
+	pruner_clear(&w->pruner);
 	database_close(w->db);
 	pthread_cond_destroy(&w->wake);
 	pthread_mutex_destroy(&w->lock);
@@ -495,7 +455,8 @@ int writer_new(sqlite3 *db, const char *dir, int event_fd, struct writer **ret_w
 		(void)sqlite3_wal_hook(db, on_wal, w);
 		w->reserve_held = reserve_take(w);
 		w->state.ok = w->reserve_held;
-		w->next_prune = clock_now() + PRUNE_IDLE;
+		w->next_prune = clock_now() + PRUNE_FIRST;
+		w->retention = store_retention_default;
 		if (!w->reserve_held)
 			snprintf(w->state.last_error, sizeof(w->state.last_error),
 				"no room for the reserve of %d KiB", STORE_RESERVE_BYTES >> 10);
@@ -507,6 +468,13 @@ int writer_new(sqlite3 *db, const char *dir, int event_fd, struct writer **ret_w
 	}
 	*ret_writer = w;
 	return 0;
+}
+
+void writer_set_retention(struct writer *w, const struct store_retention *retention)
+{
+	pthread_mutex_lock(&w->lock);
+	w->retention = *retention;
+	pthread_mutex_unlock(&w->lock);
 }
 
 struct writer *writer_free(struct writer *w)

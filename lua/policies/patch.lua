@@ -33,6 +33,11 @@
 --   patience     how long the way back is tried while it is refused: somebody else has dpkg's
 --                lock, for one (15m)
 --   retry        what was rolled back here before may be tried again (no)
+--
+-- The versions of a set that was rolled back are suspects: a set that has all of them in it, alone
+-- or among others, is refused until one of them is another, or an administrator has removed the
+-- record (tendctl record remove note COMPONENT KEY; the refusal says which). Of those that are well
+-- in another set the suspicion is taken.
 
 local answer = require "tend.answer"
 local sets = require "tend.sets"
@@ -120,31 +125,90 @@ local function gate_health(checks)
 	return true
 end
 
-local function signature(changes)
-	local list = {}
+-- "PACKAGE VERSION" of each, in order, and as a set.
+local function versions(changes)
+	local list, set = {}, {}
 	for _, change in ipairs(changes) do
-		table.insert(list, change.package .. " " .. change.new)
+		local version = change.package .. " " .. change.new
+		table.insert(list, version)
+		set[version] = true
 	end
 	table.sort(list)
-	return table.concat(list, ", ")
+	return list, set
 end
 
--- What was rolled back is not tried again as it was. Any of it may have been to blame, so with one
--- other version in it, it is another try.
+-- ---- suspects: versions that were installed together and not kept, a record (kind `note`) a set
+
+-- The sets of suspects: key, versions; or nil, message, outcome.
+local function suspects(ctx)
+	local rows, why, outcome = tend.record.list { kind = "note", scope = ctx.component.name }
+	if not rows then
+		return nil, why, outcome
+	end
+	local list = {}
+	for _, row in ipairs(type(rows) == "table" and rows or {}) do
+		if type(row.value) == "table" and row.value.policy == "patch" and
+			type(row.value.suspects) == "table" then
+			table.insert(list, { key = row.key, value = row.value,
+				versions = row.value.suspects })
+		end
+	end
+	return list
+end
+
+local function keep_suspects(ctx, key, value, list)
+	value.suspects = list
+	value.text = "not together again: " .. table.concat(list, ", ")
+	return tend.record.put { kind = "note", key = key, scope = ctx.component.name,
+		value = value }
+end
+
+local function suspect(ctx, state, why)
+	return keep_suspects(ctx, "patch suspects " .. state.plan,
+		{ policy = "patch", why = why, at = now() }, versions(state.changes))
+end
+
+-- What is well now is suspect no more; what is left of its set was to blame. Without this the two
+-- halves of a bad set could come one after the other.
+local function acquit(ctx, changes)
+	local _, well = versions(changes)
+	for _, set in ipairs(suspects(ctx) or {}) do
+		local left = {}
+		for _, version in ipairs(set.versions) do
+			if not well[version] then
+				table.insert(left, version)
+			end
+		end
+		if #left == 0 then
+			tend.record.remove { kind = "note", key = set.key, scope = ctx.component.name }
+		elseif #left < #set.versions then
+			keep_suspects(ctx, set.key, set.value, left)
+		end
+	end
+end
+
+-- Any of a set may have been to blame, or several together: what has all of it, alone or among
+-- others, is not tried again. With one of them in another version, or without it, it is.
 local function gate_rejected(ctx, changes)
 	if ctx.params.retry then
 		return true
 	end
-	local rows, why, outcome = tend.record.list { kind = "report", scope = ctx.component.name }
-	if not rows then
+	local sets_kept, why, outcome = suspects(ctx)
+	if not sets_kept then
 		return nil, why, outcome
 	end
-	local wanted = signature(changes)
-	for _, row in ipairs(type(rows) == "table" and rows or {}) do
-		if type(row.value) == "table" and row.value.policy == "patch" and
-			row.value.result ~= "installed" and signature(row.value.changes) == wanted then
-			return nil, ("%s was rolled back here before (param.retry = yes tries it again)")
-				:format(wanted), "refused"
+	local _, wanted = versions(changes)
+	for _, set in ipairs(sets_kept) do
+		local all = true
+		for _, version in ipairs(set.versions) do
+			all = all and wanted[version]
+		end
+		if all then
+			return nil, ("held back by %s, which was rolled back here before (%s): another " ..
+				"version of it is tried; so is this, after 'tendctl record remove note %s " ..
+				"\"%s\"' or with param.retry = yes"):format(
+				table.concat(set.versions, ", "), set.value.why or "no reason",
+				ctx.component.name, set.key), "refused"
 		end
 	end
 	return true
@@ -365,6 +429,7 @@ local function roll_back(ctx, state, how)
 	end
 	tend.log(("going back to the versions of before: %s"):format(why))
 	keep(ctx, plan, changes, "going back", why)
+	suspect(ctx, state, why)
 	local name, what = ctx.component.name, words(changes)
 	local left, wrong = go_back(ctx, state, patience, soak)
 	if not left then
@@ -385,10 +450,12 @@ local function settle(ctx, state, how)
 	local plan, changes = state.plan, state.changes
 	if state.accepted then
 		keep(ctx, plan, changes, "installed")
+		acquit(ctx, changes)
 		tell("info", ("%s: installed %s; well for %d s%s"):format(ctx.component.name,
 			words(changes), ctx.params.soak, by_hand(state.left)))
 	elseif state.stage == "unknown" then
 		keep(ctx, plan, changes, "unknown", how.message)
+		suspect(ctx, state, how.message)
 	elseif state.stage ~= "refused" then
 		roll_back(ctx, state, how)
 	end

@@ -17,7 +17,8 @@ from tendbox import Box, crm, receivers, seed, tend, wait_for
 
 DOC = "five weeks of nightly backups, drills and patches on a shifted calendar"
 
-DATABASE, APP, WEB = "crm/database", "crm/app", "crm/web"
+DATABASE = "crm/database"
+APP, WEB = maintenance.APP_COMPONENT, maintenance.WEB_COMPONENT
 CALENDAR = "/etc/tend/calendar"
 
 CONFIGURATION = f"""[daemon]
@@ -47,46 +48,11 @@ probe = passive
 ttl = 26h
 interval = 5s
 confirm = 1 of 1
-
-[component {APP}]
-kind = app
-unit = {maintenance.SERVICE}
-
-[check {APP}/http]
-probe = http
-url = http://127.0.0.1:{maintenance.PORT}/
-expect_status = 200
-interval = 1s
-timeout = 500ms
-confirm = 2 of 2
-
-[check {APP}/unit]
-probe = unit
-unit = {maintenance.SERVICE}
-interval = 1s
-timeout = 500ms
-confirm = 2 of 2
-
-[component {WEB}]
-kind = web
-unit = {maintenance.WEB}
-depends = app
-
-[check {WEB}/page]
-probe = http
-url = http://127.0.0.1:{maintenance.WEB_PORT}/
-expect_status = 200
-interval = 1s
-timeout = 1s
-confirm = 2 of 2
-
+{maintenance.SERVICES}
 [window sunday-night]
 cron = 0 3 * * 0
 duration = 3h
 actions = allow
-
-[policy restart-unit]
-enabled = no
 
 [policy backup]
 budget = 1000

@@ -277,8 +277,7 @@ policy "p" {
             ('tend.unit.restart("x.service")', None),
             ('tend.unit.restart { unit = "x.service" }', None),
             ('tend.unit.restart(ctx.component.unit)', None),
-            ('local u = tend.unit; u.restart("x")', None),
-            ('local verb = "restart"; tend.unit[verb]("x")', None),
+            ('ctx.tend = { unit = 1 }; local n = tend.null; tend.log(ctx.tend.unit, n)', None),
             ('tend.command.run { command = "x", args = { a = 1 } }', None),
             ('tend.all(function() return tend.sleep("1s") end, function() return true end)', None),
             ('local t = { unit = "x" }; tend.unit.restart(t)', None),
@@ -292,6 +291,12 @@ policy "p" {
             ('tend.sleep("soon")', "duration"),
             ('tend.verify(ctx.check, { ok = "3" })', "must be an integer"),
             ('tend.unit("x")', "group of verbs"),
+            # What it cannot see it says: warnings.
+            ('local u = tend.unit; u.restart("x")', "tend.unit is used as a value"),
+            ('local t = tend; t.log("x")', "tend is used as a value"),
+            ('pcall(tend.sleep, "1s")', "tend.sleep is used as a value"),
+            ('local verb = "restart"; tend.unit[verb]("x")', "the verb of tend.unit is computed"),
+            ('local group = "unit"; tend[group].restart("x")', "the verb of tend is computed"),
         ]
         for call, text in rows:
             with self.subTest(call):
@@ -302,6 +307,18 @@ policy "p" {
                 else:
                     self.assertEqual([line for line, _, _ in found], [9], found)
                     self.assertIn(text, found[0][2])
+
+    def test_check_says_what_is_computed(self):
+        source = self.BODY.replace("%s", "tend.log(ctx.params.used .. ctx.params.idle)", 1)
+        for name, warned in (('policy "p"', False), ('policy("p")', False),
+                             ('policy("p" .. 1)', True), ('local n = "p"; policy(n)', True)):
+            with self.subTest(name):
+                code, found = self.check("\n" + source.replace('policy "p"', name, 1))
+                self.assertEqual(code, 0)
+                self.assertEqual([(line, level) for line, level, _ in found],
+                                 [(2, "warning")] if warned else [])
+                self.assertIn("the name of this policy is computed" if warned else "",
+                              found[0][2] if found else "")
 
     def test_check_changes_need_a_look(self):
         body = self.BODY.replace("idle = { type = \"integer\", default = 1 },", "")

@@ -111,6 +111,8 @@ SERVICE = "crmdemo.service"
 PACKAGE = "crmdemo"
 PORT = 8090
 ARCHIVE = "/srv/archive"
+# Comes with it, and does nothing.
+SECOND = "crmdemo-data"
 
 _UNIT = f"""[Unit]
 Description=A small service
@@ -167,11 +169,51 @@ http.server.ThreadingHTTPServer(("127.0.0.1", WEB_PORT), Handler).serve_forever(
 """
 
 
-def _build(folder, version, status, api):
+# Both as components, with the checks that say whether they are well.
+APP_COMPONENT, WEB_COMPONENT = "crm/app", "crm/web"
+
+
+def _service(component, unit, checks, more=""):
+    text = f"\n[component {component}]\nkind = {component.split('/')[1]}\nunit = {unit}\n{more}"
+    for name, what, timeout in checks:
+        text += (f"\n[check {component}/{name}]\n{what}interval = 1s\ntimeout = {timeout}\n"
+                 "confirm = 2 of 2\n")
+    return text
+
+
+def _page(port):
+    return f"probe = http\nurl = http://127.0.0.1:{port}/\nexpect_status = 200\n"
+
+
+SERVICES = _service(APP_COMPONENT, SERVICE, (
+    ("http", _page(PORT), "500ms"),
+    ("unit", f"probe = unit\nunit = {SERVICE}\n", "500ms"),
+)) + _service(WEB_COMPONENT, WEB, (("page", _page(WEB_PORT), "1s"),), "depends = app\n") + """
+# What the policy breaks the policy takes back.
+[policy restart-unit]
+enabled = no
+"""
+
+
+def _build(folder, package, version, status, api):
     root = os.path.join(folder, f"root-{version}")
+    os.makedirs(f"{root}/DEBIAN", mode=0o755)
+    if package == PACKAGE:
+        _build_service(root, version, status, api)
+    _put(f"{root}/DEBIAN/control",
+         f"Package: {package}\nVersion: {version}\nArchitecture: all\n"
+         "Maintainer: Tests <t@invalid>\nDescription: a small service\n")
+    deb = os.path.join(folder, f"{package}_{version}_all.deb")
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-Znone", "-b", root, deb], check=True,
+                   stdout=subprocess.DEVNULL)
+    shutil.rmtree(root)
+    return deb
+
+
+def _build_service(root, version, status, api):
     lib = os.path.join(root, "usr/lib", PACKAGE)
     units = os.path.join(root, "lib/systemd/system")
-    for path in (lib, units, os.path.join(root, "DEBIAN")):
+    for path in (lib, units):
         os.makedirs(path, mode=0o755)
     # An interpreter of its own: what runs on after an upgrade is a file that is gone.
     shutil.copyfile(os.path.realpath("/usr/bin/python3"), f"{lib}/{PACKAGE}d")
@@ -181,15 +223,7 @@ def _build(folder, version, status, api):
         app = app.replace(word, str(value))
     _put(f"{lib}/app.py", app)
     _put(f"{units}/{SERVICE}", _UNIT)
-    _put(f"{root}/DEBIAN/control",
-         f"Package: {PACKAGE}\nVersion: {version}\nArchitecture: all\n"
-         "Maintainer: Tests <t@invalid>\nDescription: a small service\n")
     _put(f"{root}/DEBIAN/postinst", "#!/bin/sh\nsystemctl daemon-reload\n", 0o755)
-    deb = os.path.join(folder, f"{PACKAGE}_{version}_all.deb")
-    subprocess.run(["dpkg-deb", "--root-owner-group", "-Znone", "-b", root, deb], check=True,
-                   stdout=subprocess.DEVNULL)
-    shutil.rmtree(root)
-    return deb
 
 
 def _put(path, text, mode=0o644):
@@ -198,11 +232,11 @@ def _put(path, text, mode=0o644):
     os.chmod(path, mode)
 
 
-def publish(box, version, status=200, api=None):
+def publish(box, version, status=200, api=None, package=PACKAGE):
     """Puts a version of the package into the archive; one whose status is not 200 is broken, `api`
     is the status of what others ask it for. Nobody reads the archive anew here."""
     with tempfile.TemporaryDirectory(prefix="tend-deb-") as folder:
-        deb = _build(folder, version, status, api or status)
+        deb = _build(folder, package, version, status, api or status)
         with open(deb, "rb") as file:
             data = file.read()
         name = os.path.basename(deb)
@@ -221,10 +255,13 @@ def prepare_patch(box):
     box.run("sh", "-c", "rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/* "
             "/var/lib/apt/lists/* /etc/apt/apt.conf.d/*proxy*")
     box.write("/etc/apt/sources.list", f"deb [trusted=yes] file:{ARCHIVE} ./\n")
-    box.write("/etc/tend/commands.d/patch.conf", commands("patch"))
+    box.write("/etc/tend/commands.d/patch.conf",
+              commands("patch").replace(f"\n\t{PACKAGE}\n", f"\n\t{PACKAGE}\n\t{SECOND}\n"))
     publish(box, "1.0")
+    publish(box, "1.0", package=SECOND)
     box.run("apt-get", "-q", "update", timeout=120)
-    box.run("apt-get", "-q", "-y", "install", f"{PACKAGE}=1.0", timeout=120)
+    box.run("apt-get", "-q", "-y", "install", f"{PACKAGE}=1.0",
+            f"{SECOND}=1.0", timeout=120)
     box.write("/srv/web.py", _WEB.replace("WEB_PORT", str(WEB_PORT)).replace("PORT", str(PORT)))
     box.write(f"/etc/systemd/system/{WEB}", _WEB_UNIT)
     box.run("systemctl", "daemon-reload")
@@ -235,8 +272,8 @@ def version(box):
     return box.out("dpkg-query", "-W", "-f", "${Version}", PACKAGE)
 
 
-def installs(box):
+def installs(box, package=PACKAGE):
     """The versions that dpkg has put in place, in order, by its own log."""
-    lines = re.findall(rf"^\S+ \S+ status installed {PACKAGE}:all (\S+)$",
+    lines = re.findall(rf"^\S+ \S+ status installed {package}:all (\S+)$",
                        box.read("/var/log/dpkg.log"), re.M)
     return lines

@@ -6,11 +6,11 @@ real units of a real systemd. What was done is counted by the units themselves.
 import json
 import unittest
 
+import people
 from tendbox import Box, receivers, tend, wait_for
 
 STARTS = "/var/log/starts"
 WIPED = "/var/log/wiped"
-LOCK = "/var/lib/dpkg/lock-frontend"
 PEOPLE = ("ann", "bob", "eve")
 # Their environment decides the mode: production approves, staging acts.
 NAMES = {"asked": "production", "killed": "production", "late": "production",
@@ -30,6 +30,7 @@ HARM = """[Unit]
 StartLimitIntervalSec=0
 [Service]
 ExecStart=/bin/sh -c 'test -e /run/harmless || systemctl kill -s KILL crm@lamp; exec sleep infinity'
+ExecStop=/bin/sh -c 'echo stopped >> /var/log/stops; if test -e /run/slow-stop; then sleep 5; fi'
 """
 
 DAEMON = """[daemon]
@@ -105,13 +106,6 @@ writable = /var/log
 
 [unit crm-harm.service]
 allow = start, stop
-"""
-
-HOLD_LOCK = f"""import fcntl, sys
-file = open("{LOCK}", "w")
-fcntl.lockf(file, fcntl.LOCK_EX)
-print("held", flush=True)
-sys.stdin.read()
 """
 
 
@@ -213,8 +207,9 @@ class Approvals(unittest.TestCase):
                 if entry["verified"] and entry["body"]["type"] == f"tend.{kind}"]
 
     def paged(self, name):
+        where = name if "/" in name else component(name)
         return len({event["id"] for event in self.notices("policy.failed")
-                    if event["data"].get("component") == component(name)})
+                    if event["data"].get("component") == where})
 
     def kill_tendd(self):
         before = self.box.main_pid(tend.UNIT)
@@ -343,66 +338,69 @@ class Approvals(unittest.TestCase):
 
     # ---- harm
 
-    def test_harm_is_undone(self):
+    def do_harm(self):
+        """Begins the run; returns a function that gives it when it has ended."""
+        before = [run["id"] for run in self.ctl("run", "list") if run["policy"] == "switch-on"]
         # It has run before, harmless, and ended by itself: then it may be started.
         self.box.write("/run/harmless", "")
         self.box.run("systemctl", "start", "crm-harm.service")
         self.box.run("systemctl", "kill", "-s", "KILL", "crm-harm.service")
         wait_for(lambda: not self.box.active("crm-harm.service"), 10, "its end")
         self.box.run("rm", "/run/harmless")
+        self.box.write("/var/log/stops", "")
+        self.pages_before = self.paged("staging/switch")
         self.ctl("policy", "run", "switch-on", "staging/switch")
+        return lambda: [run for run in self.ctl("run", "list") if run["policy"] == "switch-on"
+                        and run["state"] != "live" and run["id"] not in before]
 
-        def ended():
-            return [run for run in self.ctl("run", "list") if run["policy"] == "switch-on"
-                    and run["state"] != "live"]
-
-        run, = wait_for(ended, 40, "the end of the run")
+    def check_undone(self, run):
         self.assertEqual(run["state"], "cancelled")
         self.assertIn("it made things worse: after unit.start crm-harm.service, staging/lamp fails",
                       run["message"])
         steps = {step["path"]: step for step in self.ctl("run", "show", run["id"])["steps"]}
         self.assertEqual((steps["u1"]["verb"], steps["u1"]["state"]), ("unit.stop", "done"))
+        self.assertNotIn("u2", steps)
         self.assertFalse(self.box.active("crm-harm.service"))
+        self.assertEqual(self.box.read("/var/log/stops"), "stopped\n")
         self.assertIn("f1.1", steps)
-        wait_for(lambda: [event for event in self.notices("policy.failed")
-                          if event["data"].get("component") == "staging/switch"], 10, "the page")
+        wait_for(lambda: self.paged("staging/switch") > self.pages_before, 10, "the page")
         self.box.run("systemctl", "start", unit("lamp"))
         wait_for(lambda: self.closed("lamp"), 20, "the end")
+        self.assertEqual(self.paged("staging/switch"), self.pages_before + 1)
+
+    def test_harm_is_undone(self):
+        ended = self.do_harm()
+        self.check_undone(wait_for(ended, 40, "the end of the run")[0])
+
+    def test_harm_is_undone_over_a_kill(self):
+        """tendd dies while it takes back what was done: that goes on, is done and told once."""
+        self.box.write("/run/slow-stop", "")
+        self.addCleanup(self.box.run, "rm", "-f", "/run/slow-stop")
+        ended = self.do_harm()
+        wait_for(lambda: self.box.read("/var/log/stops"), 40, "the undoing")
+        self.kill_tendd()
+        self.kill_tendd()
+        self.check_undone(wait_for(ended, 40, "the end of the run")[0])
 
     # ---- operators
 
     def test_a_login_holds_actions(self):
         self.configure(more="hold_on_login = eve")
-        self.box.run("systemctl", "unmask", "--now", "systemd-logind.service")
-        self.box.run("systemctl", "start", "systemd-logind.service")
-        self.box.run("systemd-run", "--unit=visit", "-p", "PAMName=login", "-p", "User=eve",
-                     "-p", "Environment=XDG_SESSION_CLASS=user", "sleep", "infinity")
-        try:
-            wait_for(lambda: "eve" in self.box.out("loginctl", "--no-legend", "list-sessions"),
-                     10, "the session")
+        with people.logged_in(self.box, "eve"):
             self.kill("login")
             run = wait_for(lambda: self.over("login"), 20, "the refusal")[-1]
             self.assertIn("hands off: eve is logged in (hold_on_login)", run["message"])
             self.assertEqual(self.starts("login"), 1)
-        finally:
-            self.box.run("systemctl", "stop", "visit.service")
         wait_for(lambda: self.starts("login") == 2 and self.closed("login"), 90, "healing")
         self.configure()
 
     def test_packages_hold_actions(self):
-        self.box.write("/tmp/hold.py", HOLD_LOCK)
-        self.box.run("systemd-run", "--unit=installs", "-p", "StandardInput=null", "sh", "-c",
-                     "tail -f /dev/null | /usr/bin/python3 /tmp/hold.py")
-        try:
-            inode = self.box.out("stat", "-c", "%i", LOCK)
-            wait_for(lambda: f":{inode} " in self.box.read("/proc/locks"), 10, "the lock")
+        with people.installing(self.box):
             self.kill("dpkg")
             run = wait_for(lambda: self.over("dpkg"), 20, "the refusal")[-1]
-            self.assertIn(f"hands off: packages are being installed: {LOCK} is locked",
+            self.assertIn(f"hands off: packages are being installed: {people.LOCK} is locked",
                           run["message"])
             self.assertEqual(self.starts("dpkg"), 1)
-        finally:
-            self.box.run("systemctl", "stop", "installs.service")
         wait_for(lambda: self.starts("dpkg") == 2 and self.closed("dpkg"), 90, "healing")
 
     def test_an_operator_stops_what_tend_restarts(self):

@@ -6,6 +6,7 @@ import time
 import unittest
 
 import hostnet
+import people
 from tendbox import Box, BoxError, receivers, tend, wait_for
 
 STARTS = "/var/log/starts"
@@ -23,6 +24,7 @@ mode.staging = auto
 policy_dirs = /etc/tend/policies
 budget_per_target = 100
 cooldown = 0
+hold_on_login = eve
 
 [receiver ops]
 type = webhook
@@ -67,6 +69,12 @@ BY_HAND = """policy "again" {
 		return tend.unit.restart(ctx.component.unit)
 	end,
 }
+policy "memory" {
+	hand = true,
+	run = function(ctx)
+		return tend.unit.show(ctx.component.unit)
+	end,
+}
 policy "slow" {
 	hand = true,
 	run = function(ctx)
@@ -85,7 +93,8 @@ class Hosts(unittest.TestCase):
             box.run("mkdir", "-p", "/var/empty")
             tend.install(box, etc=None)
             box.run("rm", "-rf", "/etc/tend/conf.d", "/etc/tend/commands.d")
-        cls.b.write("/etc/systemd/system/app.service", APP)
+        cls.b.run("useradd", "--create-home", "eve")
+        cls.b.write("/usr/lib/systemd/system/app.service", APP)
         cls.b.write("/etc/tend/commands.d/crm.conf", MANIFEST)
         cls.b.run("systemctl", "daemon-reload")
         cls.b.run("systemctl", "start", "app.service")
@@ -178,6 +187,78 @@ class Hosts(unittest.TestCase):
         self.b.run("systemctl", "start", "app.service")
         wait_for(self.well, 30, "the end")
         self.assertEqual(len(self.starts()), n + 1)
+
+    # ---- people there
+
+    def refused(self, policy="again"):
+        """The refusal of a run by hand; nothing of it was begun."""
+        n = len(self.starts())
+        run = self.run_by_hand(policy)
+        ended = wait_for(lambda: self.over(run), 30, "the run by hand")
+        self.assertEqual(ended["state"], "refused", ended)
+        self.assertEqual(len(self.starts()), n)
+        return ended["message"]
+
+    def goes_through(self):
+        n = len(self.starts())
+        run = self.run_by_hand("again")
+        self.assertEqual(wait_for(lambda: self.over(run), 30, "the run")["state"], "done")
+        self.assertEqual(len(self.starts()), n + 1)
+        wait_for(self.well, 30, "the app to be well")
+
+    def test_packages_that_are_installed_there_hold_actions_there(self):
+        self.b.run("rm", "-f", SLOW)
+        with people.installing(self.b):
+            held = f"hands off: packages are being installed: {people.LOCK} is locked"
+            self.assertIn(held, self.refused())
+            self.assertIn(held, self.refused("slow"))
+            self.assertEqual(self.b.read(SLOW), "")
+            # What Tend would do by itself waits as well, and is done when they have gone.
+            n = len(self.starts())
+            self.kill()
+            wait_for(lambda: [run for run in self.ctl("run", "list")
+                              if run["policy"] == "restart-unit" and run["state"] == "refused" and
+                              held in run["message"]], 30, "the refusal")
+            self.assertEqual(len(self.starts()), n)
+        wait_for(lambda: len(self.starts()) == n + 1 and self.well(), 90, "healing")
+        with people.installing(self.a):
+            self.goes_through()
+
+    def test_a_login_there_holds_actions_there(self):
+        with people.logged_in(self.b, "eve"):
+            self.assertIn("hands off: eve is logged in (hold_on_login)", self.refused())
+        self.goes_through()
+
+    def test_a_masked_unit_there_is_left_alone(self):
+        self.b.run("systemctl", "mask", "app.service")
+        try:
+            self.assertIn("hands off: ", self.refused())
+        finally:
+            self.b.run("systemctl", "unmask", "app.service")
+        self.goes_through()
+
+    def test_what_a_unit_there_holds_of_memory(self):
+        run = self.run_by_hand("memory")
+        ended = wait_for(lambda: self.over(run), 30, "the run")
+        value = ended["steps"][0]["value"]
+        pid = self.b.main_pid("app.service")
+        anonymous = sum(int(line.split()[1]) * 1024
+                        for line in self.b.read(f"/proc/{pid}/status").splitlines()
+                        if line.startswith(("RssAnon:", "VmSwap:")))
+        self.assertEqual(value["main_pid"], pid)
+        self.assertGreater(value["memory_bytes"], anonymous / 2, value)
+        self.assertLess(value["memory_bytes"], anonymous * 2, value)
+
+    def test_a_host_that_does_not_answer_is_held(self):
+        began = time.time()
+        hostnet.cut(self.b, 1)
+        try:
+            wait_for(lambda: self.said("next try", began), 60, "the link to be seen as cut")
+            self.refused()
+        finally:
+            hostnet.mend(self.b, 1)
+        wait_for(lambda: self.connected(began) and self.well(), 60, "the link to be back")
+        self.goes_through()
 
     # ---- the link
 

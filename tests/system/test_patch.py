@@ -9,8 +9,7 @@ import unittest
 import maintenance
 from tendbox import Box, receivers, tend, wait_for
 
-COMPONENT = "crm/app"
-DEPENDANT = "crm/web"
+COMPONENT, DEPENDANT = maintenance.APP_COMPONENT, maintenance.WEB_COMPONENT
 CHECKS = (f"{COMPONENT}/http", f"{COMPONENT}/unit", f"{DEPENDANT}/page")
 
 CONFIGURATION = f"""[daemon]
@@ -32,42 +31,7 @@ environment = staging
 
 [component crm/database]
 kind = database
-
-[component {COMPONENT}]
-kind = app
-unit = {maintenance.SERVICE}
-
-[check {COMPONENT}/http]
-probe = http
-url = http://127.0.0.1:{maintenance.PORT}/
-expect_status = 200
-interval = 1s
-timeout = 500ms
-confirm = 2 of 2
-
-[check {COMPONENT}/unit]
-probe = unit
-unit = {maintenance.SERVICE}
-interval = 1s
-timeout = 500ms
-confirm = 2 of 2
-
-[component {DEPENDANT}]
-kind = web
-unit = {maintenance.WEB}
-depends = app
-
-[check {DEPENDANT}/page]
-probe = http
-url = http://127.0.0.1:{maintenance.WEB_PORT}/
-expect_status = 200
-interval = 1s
-timeout = 1s
-confirm = 2 of 2
-
-[policy restart-unit]
-enabled = no
-
+{maintenance.SERVICES}
 [policy patch]
 budget = 1000
 param.soak = 5s
@@ -221,8 +185,28 @@ class Patch(unittest.TestCase):
     def test_5_what_was_rolled_back_is_not_tried_again(self):
         run = self.patch()
         self.assertEqual(run["state"], "refused", run)
-        self.assertIn("crmdemo 3.0 was rolled back here before", run["message"])
+        self.assertIn("held back by crmdemo 3.0, which was rolled back here before",
+                      run["message"])
         self.assertEqual(maintenance.installs(self.box)[-1], "2.0")
+        # Nor with another beside it, until an administrator has taken the record back.
+        maintenance.publish(self.box, "1.1", package=maintenance.SECOND)
+        run = self.patch()
+        self.assertEqual(run["state"], "refused", run)
+        self.assertIn(f"{maintenance.SECOND} 1.0 -> 1.1", run["message"])
+        self.assertIn("held back by crmdemo 3.0, which was rolled back here before",
+                      run["message"])
+        note, = self.ctl("record", "list", "note", COMPONENT)
+        self.assertIn(f"tendctl record remove note {COMPONENT} \"{note['key']}\"",
+                      run["message"])
+        self.ctl("record", "remove", "note", COMPONENT, note["key"], "-m", "not to blame")
+        self.assertEqual(self.ctl("record", "list", "note", COMPONENT), [])
+        run = self.patch()
+        self.assertEqual(run["state"], "failed", run)
+        self.assertEqual(maintenance.installs(self.box)[-2:], ["3.0", "2.0"])
+        self.assertEqual(maintenance.installs(self.box, maintenance.SECOND),
+                         ["1.0", "1.1", "1.0"])
+        wait_for(self.well, 20, "the service to be well")
+        # With one of the two in another version it is tried.
         maintenance.publish(self.box, "3.1")
         run = self.patch()
         self.assertEqual(run["state"], "done", run)

@@ -67,6 +67,15 @@ policy "nightly" {
 		return true
 	end,
 }
+policy "after" {
+	hand = true,
+	concurrency = "queue",
+	params = { word = { type = "string", default = "none" } },
+	run = function(ctx)
+		tend.log(ctx.params.word)
+		return true
+	end,
+}
 policy "wrong" {
 	hand = true,
 	run = function(ctx)
@@ -160,6 +169,39 @@ class Runs(unittest.TestCase):
         self.assertEqual(self.ended(run)["state"], "cancelled")
         self.assertEqual((self.count("slowly"), self.count("tidy")), (2, 1))
 
+    def test_waits_over_a_kill(self):
+        """Whose number was told waits in the journal: tendd may die at once."""
+        live = self.begin("work", "s/mail", "times=1")
+        run = self.begin("after", "s/mail", "word=kept")
+        before = self.box.main_pid(tend.UNIT)
+        self.box.run("systemctl", "kill", "-s", "KILL", "--kill-whom=main", tend.UNIT)
+        wait_for(lambda: self.box.main_pid(tend.UNIT) not in (0, before) and
+                 self.ctl("status", check=False), 20, "tendd")
+        self.assertEqual(self.show(run)["state"], "queued")
+        self.assertEqual([one["id"] for one in self.ctl("run", "list", "--state", "queued")], [run])
+        self.ctl("run", "cancel", live)
+        wait_for(lambda: self.show(run)["state"] not in ("queued", "live"), 40, "its turn")
+        told = self.show(run)
+        self.assertEqual((told["state"], [step["args"].get("text") for step in told["steps"]]),
+                         ("done", ["kept"]))
+
+    def test_a_reload_is_answered_when_the_policies_are_read(self):
+        for number in range(5):
+            name = f"fresh-{number}"
+            self.box.write("/etc/tend/policies/fresh.lua", f"""policy "{name}" {{
+	hand = true,
+	run = function(ctx) return true end,
+}}
+""")
+            # Not one moment for it to be read in between.
+            self.box.run("sh", "-ec", f"tendctl reload; tendctl policy run {name} s/web")
+            self.assertIn(name, [one["name"] for one in self.ctl("policy", "list")])
+        self.box.run("systemctl", "restart", tend.UNIT, timeout=60)
+        self.box.run("tendctl", "policy", "run", "fresh-4", "s/web")
+        self.box.run("rm", "/etc/tend/policies/fresh.lua")
+        self.ctl("reload")
+        self.assertNotIn("fresh-4", [one["name"] for one in self.ctl("policy", "list")])
+
     def test_drained(self):
         run = self.begin("work", "s/mail", "times=1")
         self.assertEqual(self.ctl("action", "drain"),
@@ -172,8 +214,10 @@ class Runs(unittest.TestCase):
         wait_for(lambda: self.ctl("status", check=False)["drain"]["drained"], 30, "the end")
         self.box.run("systemctl", "restart", tend.UNIT, timeout=60)
         wait_for(lambda: self.ctl("status", check=False), 20, "tendd")
+        # An upgrade must not begin what it drained.
+        self.assertTrue(self.ctl("status", check=False)["drain"]["draining"])
+        self.ctl("action", "undrain")
         self.assertFalse(self.ctl("status", check=False)["drain"]["draining"])
-        wait_for(lambda: self.ctl("policy", "list"), 20, "the policies")
         self.assertEqual(self.ended(self.begin("nightly", "s/db"))["state"], "done")
 
     def test_dry(self):

@@ -2,6 +2,8 @@
 /* A running tendd, asked over both of its sockets, and by tendctl. */
 #include "api_fixture.h"
 #include <grp.h>
+#include <poll.h>
+#include <sqlite3.h>
 
 enum { OTHER_UID = 65534 };
 
@@ -596,6 +598,72 @@ static void test_ctl(void **state)
 	}
 }
 
+/* The test holds the database's lock: whatever needs a commit waits. */
+static sqlite3 *lock_store(const struct fixture *f)
+{
+	auto_free char *path = str_printf("%s/state/tend.db", f->dir);
+	sqlite3 *db = NULL;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_busy_timeout(db, 10000), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	return db;
+}
+
+static int post_raw(const struct fixture *f, const char *path, const char *body)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	auto_free char *text =
+		str_printf("POST %s HTTP/1.1\r\nHost: tend\r\nContent-Length: %zu\r\n"
+			   "\r\n%s",
+			path, strlen(body), body);
+
+	assert_non_null(text);
+	(void)snprintf(a.sun_path, sizeof(a.sun_path), "%s", f->socket);
+	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	return fd;
+}
+
+static bool is_draining(const struct reply *reply)
+{
+	return json_is_true(json_object_get(json_object_get(reply->json, "drain"), "draining"));
+}
+
+/* What was answered is on the disk: nothing is said while it is not, and a kill -9 right after the
+ * answer forgets nothing. */
+static void test_kept_before_it_is_said(void **state)
+{
+	struct fixture *f = *state;
+	sqlite3 *db = lock_store(f);
+	int fd = post_raw(f, "/v1/drain", "{\"on\":true}"), status;
+	struct pollfd answer = {.fd = fd, .events = POLLIN};
+	auto_reply struct reply holds = fixture_wait(f, "/v1/status", is_draining), up = {0};
+	char buf[512] = "";
+
+	/* it holds, is not kept, and so is not said */
+	assert_int_equal(poll(&answer, 1, 300), 0);
+	assert_int_equal(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	assert_true(read(fd, buf, sizeof(buf) - 1) > 0);
+	close(fd);
+	assert_int_equal(kill(f->pid, SIGKILL), 0);
+	assert_int_equal(waitpid(f->pid, &status, 0), f->pid);
+	assert_non_null(strstr(buf, "HTTP/1.1 200"));
+	f->pid = fixture_spawn(f, f->log);
+	up = fixture_wait(f, "/v1/status", fixture_is_up);
+	assert_true(is_draining(&up));
+
+	auto_reply struct reply off = fixture_call(f, "POST", "/v1/drain", "{\"on\":false}");
+	assert_int_equal(off.status, 200);
+	assert_int_equal(kill(f->pid, SIGKILL), 0);
+	assert_int_equal(waitpid(f->pid, &status, 0), f->pid);
+	f->pid = fixture_spawn(f, f->log);
+	auto_reply struct reply again = fixture_wait(f, "/v1/status", fixture_is_up);
+	assert_false(is_draining(&again));
+}
+
 /* The end comes while an answer is still awaited. */
 static void test_stop_while_waiting(void **state)
 {
@@ -636,6 +704,7 @@ int main(void)
 		cmocka_unit_test(test_garbage),
 		cmocka_unit_test(test_second_daemon),
 		cmocka_unit_test(test_ctl),
+		cmocka_unit_test(test_kept_before_it_is_said),
 		cmocka_unit_test(test_stop_while_waiting),
 	};
 

@@ -503,12 +503,12 @@ static void random_schedules_agree_with_a_minute_walk(void **state)
 
 static void zones_are_read_quickly(void **state)
 {
+	const size_t n = ARRAY_SIZE(compared);
 	usec_t began = clock_now();
 
-	for (size_t i = 0; i < ARRAY_SIZE(compared); i++)
+	for (size_t i = 0; i < n; i++)
 		zone_free(need_zone(compared[i].zone));
-	print_message(
-		"%.0f us a zone\n", (double)(clock_now() - began) / (double)ARRAY_SIZE(compared));
+	print_message("%.0f us a zone\n", (double)(clock_now() - began) / (double)n);
 }
 
 static void a_step_is_cheap(void **state)

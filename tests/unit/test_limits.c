@@ -322,6 +322,28 @@ static void test_common_cause(void **unused)
 	}
 }
 
+static void test_holds_group(void **unused)
+{
+	static const struct action next = {.group = "g", .policy = "p", .run = "2"};
+	static const struct {
+		struct action before;
+		bool restarts, held;
+	} rows[] = {
+		{{.group = "g", .policy = "p", .run = "1"}, false, true},
+		{{.group = "g", .policy = "other", .run = "1"}, false, false},
+		{{.group = "g", .policy = "other", .run = "1"}, true, true},
+		{{.group = "h", .policy = "p", .run = "1"}, true, false},
+		{{.group = NULL, .policy = "p", .run = "1"}, true, false},
+		{{.group = "g", .policy = "p", .run = "2"}, true, false}, /* its own */
+		{{.group = "g", .policy = "p", .run = "1", .verdict = ACTION_VERIFIED}, true,
+			false},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (limits_holds_group(&rows[i].before, rows[i].restarts, &next) != rows[i].held)
+			fail_msg("row %zu", i);
+}
+
 static void test_worse(void **unused)
 {
 	assert_true(limits_worse(true, true, T0, T0, MIN_USEC));
@@ -377,6 +399,7 @@ int main(void)
 		cmocka_unit_test(test_clocks),
 		cmocka_unit_test(test_cooldown),
 		cmocka_unit_test(test_common_cause),
+		cmocka_unit_test(test_holds_group),
 		cmocka_unit_test(test_worse),
 		cmocka_unit_test(test_cleanup),
 		cmocka_unit_test(test_people),

@@ -124,10 +124,12 @@ static struct run *run_of(const struct world *w, const char *policy)
 
 static void cancel(struct world *w, const char *policy)
 {
+	const struct run *run = run_of(w, policy);
 	char id[UUID_TEXT_BYTES];
 	struct tend_error err = {0};
 
-	memcpy(id, run_of(w, policy)->id, sizeof(id));
+	assert_non_null(run);
+	memcpy(id, run->id, sizeof(id));
 	if (policies_run_cancel(w->policies, id, "ann", "enough", &err) < 0)
 		fail_msg("%s", err.text);
 	WAIT_FOR(w->core.loop, !run_of(w, policy));

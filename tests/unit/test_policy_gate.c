@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The gates in front of an action, through the whole engine. test_limits.c has the pure parts. */
 #include "policy_fixture.h"
+#include "exec/people.h"
 
 #define MORE_CHECKS(name)                                                                          \
 	"[component s/" name "]\ndepends = db\n" CHECK("s/" name "/a", "s." name ".a", "")
@@ -308,6 +309,29 @@ static void test_breaker(void **state)
 	assert_string_equal(json_string_value(json_object_get(row, "state")), "open");
 }
 
+/* A person closes it, also over a restart; new failures open it again. */
+static void test_breaker_closed_by_hand(void **state)
+{
+	struct world *w = *state;
+	struct tend_error err = {0};
+
+	write_policy(w, "often", often);
+	ready_crm(w, "budget_per_target = 9\n");
+	assert_int_equal(policies_enable(w->policies, "often", "ann", &err), -EALREADY);
+	for (size_t i = 1; i <= 4; i++)
+		run_on(w, "often", "s/app", i);
+	assert_int_equal(last_run(w)->state, RUN_REFUSED);
+	assert_int_equal(policies_enable(w->policies, "often", "ann", &err), 0);
+	assert_int_equal(policies_enable(w->policies, "often", "ann", &err), -EALREADY);
+	run_on(w, "often", "s/app", 5);
+	assert_int_equal(last_run(w)->state, RUN_FAILED);
+	restart(w);
+	WAIT_FOR(w->core.loop, described(w));
+	for (size_t i = 6; i <= 8; i++)
+		run_on(w, "often", "s/app", i);
+	assert_int_equal(last_run(w)->state, RUN_REFUSED);
+}
+
 /* What was mended and fails again soon is not mended again at once. */
 static void test_cooldown(void **state)
 {
@@ -482,7 +506,7 @@ static void test_lock_lines(void **state)
 
 	not_ours_pid = 42;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		if (operators_lock_held(rows[i].locks, 77, ours) != rows[i].held)
+		if (people_lock_held(rows[i].locks, 77, ours) != rows[i].held)
 			fail_msg("row %zu", i);
 }
 
@@ -516,9 +540,9 @@ static void test_real_lock(void **state)
 	assert_int_equal(read(told[0], &byte, 1), 1);
 	not_ours_pid = pid;
 	assert_int_equal(fs_read_file("/proc/locks", 1 << 20, &locks, &len), 0);
-	assert_true(operators_lock_held(locks, (unsigned long)st.st_ino, ours));
+	assert_true(people_lock_held(locks, (unsigned long)st.st_ino, ours));
 	not_ours_pid = 0;
-	assert_false(operators_lock_held(locks, (unsigned long)st.st_ino, ours));
+	assert_false(people_lock_held(locks, (unsigned long)st.st_ino, ours));
 	close(end[1]);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	close(told[0]);
@@ -530,10 +554,10 @@ static void test_named(void **state)
 	char ann[] = "ann", at_root[] = "@root", nobody[] = "@no-such-group";
 	char *const names[] = {ann, at_root, nobody, NULL};
 
-	assert_true(operators_named(names, "ann", 1000));
-	assert_true(operators_named(names, "bob", 0)); /* root's group is bob's first */
-	assert_false(operators_named(names, "bob", 1000));
-	assert_false(operators_named(NULL, "ann", 0));
+	assert_true(people_named(names, "ann", 1000));
+	assert_true(people_named(names, "bob", 0)); /* root's group is bob's first */
+	assert_false(people_named(names, "bob", 1000));
+	assert_false(people_named(NULL, "ann", 0));
 }
 
 int main(void)
@@ -549,6 +573,7 @@ int main(void)
 		TEST(test_nothing_was_sent),
 		TEST(test_query_waits),
 		TEST(test_breaker),
+		TEST(test_breaker_closed_by_hand),
 		TEST(test_cooldown),
 		TEST(test_last_of_the_hour),
 		TEST(test_cleanup),

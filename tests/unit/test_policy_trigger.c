@@ -497,7 +497,8 @@ static void test_concurrency(void **state)
 	run_by_hand(w, "replace"); /* the other one's run is not ended for it */
 	assert_int_equal(n_queued(w), 2);
 	run = first_queued(w);
-	{ /* shown, though in no journal yet */
+	WAIT_FOR(w->core.loop, !run->library_text); /* the journal has it */
+	{
 		auto_json json_t *rows = show(w, run->id);
 
 		assert_string_equal(
@@ -598,8 +599,11 @@ static void test_drain(void **state)
 	assert_true(json_is_true(json_object_get(after, "drained")));
 	break_web(w);
 	assert_int_equal(live(w), 0);
+	/* also over a restart: an upgrade must not begin what it drained */
 	restart(w);
 	WAIT_FOR(w->core.loop, described(w));
+	assert_int_equal(policies_run(w->policies, "work", "s/web", NULL, "ann", id, &err), -EBUSY);
+	policies_drain(w->policies, false, "ann");
 	run_by_hand(w, "work");
 	WAIT_FOR(w->core.loop, ended(w, 2));
 }

@@ -348,6 +348,177 @@ static void test_retention(void **state)
 	json_decref(rows);
 }
 
+static void db_exec(sqlite3 *db, const char *format, ...)
+{
+	char *error = NULL, *sql;
+	va_list ap;
+
+	va_start(ap, format);
+	sql = sqlite3_vmprintf(format, ap);
+	va_end(ap);
+	if (sqlite3_exec(db, sql, NULL, NULL, &error) != SQLITE_OK)
+		fail_msg("%s: %s", sql, error);
+	sqlite3_free(sql);
+}
+
+static int64_t db_count(sqlite3 *db, const char *what)
+{
+	auto_free char *sql = str_printf("SELECT count(*) FROM %s", what);
+	int64_t n = -1;
+
+	assert_int_equal(database_get_int(db, sql, &n), 0);
+	return n;
+}
+
+/* Rows of `table` numbered i from 0 on, by an expression list. */
+static void db_fill(sqlite3 *db, const char *table, int n, const char *values)
+{
+	db_exec(db,
+		"WITH RECURSIVE c(i) AS (VALUES(0) UNION ALL SELECT i + 1 FROM c WHERE i < %d - 1) "
+		"INSERT INTO %s SELECT %s FROM c",
+		n, table, values);
+}
+
+/* Many rows that are over, and a few of each table that must stay; 1000 is long ago,
+ * and n is now. */
+static void db_fill_all(sqlite3 *db, int n, int64_t now)
+{
+	auto_free char *record = str_printf("'finding', 's/' || (i %% 10), 'k' || i, 1000 + i, "
+					    "json_object('value', json_object('state', "
+					    "iif(i %% 100 = 0, 'open', 'closed')))");
+	auto_free char *young =
+		str_printf("'note', 's/a', 'young' || i, %lld - i, '{}'", (long long)now);
+	auto_free char *exception = str_printf("'exception', 's/a', 'e' || i, 1000, "
+					       "json_object('value', json_object('until_date', "
+					       "iif(i < 150, '2001-01-01', '2999-12-31')))");
+
+	db_exec(db, "BEGIN");
+	db_fill(db, "record", n / 5, record);
+	db_fill(db, "record", n / 5, "'note', 's/old', 'k' || i, 1000 + i, '{}'");
+	db_fill(db, "record", 300, young);
+	db_fill(db, "record", 250, exception);
+	db_fill(db, "record", 250, "'backup', 's/a', 'b' || i, 1000 + i, '{}'");
+	db_fill(db, "record", 50, "'baseline', 's/a', 'b' || i, 1000, '{}'");
+	db_fill(db, "approval", n / 5,
+		"'a' || i, 'r', '1', 'h', iif(i % 1000 = 0, 'waiting', 'denied'), 1, 1000, 1000, "
+		"iif(i % 1000 = 0, NULL, 2000), NULL");
+	db_fill(db, "approval_vote", n / 5, "'a' || i, 'ann', 1000, 'deny', 'no'");
+	db_fill(db, "run", n / 50,
+		"'r' || i, 'p', 't', NULL, 'done', 1000, iif(i = 0, NULL, 2000), "
+		"NULL, 'h' || i, NULL");
+	db_fill(db, "step", n / 10, "'r' || (i % 400), i, 'v', NULL, 'done', 1, 2, NULL, i");
+	db_fill(db, "source", n / 50, "'h' || i, 'text'");
+	db_fill(db, "schedule", 100, "'p', 't' || i, iif(i < 50, 1000, 4000000000000000), NULL");
+	db_fill(db, "strike", 100, "'p' || i, 'h', i % 2, NULL, NULL");
+	db_fill(db, "incident", 2, "'i' || i, 'f', 'x', 1000, iif(i = 0, NULL, 2000), NULL");
+	db_fill(db, "timeline", 3000, "'i' || (i % 2), i / 2 + 1, 1000, 'note', 'text'");
+	db_exec(db, "COMMIT");
+}
+
+static void check_kept(sqlite3 *db, int n)
+{
+	const struct {
+		const char *what;
+		int64_t n;
+	} rows[] = {
+		/* of each of 10 scopes the newest 100 (one of them open), and all that are open */
+		{"record WHERE kind = 'finding' AND json_extract(doc_json, '$.value.state') = "
+		 "'open'",
+			n / 500},
+		{"record WHERE kind = 'note'", 200},
+		{"record WHERE kind = 'exception' AND doc_json LIKE '%2999%'", 100},
+		{"record WHERE kind = 'backup'", 100},
+		{"record WHERE kind = 'backup' AND at >= 1000 + 150", 100},
+		{"record WHERE kind = 'baseline'", 50},
+		{"approval", n / 5000},
+		{"approval_vote", n / 5000},
+		{"run", 1},
+		{"step", n / 10 / 400},
+		{"source", 1},
+		{"schedule", 50},
+		{"strike", 50},
+		{"incident", 1},
+		{"timeline", 1000},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (db_count(db, rows[i].what) != rows[i].n)
+			fail_msg("%s: %lld, not %lld", rows[i].what,
+				(long long)db_count(db, rows[i].what), (long long)rows[i].n);
+}
+
+/* Each step is short, whatever the table, and a round ends when all that is over is gone. */
+static void test_prune(void **state)
+{
+	enum { N = 20000 };
+	struct fixture *f = *state;
+	const struct store_retention keep = {.notices = 1,
+		.history = USEC_PER_SEC,
+		.records = 365 * 86400 * USEC_PER_SEC,
+		.n_records = 200};
+	int64_t now = (int64_t)clock_wall();
+	struct pruner pruner = {0};
+	usec_t longest = 0, total = 0, began;
+	int n_steps = 0, r;
+	bool fresh;
+
+	auto(database_close) sqlite3 *db = NULL;
+	assert_int_equal(database_open(f->dir, &f->err, &fresh, &db), 0);
+	db_fill_all(db, N, now);
+	db_exec(db, "PRAGMA synchronous = OFF"); /* the work is measured, not the disk */
+	do {
+		usec_t took;
+
+		began = clock_now();
+		r = pruner_step(db, &pruner, &keep, now);
+		took = clock_now() - began;
+		assert_true(r >= 0);
+		longest = MAX(longest, took);
+		total += took;
+		n_steps++;
+		assert_in_range(pruner.limit, 1, 500);
+	} while (r > 0);
+	print_message("%llu rows in %d steps: the longest %llu us, on the average %llu us\n",
+		(unsigned long long)pruner.n_deleted, n_steps, (unsigned long long)longest,
+		(unsigned long long)(total / (usec_t)n_steps));
+	check_kept(db, N);
+	/* many small ones: none did all of it; only what hangs takes a second */
+	assert_true(n_steps > N / 2 / 500);
+	assert_true(longest < 5 * USEC_PER_SEC);
+	pruner_clear(&pruner);
+}
+
+/* What is committed meanwhile goes first, and pruning does not starve under commits that never
+ * end. */
+static void test_prune_under_load(void **state)
+{
+	struct fixture *f = *state;
+	const struct store_retention keep = {
+		.notices = 1, .history = USEC_PER_SEC, .records = USEC_PER_SEC, .n_records = 10};
+	struct outcome o = {0};
+	usec_t longest = 0;
+	bool fresh;
+	int n = 0;
+
+	auto(database_close) sqlite3 *db = NULL;
+	assert_int_equal(database_open(f->dir, &f->err, &fresh, &db), 0);
+	db_fill(db, "record", 1000, "'note', 's/old', 'k' || i, 1000 + i, '{}'");
+	assert_int_equal(fixture_open(f), 0);
+	store_set_retention(f->store, &keep);
+	while (db_count(db, "record") > 0) {
+		usec_t began = clock_now();
+
+		n++;
+		assert_int_equal(store_commit(f->store, batch_of_check("a", n), on_done, &o), 0);
+		WAIT_FOR(f->loop, o.n == n);
+		assert_int_equal(o.last, 0);
+		longest = MAX(longest, clock_now() - began);
+		assert_true(n < 1000000);
+	}
+	print_message("%d commits while 1,000 records went: the longest %llu us\n", n,
+		(unsigned long long)longest);
+}
+
 /* More than an answer holds: an error on the loop, all of it at start-up. */
 static void test_too_many_rows(void **state)
 {
@@ -392,6 +563,8 @@ int main(void)
 		STORE_TEST(test_all_sql_prepares),
 		STORE_TEST(test_queue_is_bounded),
 		STORE_TEST(test_retention),
+		STORE_TEST(test_prune),
+		STORE_TEST(test_prune_under_load),
 		STORE_TEST(test_too_many_rows),
 	};
 

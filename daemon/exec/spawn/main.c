@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <fcntl.h>
-#include <getopt.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -8,6 +7,7 @@
 #include <systemd/sd-daemon.h>
 #include "base/log.h"
 #include "base/str.h"
+#include "exec/options.h"
 #include "exec/peer.h"
 #include "exec/relay.h"
 #include "exec/spawn/server.h"
@@ -24,60 +24,27 @@ struct manager {
 	struct spawn_server *server;
 };
 
-static void usage(FILE *f)
-{
-	(void)fputs("Usage: tend-spawn [OPTION...]\n"
-		    "Runs the foreign programs of tendd's exec checks.\n\n"
-		    "  --config FILE    what may be run (default /etc/tend/spawn.conf)\n"
-		    "  --delegated      the control group was handed over (Delegate=yes): one a\n"
-		    "                   program\n"
-		    "  --stdio          pass messages on between standard input and output and\n"
-		    "                   the socket for other hosts: for sshd\n"
-		    "  -t, --test       check the configuration and exit\n"
-		    "  -V, --version    print the version and exit\n"
-		    "  -h, --help       print this and exit\n",
-		f);
-}
+static const char help[] =
+	"Usage: tend-spawn [OPTION...]\n"
+	"Runs the foreign programs of tendd's exec checks.\n\n"
+	"  --config FILE    what may be run (default /etc/tend/spawn.conf)\n"
+	"  --delegated      the control group was handed over (Delegate=yes): one a\n"
+	"                   program\n"
+	"  --stdio          pass messages on between standard input and output and\n"
+	"                   the socket for other hosts: for sshd\n"
+	"  -t, --test       check the configuration and exit\n"
+	"  -V, --version    print the version and exit\n"
+	"  -h, --help       print this and exit\n";
 
 static int parse_options(int argc, char **argv, struct options *o)
 {
-	static const struct option rows[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"delegated", no_argument, NULL, 'd'},
-		{"test", no_argument, NULL, 't'},
-		{"version", no_argument, NULL, 'V'},
-		{"help", no_argument, NULL, 'h'},
+	const struct option_row rows[] = {
+		{"config", .value = &o->config},
+		{"delegated", .given = &o->delegated},
 		{0},
 	};
-	int c;
 
-	while ((c = getopt_long(argc, argv, "tVh", rows, NULL)) >= 0) {
-		switch (c) {
-		case 'c':
-			o->config = optarg;
-			break;
-		case 'd':
-			o->delegated = true;
-			break;
-		case 't':
-			o->check = true;
-			break;
-		case 'V':
-			(void)printf("tend-spawn " TEND_VERSION "\n");
-			return 0;
-		case 'h':
-			usage(stdout);
-			return 0;
-		default:
-			usage(stderr);
-			return -EINVAL;
-		}
-	}
-	if (optind < argc) {
-		(void)fprintf(stderr, "tend-spawn: '%s' is not an option\n", argv[optind]);
-		return -EINVAL;
-	}
-	return 1;
+	return options_parse("tend-spawn", help, rows, argc, argv, &o->check);
 }
 
 static int check_config(const struct options *o)

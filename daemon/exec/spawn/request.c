@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include "base/cleanup.h"
+#include "exec/call.h"
 
 const char *const spawn_call_names[SPAWN_CALL_MAX + 1] = {
 	[SPAWN_HELLO] = "hello",
@@ -17,31 +18,6 @@ static const char *const keys[SPAWN_CALL_MAX][6] = {
 	[SPAWN_RUN] = {"id", "argv", "timeout_msec", "output_max", "stdin", NULL},
 	[SPAWN_CANCEL] = {"id", NULL},
 };
-
-static int find_call(const char *name)
-{
-	for (int i = 0; i < SPAWN_CALL_MAX; i++)
-		if (strcmp(spawn_call_names[i], name) == 0)
-			return i;
-	return -ENOENT;
-}
-
-static int check_keys(enum spawn_call call, const json_t *args, struct tend_error *err)
-{
-	const char *key;
-	json_t *value;
-
-	json_object_foreach ((json_t *)(uintptr_t)args, key, value) {
-		bool known = false;
-
-		for (size_t i = 0; keys[call][i]; i++)
-			known = known || strcmp(keys[call][i], key) == 0;
-		if (!known)
-			return tend_error_set(err, -EINVAL, "%s: '%.64s' is not one of its keys",
-				spawn_call_names[call], key);
-	}
-	return 0;
-}
 
 static int get_id(const json_t *args, const char **ret_id, struct tend_error *err)
 {
@@ -152,14 +128,14 @@ int spawn_request_parse(const char *call, const json_t *args, struct spawn_reque
 	struct tend_error *err)
 {
 	struct spawn_request request = {0};
-	int r = find_call(call);
+	int r = call_find(spawn_call_names, call);
 
 	if (r < 0)
 		return tend_error_set(err, -EINVAL, "'%.64s' is no call", call);
 	request.call = (enum spawn_call)r;
 	if (!json_is_object(args) && (request.call != SPAWN_HELLO || !json_is_null(args)))
 		return tend_error_set(err, -EINVAL, "the arguments are no object");
-	r = check_keys(request.call, args, err);
+	r = call_check_keys(call, keys[request.call], args, err);
 	if (r == 0 && request.call != SPAWN_HELLO)
 		r = get_id(args, &request.id, err);
 	if (r == 0 && request.call == SPAWN_RUN)

@@ -7,6 +7,8 @@
 #ifndef TEND_REASON_H
 #define TEND_REASON_H
 
+#include <stddef.h>
+
 enum tend_state {
 	TEND_STATE_OK = 0,
 	TEND_STATE_WARNING = 1,
@@ -62,6 +64,11 @@ enum tend_reason {
 
 const char *tend_reason_name(enum tend_reason reason);
 const char *tend_reason_text(enum tend_reason reason);
+/* What kind of trouble it is: network, tls, ...; for policies that care for no more. */
+const char *tend_reason_class(enum tend_reason reason);
+enum { TEND_REASON_MAX_CLASSES = 16 };
+/* Each once; returns how many. */
+size_t tend_reason_classes(const char *ret_names[TEND_REASON_MAX_CLASSES]);
 enum tend_state tend_reason_verdict(enum tend_reason reason);
 int tend_reason_from_name(const char *name); /* -ENOENT */
 const char *tend_state_name(enum tend_state state);

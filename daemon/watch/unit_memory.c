@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What the processes of a unit hold of memory that is theirs alone: anonymous and swapped. Pages of
- * files, which the kernel takes back as it likes, say nothing about a leak. */
+#include "watch/unit_memory.h"
 #include <stdlib.h>
 #include <string.h>
 #include "base/fs.h"
 #include "base/str.h"
-#include "policy/private.h"
 
 enum { UNIT_MAX_PROCESSES = 4096, MAX_PROC_BYTES = 64 << 10 };
 

@@ -197,10 +197,23 @@ static void tell_simply(struct manager *m, enum notice_kind kind, enum conf_seve
 		log_error("the notice '%s' cannot be made", text);
 }
 
+static void apply_retention(struct manager *m, const struct conf_daemon *daemon)
+{
+	const struct store_retention retention = {
+		.notices = daemon->keep_notices,
+		.history = daemon->keep_history,
+		.records = daemon->keep_records,
+		.n_records = daemon->keep_records_max,
+	};
+
+	store_set_retention(m->store, &retention);
+}
+
 static int apply_all(struct manager *m, struct conf *conf)
 {
 	int r = watch_apply(m->watch, conf);
 
+	apply_retention(m, &conf->daemon);
 	log_set_level(conf_log_level(&conf->daemon));
 	if (r == 0)
 		r = alert_apply(m->alert, conf);

@@ -307,6 +307,32 @@ static void check_thresholds(struct builder *b, const struct conf_section *secti
 	}
 }
 
+/* A threshold of a metric that never comes would never be judged. */
+static void check_metrics(struct builder *b, const struct conf_section *section, const char *row,
+	char *const *thresholds, const struct conf_check *check)
+{
+	const char *names[TEND_METRICS_MAX];
+	size_t n_names = check->probe && check->probe->metrics && check->probe_conf
+				 ? check->probe->metrics(check->probe_conf, names)
+				 : 0;
+
+	for (; n_names > 0 && thresholds && *thresholds; thresholds++) {
+		auto_free char *name = strndup(*thresholds, strcspn(*thresholds, "="));
+		auto_free char *key = str_printf("%s.%s", row, name ? name : "");
+		const char *near;
+		size_t i = 0;
+
+		while (name && i < n_names && strcmp(names[i], name) != 0)
+			i++;
+		if (!name || i < n_names)
+			continue;
+		near = str_nearest(name, names, n_names);
+		conf_section_error(section, key, b->errors,
+			"%s: the check has no such metric; %s '%s'", key ? key : row,
+			near ? "did you mean" : "it has, for example,", near ? near : names[0]);
+	}
+}
+
 static void check_times(
 	struct builder *b, const struct conf_section *section, struct conf_check *check)
 {
@@ -354,6 +380,8 @@ static int build_check(struct builder *b, const struct conf_section *section)
 	check_confirm(b, section, check);
 	check_thresholds(b, section, "warning", check->thresholds_warning);
 	check_thresholds(b, section, "critical", check->thresholds_critical);
+	check_metrics(b, section, "warning", check->thresholds_warning, check);
+	check_metrics(b, section, "critical", check->thresholds_critical, check);
 	return 0;
 }
 

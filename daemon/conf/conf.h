@@ -82,6 +82,8 @@ struct conf_daemon {
 	char **hold_on_login; /* users, or @groups; NULL = no */
 	char *agentx_socket;  /* AgentX master, e.g. unix path or tcp:...; NULL = tend-agentx off */
 	usec_t agentx_ping;   /* default 5s */
+	usec_t keep_notices, keep_history, keep_records; /* how long the store keeps what is over */
+	int64_t keep_records_max;			 /* of a kind in one scope */
 };
 int conf_log_level(const struct conf_daemon *daemon); /* as syslog counts: LOG_ERR .. LOG_DEBUG */
 

@@ -164,6 +164,21 @@ const struct tend_option conf_daemon_rows[] = {
 	DAEMON(USEC, agentx_ping, "agentx_ping", "5s",
 		"How often the connection to the SNMP master agent is tried and tested.",
 		.min = SECONDS(1), .max = SECONDS(300)),
+	DAEMON(USEC, keep_notices, "keep_notices", "30d",
+		"So long a notice is kept that was delivered and whose incident is over.",
+		.min = DAY, .max = 3660 * DAY),
+	DAEMON(USEC, keep_history, "keep_history", "90d",
+		"So long incidents, runs, actions and approvals are kept after their end.",
+		.min = DAY, .max = 3660 * DAY),
+	DAEMON(USEC, keep_records, "keep_records", "400d",
+		"So long the records of policies are kept. Of backups, findings and exceptions the "
+		"newest 100 stay, and what still holds; baselines stay until a policy removes "
+		"them.",
+		.min = DAY, .max = 3660 * DAY),
+	DAEMON(INT, keep_records_max, "keep_records_max", "10000",
+		"Of one kind of records the newest so many of a component stay, whatever their "
+		"age; what is evidence (see keep_records) is not counted.",
+		.min = 100, .max = 100000),
 	TEND_OPTION_END,
 };
 

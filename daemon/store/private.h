@@ -113,11 +113,21 @@ struct pruner {
 	size_t rule;
 	int limit;	    /* rows a step */
 	char *kind, *scope; /* of the records that are looked at */
+	/* where the last step ended: rows by time and rowid, records by time and key */
+	int64_t at, id;
+	char *key;
+	/* the newest of the scope, which stay whatever their age: how many were counted, and since
+	 * when they are */
+	int64_t n_counted, newest_at;
+	bool counted;
+	bool unsynced; /* the connection does not sync what it commits: see pruner_sync() */
 	uint64_t n_deleted;
 };
 /* A few rows, in a transaction of its own. 1: go on, 0: that was the last of the round. */
 int pruner_step(
 	sqlite3 *db, struct pruner *pruner, const struct store_retention *retention, int64_t now);
+/* To be called before a commit that is promised: it will be on the disk. */
+int pruner_sync(sqlite3 *db, struct pruner *pruner);
 void pruner_clear(struct pruner *pruner);
 
 /* ---- reader.c ------------------------------------------------------------------------------- */

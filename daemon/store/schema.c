@@ -69,6 +69,9 @@ static const char version_2[] =
 
 /* What pruning looks for, without walking whole tables. */
 static const char version_3[] = "CREATE INDEX record_at ON record(kind, scope, at);"
+				"CREATE INDEX schedule_last ON schedule(last);"
+				"CREATE INDEX strike_none ON strike(policy) WHERE n = 0 AND"
+				" disabled_at IS NULL;"
 				"ALTER TABLE run ADD COLUMN source TEXT;"
 				"ALTER TABLE run ADD COLUMN library TEXT;"
 				"UPDATE run SET source = json_extract(doc_json, '$.source'),"

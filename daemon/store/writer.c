@@ -20,7 +20,7 @@
 enum {
 	GROUP_MAX_BATCHES = 1000,
 	GROUP_MAX_BYTES = 16 << 20,
-	CHECKPOINT_PAGES = 1000,
+	CHECKPOINT_PAGES = 250,	      /* few: a commit waits for it */
 	CHECKPOINT_BUSY_PAGES = 8000, /* also when there is no idle moment */
 };
 #define RECOVER_INTERVAL (USEC_PER_SEC)
@@ -187,8 +187,10 @@ static int batch_run(struct writer *w, struct store_batch *batch)
 
 static int group_try(struct writer *w, struct store_batch *first, const struct store_batch *end)
 {
-	int r = plain(w, "BEGIN IMMEDIATE");
+	int r = pruner_sync(w->db, &w->pruner);
 
+	if (r == 0)
+		r = plain(w, "BEGIN IMMEDIATE");
 	for (struct store_batch *b = first; b != end && r == 0; b = b->next)
 		r = batch_run(w, b);
 	if (r == 0)

@@ -3,6 +3,7 @@
 #include <string.h>
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "watch/private.h"
 
 /* How long a confirmed failure waits for its parents' answers at most. */
@@ -287,6 +288,46 @@ static void judge_metrics(const struct conf_check *conf, struct result *result)
 	}
 }
 
+static bool has_metric(const struct result *result, const char *threshold)
+{
+	size_t n = strcspn(threshold, "=");
+
+	for (size_t i = 0; i < result->n_metrics; i++)
+		if (strncmp(result->metrics[i].name, threshold, n) == 0 &&
+			!result->metrics[i].name[n])
+			return true;
+	return false;
+}
+
+static const char *missing_metric(const struct result *result, char *const *thresholds)
+{
+	for (; thresholds && *thresholds; thresholds++)
+		if (!has_metric(result, *thresholds))
+			return *thresholds;
+	return NULL;
+}
+
+/* A threshold that is never judged looks like one that holds: a good result says so. */
+static void tell_missing(struct check *check, struct result *result)
+{
+	const char *missing = missing_metric(result, check->conf->thresholds_critical);
+	auto_str struct str text = STR_INIT(sizeof(result->text));
+
+	if (!missing)
+		missing = missing_metric(result, check->conf->thresholds_warning);
+	if (!missing || result->reason != TEND_REASON_OK)
+		return;
+	(void)str_appendf(&text, "threshold of '%.*s': the check has no such metric (it has: ",
+		(int)strcspn(missing, "="), missing);
+	for (size_t i = 0; i < result->n_metrics; i++)
+		(void)str_appendf(&text, "%s%s", i ? ", " : "", result->metrics[i].name);
+	(void)str_appendf(&text, "%s)", result->n_metrics ? "" : "none");
+	if (!check->missing_told)
+		log_warning("check '%s': %s", check->conf->name, str_get(&text));
+	check->missing_told = true;
+	(void)snprintf(result->text, sizeof(result->text), "%s", str_get(&text));
+}
+
 static enum tend_state apply_severity(const struct conf_check *conf, enum tend_state verdict)
 {
 	if (verdict != TEND_STATE_CRITICAL || conf->severity < 0)
@@ -310,6 +351,7 @@ static void keep_result(struct check *check, struct attempt_end *end)
 	last->n_metrics = end->n_metrics;
 	last->number++;
 	judge_metrics(check->conf, last);
+	tell_missing(check, last);
 	last->verdict = apply_severity(check->conf, last->verdict);
 }
 

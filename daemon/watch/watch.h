@@ -73,6 +73,7 @@ struct check {
 	struct locate *locate; /* its parents are being asked */
 	bool located;	       /* its hard failure was handed on (as a fault or as unreachable) */
 	bool run_again;	       /* something changed while an attempt ran */
+	bool missing_told;     /* that a threshold's metric does not come */
 	bool paused; /* by a window: its schedule goes on, but starts nothing; its state is kept */
 	uint64_t n_attempts, n_failed, n_overruns;
 	uint32_t snmp_index; /* small, stable while the daemon lives */

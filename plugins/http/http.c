@@ -545,6 +545,15 @@ static int http_start(struct tend_attempt *a, const void *conf)
 	return r < 0 ? r : start_hop(run);
 }
 
+static size_t http_metrics(const void *conf, const char *ret_names[TEND_METRICS_MAX])
+{
+	static const char *const names[] = {"total_seconds", "dns_seconds", "connect_seconds",
+		"tls_seconds", "first_byte_seconds", "status", "body_bytes", "certificate_days"};
+
+	memcpy(ret_names, names, sizeof(names));
+	return sizeof(names) / sizeof(names[0]);
+}
+
 static const struct tend_probe http_probe = {
 	.abi = TEND_PLUGIN_ABI,
 	.name = "http",
@@ -555,5 +564,6 @@ static const struct tend_probe http_probe = {
 	.clear = http_conf_clear,
 	.start = http_start,
 	.cancel = http_cancel,
+	.metrics = http_metrics,
 };
 TEND_PROBE(http, &http_probe);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The postgres probe, and the verbs sql.*: what the core sees of this plugin. */
 #include "postgres.h"
+#include <string.h>
 #include "session.h"
 
 static int postgres_start(struct tend_attempt *a, const void *conf)
@@ -19,6 +20,23 @@ static void postgres_cancel(struct tend_attempt *a)
 	session_free(tend_attempt_data(a));
 }
 
+/* With metric = * they are the columns of whatever the query gives. */
+static size_t postgres_metrics(const void *conf, const char *ret_names[TEND_METRICS_MAX])
+{
+	const struct postgres_conf *c = conf;
+	size_t n = 0;
+
+	if (c->metric && strcmp(c->metric, "*") == 0)
+		return 0;
+	ret_names[n++] = "total_seconds";
+	ret_names[n++] = "connect_seconds";
+	if (c->query)
+		ret_names[n++] = "query_seconds";
+	if (c->metric)
+		ret_names[n++] = c->metric;
+	return n;
+}
+
 static const struct tend_probe postgres_probe = {
 	.abi = TEND_PLUGIN_ABI,
 	.name = "postgres",
@@ -29,5 +47,6 @@ static const struct tend_probe postgres_probe = {
 	.start = postgres_start,
 	.cancel = postgres_cancel,
 	.call = postgres_call,
+	.metrics = postgres_metrics,
 };
 TEND_PROBE(postgres, &postgres_probe);

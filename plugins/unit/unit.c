@@ -134,6 +134,12 @@ static int unit_start(struct tend_attempt *a, const void *conf)
 	return tend_unit_get(a, c->unit, on_unit, (void *)(uintptr_t)c);
 }
 
+static size_t unit_metrics(const void *conf, const char *ret_names[TEND_METRICS_MAX])
+{
+	ret_names[0] = "restarts";
+	return 1;
+}
+
 static const struct tend_probe unit_probe = {
 	.abi = TEND_PLUGIN_ABI,
 	.name = "unit",
@@ -142,5 +148,6 @@ static const struct tend_probe unit_probe = {
 	.conf_size = sizeof(struct unit_conf),
 	.check = unit_check,
 	.start = unit_start,
+	.metrics = unit_metrics,
 };
 TEND_PROBE(unit, &unit_probe);

@@ -39,7 +39,8 @@ MAX_UNKNOWN_SHARE = 0.05
 # A share of a handful of runs says nothing.
 MAX_UNKNOWN_FEW = 2
 # Of all kills, so many must have met a run, and so many a run or a delivery, else nothing was tried.
-MIN_MET_SHARE, MIN_MET_WORK_SHARE = 0.2, 0.5
+# About 45 % and 65 % do: of a handful that is chance, and one that met either is enough.
+MIN_MET_SHARE, MIN_MET_WORK_SHARE, MIN_MET_FROM = 0.2, 0.4, 20
 
 _SLOW_START = f"[Service]\nExecStartPre=/bin/sleep {START_SECONDS}\n"
 
@@ -197,8 +198,7 @@ class Kills:
         for text in complaints:
             print(text, file=sys.stderr)
         held = (not self.wrong and not missing and not unpaged and not doubled
-                and not complaints and met_runs >= MIN_MET_SHARE * n_rounds
-                and met_either >= MIN_MET_WORK_SHARE * n_rounds
+                and not complaints and met_enough(met_runs, met_either, n_rounds)
                 and (few or states["unknown"] <= MAX_UNKNOWN_SHARE * len(self.runs)))
         by_state = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
         return Outcome(held, (
@@ -210,6 +210,12 @@ class Kills:
             f"{100 * states['unknown'] / max(1, len(self.runs)):.1f} % unknown, {len(unpaged)} of "
             f"them not told), {len(self.by_operator)} left to the operator "
             f"({count['silent']} not told), seed {seed}"))
+
+
+def met_enough(n_runs, n_either, n_rounds):
+    if n_rounds < MIN_MET_FROM:
+        return n_either > 0
+    return n_runs >= MIN_MET_SHARE * n_rounds and n_either >= MIN_MET_WORK_SHARE * n_rounds
 
 
 def told(yard, component, since):
@@ -276,7 +282,7 @@ def all_delivered(yard):
 def run(long):
     random, seed = dice(int(os.environ["TEND_FAULTS_SEED"])
                         if os.environ.get("TEND_FAULTS_SEED") else None)
-    n_rounds = ROUNDS_LONG if long else ROUNDS_SHORT
+    n_rounds = int(os.environ.get("TEND_FAULTS_KILLS") or (ROUNDS_LONG if long else ROUNDS_SHORT))
     with Yard("kill") as yard:
         slow_start(yard)
         kills = Kills(yard, random)

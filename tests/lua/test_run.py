@@ -606,7 +606,8 @@ class Hostile(Case):
                 run.lines.send({"id": message["id"], **done()})
                 killed = time.monotonic()
                 run.kill()
-                self.assertLess(time.monotonic() - killed, 5)
+                # Its own limit is 60 s.
+                self.assertLess(time.monotonic() - killed, 50)
 
     def test_a_waiting_run_uses_no_cpu(self):
         run = self.host.fork(wall_msec=1000)

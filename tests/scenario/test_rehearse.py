@@ -184,15 +184,15 @@ class Rehearse(unittest.TestCase):
         code, results = self.play("[scenario hung]\nreal_limit = 1s\nat =\n\t1m run x crm/web\n")
         self.assertEqual(code, 1)
         self.assertIn("real_limit", results[0]["faults"][0])
-        self.assertLess(time.monotonic() - began, 20)
+        self.assertLess(time.monotonic() - began, 110)
 
     def test_a_day_of_five_checks_is_quick(self):
         checks = "".join(SYSTEM[SYSTEM.index("[check"):].replace("login", f"c{i}") for i in range(4))
         began = time.monotonic()
         code, results = self.play(checks + GOOD.replace("20m", "1d"))
         self.assertEqual(code, 0, results)
-        # 43,200 attempts; less than a second on a machine that is idle.
-        self.assertLess(time.monotonic() - began, 15)
+        # 43,200 attempts of a day: less than a second on a machine that is idle.
+        self.assertLess(time.monotonic() - began, 110)
 
     def test_the_same_every_time(self):
         timelines = []

@@ -163,7 +163,7 @@ receivers = nms
         self.stop_web()
         began = time.monotonic()
         self.wait(lambda: self.told(1), 10, "the raise")
-        self.assertLess(time.monotonic() - began, 5)
+        self.assertLess(time.monotonic() - began, 60)
         self.snmpd.signal(signal.SIGCONT)
         self.wait(lambda: self.walk().get(f".{ROOT}.1.1.6.0") == "1", 15, "the fault in the walk")
 

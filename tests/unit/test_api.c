@@ -335,6 +335,7 @@ static void test_roles(void **state)
 		{"POST", "/v1/actions/pause", 403, 403, 400},
 		{"POST", "/v1/reload", 403, 403, 403},
 		{"POST", "/v1/actions/resume", 403, 403, 403},
+		{"POST", "/v1/records/remove", 403, 403, 403},
 	};
 	static const char *const names[] = {"", "viewers = 65534\n", "operators = @65534\n"};
 	struct fixture *f = *state;
@@ -466,7 +467,7 @@ static void test_many_connections(void **state)
 		close(fds[i]);
 	}
 	/* well before silent ones are cut */
-	assert_true(clock_now() - begun < 15 * USEC_PER_SEC);
+	assert_true(clock_now() - begun < 25 * USEC_PER_SEC);
 	auto_reply struct reply alive = fixture_call(f, "GET", "/healthz", NULL);
 
 	assert_int_equal(alive.status, 200);
@@ -643,6 +644,7 @@ static void test_kept_before_it_is_said(void **state)
 	char buf[512] = "";
 
 	/* it holds, is not kept, and so is not said */
+	assert_int_equal(holds.status, 200);
 	assert_int_equal(poll(&answer, 1, 300), 0);
 	assert_int_equal(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_close(db);
@@ -662,6 +664,35 @@ static void test_kept_before_it_is_said(void **state)
 	f->pid = fixture_spawn(f, f->log);
 	auto_reply struct reply again = fixture_wait(f, "/v1/status", fixture_is_up);
 	assert_false(is_draining(&again));
+}
+
+/* What the store cannot write is done, but no success is told. */
+static void test_not_kept(void **state)
+{
+	struct fixture *f = *state;
+	auto_free char *path = str_printf("%s/state/tend.db", f->dir);
+	sqlite3 *db = NULL;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_busy_timeout(db, 10000), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db,
+				 "CREATE TRIGGER broken BEFORE INSERT ON meta BEGIN SELECT "
+				 "no_such_function(); END",
+				 NULL, NULL, NULL),
+		SQLITE_OK);
+	auto_reply struct reply refused = fixture_call(f, "POST", "/v1/drain", "{\"on\":true}");
+
+	assert_int_equal(sqlite3_exec(db, "DROP TRIGGER broken", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	if (refused.status != 503 || !strstr(refused.text, "a restart may forget it"))
+		fail_msg("%ld: %s", refused.status, refused.text);
+	auto_reply struct reply holds = fixture_wait(f, "/v1/status", is_draining);
+	auto_reply struct reply well = fixture_wait(f, "/healthz", fixture_is_up);
+	auto_reply struct reply off = fixture_call(f, "POST", "/v1/drain", "{\"on\":false}");
+
+	assert_int_equal(holds.status, 200);
+	assert_int_equal(well.status, 200);
+	assert_int_equal(off.status, 200);
 }
 
 /* The end comes while an answer is still awaited. */
@@ -705,6 +736,7 @@ int main(void)
 		cmocka_unit_test(test_second_daemon),
 		cmocka_unit_test(test_ctl),
 		cmocka_unit_test(test_kept_before_it_is_said),
+		cmocka_unit_test(test_not_kept),
 		cmocka_unit_test(test_stop_while_waiting),
 	};
 

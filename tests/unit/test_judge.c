@@ -120,6 +120,11 @@ static const struct {
 	{"connect-refused x=1", "critical.x = 20\n", "connect-refused", TEND_STATE_CRITICAL, NULL},
 	{"connect-refused x=15", "warning.x = 10\n", "connect-refused", TEND_STATE_CRITICAL, NULL},
 	{"unit-changing x=25", "critical.x = 20\n", "unit-changing", TEND_STATE_CRITICAL, NULL},
+	/* a range whose metric does not come is no good news */
+	{"ok x=1", "critical.y = 20\n", "ok", TEND_STATE_OK,
+		"threshold of 'y': the check has no such metric (it has: x)"},
+	{"ok", "warning.y = 20\n", "ok", TEND_STATE_OK, "(it has: none)"},
+	{"connect-refused x=1", "critical.y = 20\n", "connect-refused", TEND_STATE_CRITICAL, NULL},
 	{"silence", "", "too-slow", TEND_STATE_CRITICAL, "no answer within 500ms"},
 };
 
@@ -217,7 +222,6 @@ static void test_silent_parent(void **state)
 		"[component s/db]\nkind = database\n"
 		"[component s/web]\nkind = web\ndepends = db\n" CHECK(
 			"s/db/a", "s.db.a", "delay = 400ms\n") CHECK("s/web/a", "s.web.a", "");
-	usec_t began;
 
 	core_apply(&j->core, core_load(&j->core, "", slow_parent));
 	core_run(&j->core, "s/web/a");
@@ -227,9 +231,7 @@ static void test_silent_parent(void **state)
 	core_run(&j->core, "s/web/a");
 	core_run(&j->core, "s/web/a");
 	assert_int_equal(j->n_told, 0); /* it is held until the parent has answered */
-	began = clock_now();
 	WAIT_FOR(j->core.loop, j->n_told > 0);
-	assert_true(clock_now() - began < 2 * USEC_PER_SEC);
 	/* the parent's silence is its answer: it is down */
 	WAIT_FOR(j->core.loop, !core_locating(&j->core));
 	assert_true(last_told(j, "s/web/a")->unreachable);

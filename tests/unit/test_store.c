@@ -400,11 +400,12 @@ static void db_fill_all(sqlite3 *db, int n, int64_t now)
 	db_fill(db, "record", 250, "'backup', 's/a', 'b' || i, 1000 + i, '{}'");
 	db_fill(db, "record", 50, "'baseline', 's/a', 'b' || i, 1000, '{}'");
 	db_fill(db, "approval", n / 5,
-		"'a' || i, 'r', '1', 'h', iif(i % 1000 = 0, 'waiting', 'denied'), 1, 1000, 1000, "
+		"'a' || i, 'r', '1', 'h', iif(i % 1000 = 0, 'waiting', 'denied'), 1, 1000 + i, "
+		"1000, "
 		"iif(i % 1000 = 0, NULL, 2000), NULL");
 	db_fill(db, "approval_vote", n / 5, "'a' || i, 'ann', 1000, 'deny', 'no'");
 	db_fill(db, "run", n / 50,
-		"'r' || i, 'p', 't', NULL, 'done', 1000, iif(i = 0, NULL, 2000), "
+		"'r' || i, 'p', 't', NULL, 'done', 1000 + i, iif(i = 0, NULL, 2000), "
 		"NULL, 'h' || i, NULL");
 	db_fill(db, "step", n / 10, "'r' || (i % 400), i, 'v', NULL, 'done', 1, 2, NULL, i");
 	db_fill(db, "source", n / 50, "'h' || i, 'text'");

@@ -27,6 +27,8 @@
 
 #define TEND_PLUGIN_ABI 1u
 
+enum { TEND_METRICS_MAX = 32 }; /* an attempt */
+
 struct tend_attempt;
 struct json_t;
 
@@ -50,6 +52,10 @@ struct tend_probe {
 	 * tend_attempt_outcome() before tend_attempt_finish(OK). */
 	int (*call)(struct tend_attempt *a, const void *conf, const char *method,
 		const struct json_t *args);
+	/* Optional: the names of all metrics that a check with this configuration can have, at most
+	 * TEND_METRICS_MAX, for thresholds that name another one. Returns how many; 0: that is
+	 * known only when it runs. */
+	size_t (*metrics)(const void *conf, const char *ret_names[TEND_METRICS_MAX]);
 };
 
 /* One symbol; `tend_plugin_NAME` so that two plugins can be linked into one test. */

@@ -70,6 +70,17 @@ static int echo_call(
 	return echo_start(a, conf);
 }
 
+static size_t echo_metrics(const void *conf, const char *ret_names[TEND_METRICS_MAX])
+{
+	const struct echo_conf *c = conf;
+
+	if (!c->say || strcmp(c->say, "measures") != 0)
+		return 0;
+	ret_names[0] = "loudness";
+	ret_names[1] = "words";
+	return 2;
+}
+
 static const struct tend_probe echo_probe = {
 	.abi = TEND_PLUGIN_ABI,
 	.name = "echo",
@@ -78,6 +89,7 @@ static const struct tend_probe echo_probe = {
 	.conf_size = sizeof(struct echo_conf),
 	.check = echo_check,
 	.clear = echo_clear,
+	.metrics = echo_metrics,
 	.start = echo_start,
 	.call = echo_call,
 };

@@ -79,6 +79,22 @@ void *map_get(const struct map *m, const char *key)
 	return m->index[i] ? m->slots[m->index[i] - 1].value : NULL;
 }
 
+/* Takes a place out of the index; what was pushed past it by collisions moves up. */
+static void map_unindex(struct map *m, size_t hole)
+{
+	size_t mask = m->index_cap - 1;
+
+	for (size_t i = (hole + 1) & mask; m->index[i]; i = (i + 1) & mask) {
+		size_t home = (size_t)map_hash(m->slots[m->index[i] - 1].key) & mask;
+
+		if (((i - home) & mask) < ((i - hole) & mask))
+			continue;
+		m->index[hole] = m->index[i];
+		hole = i;
+	}
+	m->index[hole] = 0;
+}
+
 void *map_remove(struct map *m, const char *key)
 {
 	if (m->len == 0)
@@ -88,9 +104,12 @@ void *map_remove(struct map *m, const char *key)
 		return NULL;
 	size_t i = m->index[place] - 1;
 	void *value = m->slots[i].value;
+	map_unindex(m, place);
 	free(m->slots[i].key);
-	m->slots[i] = m->slots[--m->len];
-	map_reindex(m);
+	if (i < --m->len) {
+		m->index[map_place(m, m->slots[m->len].key)] = (unsigned)i + 1;
+		m->slots[i] = m->slots[m->len];
+	}
 	return value;
 }
 

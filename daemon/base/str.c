@@ -290,3 +290,13 @@ bool strv_contains(char *const *v, const char *s)
 			return true;
 	return false;
 }
+
+bool str_equal_secret(const char *given, const char *secret)
+{
+	size_t n = strlen(secret), m = strlen(given);
+	unsigned differ = n != m;
+
+	for (size_t i = 0; i < m; i++)
+		differ |= (unsigned char)given[i] ^ (unsigned char)secret[n ? i % n : 0];
+	return differ == 0;
+}

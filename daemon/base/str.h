@@ -40,6 +40,8 @@ bool str_utf8_valid(const char *text, size_t len);
 bool str_startswith(const char *s, const char *prefix);
 bool str_endswith(const char *s, const char *suffix);
 bool str_eq(const char *a, const char *b); /* NULL equals only NULL */
+/* Takes the same time wherever the two differ. Neither is NULL. */
+bool str_equal_secret(const char *given, const char *secret);
 
 /* The nearest by edit distance, NULL if none is near enough to be a slip of the finger. */
 const char *str_nearest(const char *word, const char *const *names, size_t n_names);

@@ -8,9 +8,12 @@
 #include <sys/wait.h>
 #include <systemd/sd-bus.h>
 #include <systemd/sd-daemon.h>
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "loop/private.h"
+
+#define BUSY_PERIOD (10 * USEC_PER_SEC)
 
 int loop_new(struct loop **ret_loop)
 {
@@ -28,6 +31,8 @@ int loop_new(struct loop **ret_loop)
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		return -errno;
 	r = sd_event_new(&loop->event);
+	if (r >= 0)
+		r = nest_new(loop->event, &loop->nest);
 	if (r < 0)
 		return r;
 	*ret_loop = TAKE(loop);
@@ -40,6 +45,7 @@ struct loop *loop_free(struct loop *loop)
 		return NULL;
 	loop_source_free(loop->watchdog);
 	loop->sim = sim_free(loop->sim);
+	nest_free(loop->nest);
 	sd_event_unref(loop->event);
 	free(loop);
 	return NULL;
@@ -66,6 +72,8 @@ struct loop_source *loop_source_free(struct loop_source *s)
 		return NULL;
 	if (s->sim_index)
 		sim_timer_set(s, 0);
+	if (s->slot)
+		nest_remove(s->loop->nest, s);
 	sd_event_source_disable_unref(s->source);
 	free(s);
 	return NULL;
@@ -78,24 +86,34 @@ void loop_source_name(struct loop_source *s, const char *static_name)
 		(void)sd_event_source_set_description(s->source, static_name);
 }
 
+/* busy[0] is of the period that runs, busy[1] of the one before. */
+static void rotate_busy(struct loop *loop)
+{
+	usec_t since = clock_now() - loop->busy_since;
+
+	if (since < BUSY_PERIOD)
+		return;
+	loop->busy[1] = since < 2 * BUSY_PERIOD ? loop->busy[0] : 0;
+	loop->busy[0] = 0;
+	loop->busy_since = clock_now();
+}
+
 /* Handlers may free their own source: nothing of it is touched after the call, only copies. */
 static void note_busy(struct loop *loop, const char *name, usec_t started)
 {
 	usec_t busy = clock_now() - started;
 
-	if (busy > loop->max_busy)
-		loop->max_busy = busy;
+	rotate_busy(loop);
+	loop->busy[0] = MAX(loop->busy[0], busy);
 	if (busy > USEC_PER_SEC)
 		log_warning("loop: %s held the loop for %" PRIu64 " ms", name ? name : "a handler",
 			busy / USEC_PER_MSEC);
 }
 
-usec_t loop_take_max_busy(struct loop *loop)
+usec_t loop_recent_busy(struct loop *loop)
 {
-	usec_t busy = loop->max_busy;
-
-	loop->max_busy = 0;
-	return busy;
+	rotate_busy(loop);
+	return MAX(loop->busy[0], loop->busy[1]);
 }
 
 static int on_plain(struct loop_source *s)
@@ -119,16 +137,14 @@ static int on_defer(sd_event_source *source, void *data)
 	return on_plain(data);
 }
 
-static int on_io(sd_event_source *source, int fd, uint32_t events, void *data)
+void loop_dispatch_io(struct loop_source *io, uint32_t events)
 {
-	struct loop_source *s = data;
-	struct loop *loop = s->loop;
-	const char *name = s->name;
+	struct loop *loop = io->loop;
+	const char *name = io->name;
 	usec_t started = clock_now();
 
-	s->fn.io(fd, events, s->data);
+	io->fn.io(io->fd, events, io->data);
 	note_busy(loop, name, started);
-	return 0;
 }
 
 static int on_child(sd_event_source *source, const siginfo_t *si, void *data)
@@ -216,20 +232,16 @@ int loop_io_new(struct loop *loop, int fd, uint32_t events, loop_io_fn fn, void 
 	if (!s)
 		return -ENOMEM;
 	s->fn.io = fn;
-	r = sd_event_add_io(loop->event, &s->source, fd, events, on_io, s);
-	if (r >= 0 && events == 0)
-		r = sd_event_source_set_enabled(s->source, SD_EVENT_OFF);
+	s->fd = fd;
+	r = nest_add(loop->nest, s);
+	if (r == 0)
+		r = nest_set(loop->nest, s, events);
 	return source_done(r, s, ret_s);
 }
 
 int loop_io_set(struct loop_source *io, uint32_t events)
 {
-	int r;
-
-	if (events == 0)
-		return sd_event_source_set_enabled(io->source, SD_EVENT_OFF);
-	r = sd_event_source_set_io_events(io->source, events);
-	return r < 0 ? r : sd_event_source_set_enabled(io->source, SD_EVENT_ON);
+	return nest_set(io->loop->nest, io, events);
 }
 
 int loop_child_new(

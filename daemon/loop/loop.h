@@ -78,9 +78,9 @@ struct loop_simulation {
  * `until` has come. */
 int loop_simulate_until(struct loop *loop, const struct loop_simulation *simulation);
 
-/* Longest stretch of handlers in one turn since the last call, and resets it. > 1 s is logged with
- * the name of the last source (loop_source_name). */
-usec_t loop_take_max_busy(struct loop *loop);
+/* For how long one handler held the loop at most, over the last 10 to 20 s. > 1 s is logged with
+ * its name (loop_source_name). */
+usec_t loop_recent_busy(struct loop *loop);
 void loop_source_name(struct loop_source *s, const char *static_name);
 
 #endif

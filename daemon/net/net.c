@@ -50,7 +50,22 @@ int net_resolve(struct net *net, const char *name, net_lookup_fn fn, void *data,
 int net_transfer_start(struct net *net, CURL *easy, const char *url, usec_t deadline,
 	net_transfer_fn fn, void *data, struct net_transfer **ret_transfer)
 {
-	return transfers_start(net->transfers, easy, url, deadline, fn, data, ret_transfer);
+	return transfers_start(
+		net->transfers, easy, url, deadline, NULL, false, fn, data, ret_transfer);
+}
+
+int net_transfer_start_guarded(struct net *net, CURL *easy, const char *url, usec_t deadline,
+	struct net_guard *guard, net_transfer_fn fn, void *data, struct net_transfer **ret_transfer)
+{
+	return transfers_start(
+		net->transfers, easy, url, deadline, guard, false, fn, data, ret_transfer);
+}
+
+int net_transfer_start_held(struct net *net, CURL *easy, const char *url, usec_t deadline,
+	struct net_guard *guard, net_transfer_fn fn, void *data, struct net_transfer **ret_transfer)
+{
+	return transfers_start(
+		net->transfers, easy, url, deadline, guard, true, fn, data, ret_transfer);
 }
 
 void net_get_stats(const struct net *net, struct net_stats *ret_stats)

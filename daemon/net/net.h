@@ -11,6 +11,7 @@
 #include <curl/curl.h>
 #include <tend/plugin.h>
 #include "loop/loop.h"
+#include "net/allow.h"
 
 struct net;
 int net_new(struct loop *loop, struct net **ret_net);
@@ -32,6 +33,24 @@ typedef void (*net_transfer_fn)(CURL *easy, int result, void *data);
  * transfer's own: CURLE_OPERATION_TIMEDOUT); the easy stays the caller's. */
 int net_transfer_start(struct net *net, CURL *easy, const char *url, usec_t deadline,
 	net_transfer_fn fn, void *data, struct net_transfer **ret_transfer);
+/* The same, to addresses that the guard allows only (net/allow.h); the others are left out, and
+ * when none is left it ends with -EACCES. The guard is the caller's and lives as long as the
+ * transfer. */
+struct net_guard {
+	char *const *const *lists; /* as struct address_guard's */
+	size_t n_lists;
+	bool listed_only;
+	char refusal[ADDRESS_REFUSAL_BYTES]; /* why the last was left out; "" */
+};
+int net_transfer_start_guarded(struct net *net, CURL *easy, const char *url, usec_t deadline,
+	struct net_guard *guard, net_transfer_fn fn, void *data,
+	struct net_transfer **ret_transfer);
+/* The same of a handle with CURLOPT_CONNECT_ONLY: when it ends with CURLE_OK, it and its connection
+ * (curl_easy_send(), curl_easy_recv(), CURLINFO_ACTIVESOCKET) stay the caller's until
+ * net_transfer_cancel(), and the deadline is over. */
+int net_transfer_start_held(struct net *net, CURL *easy, const char *url, usec_t deadline,
+	struct net_guard *guard, net_transfer_fn fn, void *data,
+	struct net_transfer **ret_transfer);
 void net_transfer_cancel(struct net_transfer *transfer); /* NULL is fine; fn is not called */
 
 struct net_stats {

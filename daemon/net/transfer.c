@@ -19,6 +19,7 @@ struct shard {
 	CURLM *multi;
 	struct loop_source *timer;
 	bool timer_set;
+	bool is_own; /* of one transfer that keeps its connection: see net_transfer_start_held() */
 	size_t n_handles, n_sockets;
 	unsigned n_idle_sweeps; /* in a row with handles, but neither a socket nor a timer */
 };
@@ -26,6 +27,7 @@ struct shard {
 struct net_transfer {
 	struct transfers *transfers;
 	struct shard *shard; /* NULL: not with libcurl (yet, or any more) */
+	struct shard *own;   /* when it is held; NULL */
 	CURL *easy;
 	struct net_lookup *lookup;
 	struct curl_slist *connect_to;
@@ -34,11 +36,15 @@ struct net_transfer {
 	size_t n_addresses, i_address;
 	int fd; /* the last that libcurl asked to watch for it; -1 when it closed that */
 	struct tend_address *addresses;
+	struct net_guard *guard; /* NULL: anywhere */
+	bool is_literal;
+	bool hold;  /* keeps its connection when it is fine */
 	int result; /* once on the list of those done */
 	bool done;
+	bool held; /* over, and the connection is the caller's */
 	net_transfer_fn fn;
 	void *data;
-	TAILQ_ENTRY(net_transfer) link; /* in running or done */
+	TAILQ_ENTRY(net_transfer) link; /* in running, done or held */
 };
 TAILQ_HEAD(transfer_list, net_transfer);
 
@@ -46,7 +52,7 @@ struct transfers {
 	struct loop *loop;
 	struct resolver *resolver;
 	struct vec shards; /* struct shard * */
-	struct transfer_list running, done;
+	struct transfer_list running, done, held;
 	struct loop_source *deadlines; /* the nearest deadline or change of address */
 	usec_t deadlines_at;
 	struct loop_source *sweep;
@@ -115,6 +121,12 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *data, vo
 	return 0;
 }
 
+/* libcurl 7.88 opens its sockets without CLOEXEC: a child would keep them, and the epoll, too. */
+static curl_socket_t open_socket(void *data, curlsocktype purpose, struct curl_sockaddr *to)
+{
+	return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+}
+
 static int on_curl_timer(CURLM *multi, long timeout_msec, void *data)
 {
 	struct shard *shard = data;
@@ -169,12 +181,38 @@ static int shard_new(struct transfers *transfers, struct shard **ret_shard)
 static int shard_with_room(struct transfers *transfers, struct shard **ret_shard)
 {
 	VEC_FOREACH (&transfers->shards, struct shard *, shard) {
-		if (shard->n_handles < TRANSFER_SHARD_MAX) {
+		if (!shard->is_own && shard->n_handles < TRANSFER_SHARD_MAX) {
 			*ret_shard = shard;
 			return 0;
 		}
 	}
 	return shard_new(transfers, ret_shard);
+}
+
+/* libcurl closes idle connections of a multi when another of its transfers begins, those that are
+ * lent out as well. */
+static int shard_of(struct net_transfer *t, struct shard **ret_shard)
+{
+	int r;
+
+	if (!t->hold)
+		return shard_with_room(t->transfers, ret_shard);
+	r = t->own ? 0 : shard_new(t->transfers, &t->own);
+	if (r < 0)
+		return r;
+	t->own->is_own = true;
+	*ret_shard = t->own;
+	return 0;
+}
+
+static void shard_drop(struct shard *shard)
+{
+	struct vec *shards = &shard->transfers->shards;
+
+	for (size_t i = shards->len; i-- > 0;)
+		if (shards->items[i] == shard)
+			vec_remove(shards, i);
+	shard_free(shard);
 }
 
 /* ---- the life of a transfer ----------------------------------------------------------------- */
@@ -203,7 +241,8 @@ static void transfer_done(struct net_transfer *t, int result)
 	struct transfers *transfers = t->transfers;
 
 	net_lookup_cancel(TAKE(t->lookup));
-	detach_easy(t);
+	if (!t->hold || result != CURLE_OK)
+		detach_easy(t);
 	TAILQ_REMOVE(&transfers->running, t, link);
 	TAILQ_INSERT_TAIL(&transfers->done, t, link);
 	t->result = result;
@@ -215,10 +254,15 @@ static void transfer_free(struct net_transfer *t)
 {
 	struct transfers *transfers = t->transfers;
 
-	TAILQ_REMOVE(t->done ? &transfers->done : &transfers->running, t, link);
+	TAILQ_REMOVE(t->held   ? &transfers->held
+		     : t->done ? &transfers->done
+			       : &transfers->running,
+		t, link);
 	transfers->n_running--;
 	net_lookup_cancel(t->lookup);
 	detach_easy(t);
+	if (t->own)
+		shard_drop(t->own);
 	free(t->addresses);
 	free(t);
 }
@@ -234,7 +278,13 @@ static void on_finish(void *data)
 		CURL *easy = t->easy;
 		int result = t->result;
 
-		transfer_free(t);
+		if (t->hold && result == CURLE_OK) {
+			TAILQ_REMOVE(&transfers->done, t, link);
+			TAILQ_INSERT_TAIL(&transfers->held, t, link);
+			t->held = true;
+		} else {
+			transfer_free(t);
+		}
 		fn(easy, result, fn_data);
 	}
 }
@@ -283,6 +333,7 @@ static void set_options(struct net_transfer *t)
 
 	(void)curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
 	(void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	(void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
 	(void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 	/* Literals only: nothing is worth keeping, and a long cache is what makes many handles
 	 * slow. */
@@ -296,7 +347,7 @@ static void set_options(struct net_transfer *t)
 static int join_shard(struct net_transfer *t)
 {
 	struct shard *shard = NULL;
-	int r = shard_with_room(t->transfers, &shard);
+	int r = shard_of(t, &shard);
 
 	if (r < 0)
 		return r;
@@ -396,7 +447,8 @@ static void on_sweep(void *data)
 	struct transfers *transfers = data;
 
 	VEC_FOREACH (&transfers->shards, struct shard *, shard) {
-		bool lost = shard->n_handles > 0 && shard->n_sockets == 0 && !shard->timer_set;
+		bool lost = shard->n_handles > 0 && shard->n_sockets == 0 && !shard->timer_set &&
+			    !shard->is_own;
 
 		shard->n_idle_sweeps = lost ? shard->n_idle_sweeps + 1 : 0;
 		if (shard->n_idle_sweeps < 2)
@@ -410,14 +462,35 @@ static void on_sweep(void *data)
 
 /* ---- start ---------------------------------------------------------------------------------- */
 
+static bool is_allowed(const struct net_transfer *t, const struct tend_address *address)
+{
+	if (!t->guard)
+		return true;
+	const struct address_guard guard = {.lists = t->guard->lists,
+		.n_lists = t->guard->n_lists,
+		.is_literal = t->is_literal,
+		.listed_only = t->guard->listed_only};
+	return address_is_allowed(&guard, address, t->guard->refusal);
+}
+
+/* What is checked here is what is connected to: libcurl gets no name. */
 static int keep_addresses(struct net_transfer *t, const struct tend_address *addresses, size_t n)
 {
 	t->addresses = reallocarray(NULL, n, sizeof(*addresses));
 	if (!t->addresses)
 		return -ENOMEM;
-	memcpy(t->addresses, addresses, n * sizeof(*addresses));
-	t->n_addresses = n;
-	return 0;
+	for (size_t i = 0; i < n; i++)
+		if (is_allowed(t, &addresses[i]))
+			t->addresses[t->n_addresses++] = addresses[i];
+	return t->n_addresses > 0 ? 0 : -EACCES;
+}
+
+/* localhost is no name that a name server answers (RFC 6761). */
+static bool is_literal(const char *host)
+{
+	struct tend_address address;
+
+	return address_parse(host, &address) == 0 || strcasecmp(host, "localhost") == 0;
 }
 
 static void on_resolved(int r, const struct tend_address *addresses, size_t n, void *data)
@@ -474,7 +547,8 @@ static struct net_transfer *transfer_add(
 }
 
 int transfers_start(struct transfers *transfers, CURL *easy, const char *url, usec_t deadline,
-	net_transfer_fn fn, void *data, struct net_transfer **ret_transfer)
+	struct net_guard *guard, bool hold, net_transfer_fn fn, void *data,
+	struct net_transfer **ret_transfer)
 {
 	auto_free char *host = NULL;
 	int r;
@@ -489,6 +563,9 @@ int transfers_start(struct transfers *transfers, CURL *easy, const char *url, us
 	struct net_transfer *t = transfer_add(transfers, easy, deadline, fn, data);
 	if (!t)
 		return -ENOMEM;
+	t->guard = guard;
+	t->hold = hold;
+	t->is_literal = host && is_literal(host);
 	r = host ? resolver_resolve(transfers->resolver, host, on_resolved, t, &t->lookup)
 		 : join_shard(t);
 	if (r < 0) {
@@ -524,6 +601,7 @@ int transfers_new(struct loop *loop, struct resolver *resolver, struct transfers
 	transfers->resolver = resolver;
 	TAILQ_INIT(&transfers->running);
 	TAILQ_INIT(&transfers->done);
+	TAILQ_INIT(&transfers->held);
 	r = loop_timer_new(loop, on_deadlines, transfers, &transfers->deadlines);
 	if (r == 0)
 		r = loop_timer_new(loop, on_sweep, transfers, &transfers->sweep);
@@ -548,6 +626,8 @@ struct transfers *transfers_free(struct transfers *transfers)
 	while ((t = TAILQ_FIRST(&transfers->running)))
 		transfer_free(t);
 	while ((t = TAILQ_FIRST(&transfers->done)))
+		transfer_free(t);
+	while ((t = TAILQ_FIRST(&transfers->held)))
 		transfer_free(t);
 	VEC_FOREACH (&transfers->shards, struct shard *, shard)
 		shard_free(shard);

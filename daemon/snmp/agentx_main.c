@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "loop/rpc.h"
 #include "snmp/mirror.h"
+#include "snmp/serve.h"
 #include "snmp/subagent.h"
 
 enum { PARENT_FD = 3 };
@@ -11,6 +12,7 @@ enum { PARENT_FD = 3 };
 struct context {
 	struct loop *loop;
 	struct rpc *rpc;
+	struct subagent *subagent;
 	bool configured, done;
 	int r;
 };
@@ -44,8 +46,10 @@ static void configure(struct context *context, json_t *args)
 	context->configured = true;
 	(void)rpc_call(
 		context->rpc, "status", json_pack("{s:b}", "connected", 0), 0, NULL, NULL, NULL);
-	context->r = subagent_start(
-		context->loop, socket, (usec_t)(sec * USEC_PER_SEC), on_status, context);
+	context->r = serve_init();
+	if (context->r == 0)
+		context->r = subagent_new(context->loop, socket, (usec_t)(sec * USEC_PER_SEC),
+			on_status, context, &context->subagent);
 	if (context->r < 0)
 		context->done = true;
 }
@@ -78,11 +82,9 @@ static int run(void)
 	context.loop = loop;
 	if (r == 0)
 		r = rpc_new(loop, PARENT_FD, "tendd", on_call, on_close, &context, &context.rpc);
-	while (r >= 0 && !context.done) {
+	while (r >= 0 && !context.done)
 		r = loop_turn(loop, USEC_INFINITY);
-		subagent_step();
-	}
-	subagent_stop();
+	subagent_free(context.subagent);
 	rpc_free(context.rpc);
 	return r < 0 ? r : context.r;
 }

@@ -4,10 +4,8 @@
 #include <string.h>
 #include "base/clock.h"
 #include "base/log.h"
-#include "loop/child.h"
-#include "snmp/mib.h"
+#include "snmp/feed_private.h"
 #include "snmp/rows.h"
-#include "snmp/sent.h"
 #include "snmp/text.h"
 
 enum {
@@ -15,37 +13,8 @@ enum {
 	ROWS_PER_NOTE = 200,	     /* about 4 KiB each at the worst: below RPC_LINE_BYTES */
 	MAX_PENDING_BYTES = 1 << 20, /* what does not fit waits as a row, not as text */
 	MAX_RECEIVERS = 64,
+	KEY_BYTES = 48,
 };
-/* How old what changes with every result (values, times) and the heartbeat may become. */
-#define SLOW_USEC (5 * USEC_PER_SEC)
-
-struct scalars {
-	uint64_t worst, n_by_state[TEND_STATE_MAX], sequence, outbox, incidents, actions;
-};
-
-struct agentx {
-	struct manager *manager;
-	struct conf *conf; /* reference; what the helper was started with */
-	struct child *child;
-	struct loop_source *timer;
-	struct sent sent[MIB_TABLE_MAX];
-	struct map systems; /* name -> its index; names stay, so that an index is never another's */
-	uint64_t pass, generation, heartbeat;
-	struct scalars scalars;
-	usec_t scalars_sent; /* 0 = never */
-	bool connected;
-};
-
-/* One pass over everything, as far as the helper reads it. */
-struct pass {
-	struct agentx *agentx;
-	struct rpc *rpc;
-	usec_t now;
-	json_t *rows[MIB_TABLE_MAX], *removed[MIB_TABLE_MAX];
-	size_t n_rows;
-	bool full; /* the helper does not read: the rest waits for the next pass */
-};
-
 static void send_note(struct pass *p, json_t *more)
 {
 	json_t *rows = json_object(), *removed = json_object();
@@ -66,15 +35,23 @@ static void send_note(struct pass *p, json_t *more)
 	p->full = rpc_output_pending(p->rpc) >= MAX_PENDING_BYTES;
 }
 
-/* Steals `values`. */
-static void add_row(struct pass *p, enum mib_table_id table, struct sent_row *row, json_t *values)
+/* As the helper has it: "7", or "3.7" where there are two indexes. */
+static const char *format_key(enum mib_table_id table, uint64_t index, char buf[KEY_BYTES])
 {
-	char key[16];
+	if (mib_tables[table].n_indexes == 2)
+		snprintf(buf, KEY_BYTES, "%" PRIu64 ".%" PRIu64, index >> 32, index & UINT32_MAX);
+	else
+		snprintf(buf, KEY_BYTES, "%" PRIu64, index);
+	return buf;
+}
 
-	snprintf(key, sizeof(key), "%" PRIu32, row->index);
+void pass_add(struct pass *p, enum mib_table_id table, struct sent_row *row, json_t *values)
+{
+	char key[KEY_BYTES];
+
 	if (!p->rows[table])
 		p->rows[table] = json_object();
-	if (json_object_set_new(p->rows[table], key, values) < 0) {
+	if (json_object_set_new(p->rows[table], format_key(table, row->index, key), values) < 0) {
 		row->brief = row->urgent = 0; /* no memory: tried again in the next pass */
 		return;
 	}
@@ -84,9 +61,8 @@ static void add_row(struct pass *p, enum mib_table_id table, struct sent_row *ro
 		send_note(p, NULL);
 }
 
-/* The row, if it is to be sent now. `urgent` covers what must be told at once. */
-static struct sent_row *changed(
-	struct pass *p, enum mib_table_id table, uint32_t index, uint64_t brief, uint64_t urgent)
+struct sent_row *pass_changed(
+	struct pass *p, enum mib_table_id table, uint64_t index, uint64_t brief, uint64_t urgent)
 {
 	struct sent_row *row = sent_get(&p->agentx->sent[table], index);
 
@@ -104,16 +80,29 @@ static struct sent_row *changed(
 
 #define HASH(hash, value) sent_hash((hash), &(value), sizeof(value))
 
-static uint32_t system_index(struct agentx *a, const char *name)
+uint32_t feed_index(struct agentx *a, enum mib_table_id table, const char *name)
 {
-	uintptr_t index = (uintptr_t)map_get(&a->systems, name);
+	struct map *names = &a->names[table];
+	uintptr_t index = (uintptr_t)map_get(names, name);
 
 	if (index == 0) {
-		index = a->systems.len + 1;
-		if (map_put(&a->systems, name, (void *)index) < 0)
+		index = names->len + 1;
+		if (names->len >= MIB_MAX_ROWS || map_put(names, name, (void *)index) < 0)
 			return 0;
 	}
 	return (uint32_t)index;
+}
+
+void pass_put(struct pass *p, enum mib_table_id table, uint64_t index, json_t *values)
+{
+	auto_free char *text = values ? json_dumps(values, JSON_COMPACT) : NULL;
+	uint64_t hash = sent_hash_text(SENT_HASH_INIT, text);
+	struct sent_row *row = text ? pass_changed(p, table, index, hash, hash) : NULL;
+
+	if (row)
+		pass_add(p, table, row, values);
+	else
+		json_decref(values);
 }
 
 static void pass_systems(struct pass *p)
@@ -128,10 +117,10 @@ static void pass_systems(struct pass *p)
 		hash = sent_hash_text(hash, system->owner);
 		hash = HASH(hash, system->environment);
 		hash = HASH(hash, state);
-		row = changed(
-			p, MIB_TABLE_SYSTEM, system_index(p->agentx, system->name), hash, hash);
+		row = pass_changed(p, MIB_TABLE_SYSTEM,
+			feed_index(p->agentx, MIB_TABLE_SYSTEM, system->name), hash, hash);
 		if (row)
-			add_row(p, MIB_TABLE_SYSTEM, row, rows_system(system, state));
+			pass_add(p, MIB_TABLE_SYSTEM, row, rows_system(system, state));
 	}
 }
 
@@ -145,9 +134,9 @@ static void pass_components(struct pass *p)
 		hash = HASH(hash, component->conf->kind);
 		hash = HASH(hash, component->state);
 		hash = HASH(hash, component->since_wall);
-		row = changed(p, MIB_TABLE_COMPONENT, component->snmp_index, hash, hash);
+		row = pass_changed(p, MIB_TABLE_COMPONENT, component->snmp_index, hash, hash);
 		if (row)
-			add_row(p, MIB_TABLE_COMPONENT, row, rows_component(component));
+			pass_add(p, MIB_TABLE_COMPONENT, row, rows_component(component));
 	}
 }
 
@@ -166,9 +155,9 @@ static void pass_checks(struct pass *p, struct scalars *scalars)
 		hash = HASH(hash, check->state.hard_since_wall);
 		hash = HASH(hash, check->last.reason);
 		brief = HASH(hash, check->last.number);
-		row = changed(p, MIB_TABLE_CHECK, check->snmp_index, brief, hash);
+		row = pass_changed(p, MIB_TABLE_CHECK, check->snmp_index, brief, hash);
 		if (row)
-			add_row(p, MIB_TABLE_CHECK, row, rows_check(check));
+			pass_add(p, MIB_TABLE_CHECK, row, rows_check(check));
 	}
 }
 
@@ -190,9 +179,9 @@ static void pass_incidents(struct pass *p)
 		hash = HASH(hash, incident->reason);
 		hash = HASH(hash, incident->phase);
 		hash = HASH(hash, incident->members.len);
-		row = changed(p, MIB_TABLE_INCIDENT, incident->snmp_index, hash, hash);
+		row = pass_changed(p, MIB_TABLE_INCIDENT, incident->snmp_index, hash, hash);
 		if (row)
-			add_row(p, MIB_TABLE_INCIDENT, row, rows_incident(incident, state));
+			pass_add(p, MIB_TABLE_INCIDENT, row, rows_incident(incident, state));
 	}
 }
 
@@ -201,14 +190,18 @@ struct sweep {
 	enum mib_table_id table;
 };
 
-static void on_gone(uint32_t index, void *data)
+static void on_gone(uint64_t index, void *data)
 {
 	struct sweep *sweep = data;
 	json_t **list = &sweep->pass->removed[sweep->table];
+	char key[KEY_BYTES];
 
 	if (!*list)
 		*list = json_array();
-	(void)json_array_append_new(*list, json_integer(index));
+	(void)json_array_append_new(
+		*list, mib_tables[sweep->table].n_indexes == 2
+			       ? json_string(format_key(sweep->table, index, key))
+			       : json_integer((json_int_t)index));
 	sweep->pass->n_rows++;
 }
 
@@ -218,7 +211,8 @@ static void pass_removed(struct pass *p)
 	for (enum mib_table_id i = 0; i < MIB_TABLE_MAX && !p->full; i++) {
 		struct sweep sweep = {.pass = p, .table = i};
 
-		sent_sweep(&p->agentx->sent[i], p->agentx->pass, on_gone, &sweep);
+		if (p->slow || !feed_is_slow(i))
+			sent_sweep(&p->agentx->sent[i], p->agentx->pass, on_gone, &sweep);
 	}
 }
 
@@ -243,8 +237,9 @@ static json_t *scalars_to_json(const struct agentx *a, const struct scalars *s)
 {
 	const uint64_t *n = s->n_by_state;
 
-	return json_pack(
-		"{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:b, s:I}",
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:b, "
+			 "s:I, s:I, s:b, "
+			 "s:I, s:I, s:I}",
 		"version", TEND_VERSION, "started", (json_int_t)a->manager->started, "worst",
 		(json_int_t)s->worst, "ok", (json_int_t)n[TEND_STATE_OK], "warning",
 		(json_int_t)n[TEND_STATE_WARNING], "critical", (json_int_t)n[TEND_STATE_CRITICAL],
@@ -253,7 +248,11 @@ static json_t *scalars_to_json(const struct agentx *a, const struct scalars *s)
 		(json_int_t)n[TEND_STATE_UNREACHABLE], "heartbeat", (json_int_t)a->heartbeat,
 		"sequence", (json_int_t)s->sequence, "epoch",
 		text_json(store_epoch(a->manager->store)), "outbox", (json_int_t)s->outbox,
-		"actions", s->actions != 0, "incidents", (json_int_t)s->incidents);
+		"actions", s->actions != 0, "incidents", (json_int_t)s->incidents, "loop_lag",
+		(json_int_t)loop_recent_busy(a->manager->loop), "config", s->config != 0,
+		"config_time", (json_int_t)MAX(a->manager->reload_wall, a->manager->started_wall),
+		"log_rows", (json_int_t)a->conf->daemon.agentx_log_rows, "log_age",
+		(json_int_t)(a->conf->daemon.agentx_log_age / USEC_PER_SEC));
 }
 
 static void pass_scalars(struct pass *p, struct scalars *now)
@@ -268,6 +267,7 @@ static void pass_scalars(struct pass *p, struct scalars *now)
 	now->outbox = alert_outbox_depth(m->alert);
 	now->actions = policies_actions_enabled(m->policies);
 	now->incidents = incidents_open(m->incidents)->len;
+	now->config = m->reload_ok;
 	due = due || memcmp(now, &a->scalars, sizeof(*now)) != 0;
 	if (due && !p->full) {
 		a->scalars = *now;
@@ -289,7 +289,7 @@ static void on_tick(void *data)
 	if (!pass.rpc)
 		return; /* on_up() starts again */
 	loop_timer_set(a->timer, pass.now + TICK_MSEC * USEC_PER_MSEC);
-	/* Still busy with what it has, or held by a frozen snmpd: let changes coalesce. */
+	/* Still busy with what it has: let changes coalesce. */
 	if (rpc_output_pending(pass.rpc) > 0)
 		return;
 	a->pass++;
@@ -297,6 +297,7 @@ static void on_tick(void *data)
 	pass_components(&pass);
 	pass_checks(&pass, &scalars);
 	pass_incidents(&pass);
+	slow_pass(&pass);
 	pass_removed(&pass);
 	pass_scalars(&pass, &scalars);
 }
@@ -306,6 +307,7 @@ static void forget_sent(struct agentx *a)
 	for (size_t i = 0; i < MIB_TABLE_MAX; i++)
 		sent_clear(&a->sent[i]);
 	a->scalars_sent = 0;
+	a->slow->look_at = 0;
 }
 
 static void on_up(struct child *child, struct rpc *rpc, void *data)
@@ -350,8 +352,11 @@ int agentx_new(struct manager *manager, struct agentx **ret_agentx)
 	if (!a)
 		return -ENOMEM;
 	a->manager = manager;
-	r = loop_timer_new(manager->loop, on_tick, a, &a->timer);
+	r = slow_new(a, &a->slow);
+	if (r == 0)
+		r = loop_timer_new(manager->loop, on_tick, a, &a->timer);
 	if (r < 0) {
+		slow_free(a->slow);
 		free(a);
 		return r;
 	}
@@ -367,7 +372,9 @@ struct agentx *agentx_free(struct agentx *a)
 	child_free(a->child);
 	loop_source_free(a->timer);
 	forget_sent(a);
-	map_clear(&a->systems);
+	for (size_t i = 0; i < MIB_TABLE_MAX; i++)
+		map_clear(&a->names[i]);
+	slow_free(a->slow);
 	conf_unref(a->conf);
 	free(a);
 	return NULL;
@@ -414,6 +421,7 @@ int agentx_apply(struct agentx *a, struct conf *conf)
 		for (size_t i = 0; i < MIB_TABLE_MAX; i++)
 			for (size_t n = 0; n < a->sent[i].cap; n++)
 				a->sent[i].rows[n].brief = a->sent[i].rows[n].urgent = 0;
+		a->slow->look_at = 0;
 		return 0;
 	}
 	a->child = child_free(a->child);

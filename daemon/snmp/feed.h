@@ -3,8 +3,8 @@
  * snmp/feed.h: what tendd tells tend-agentx. Keeps the helper running while [daemon] agentx_socket
  * is set and feeds it rows computed from the parts' structs: the whole set when the helper has
  * started, afterwards only rows that changed, at most every 250 ms. When the helper does not read
- * (a frozen snmpd holds it) nothing is queued: changes coalesce by row until it reads again. Never
- * blocks. Owned by the manager; agentx_free() ends the helper.
+ * nothing is queued: changes coalesce by row until it reads again. Never blocks. Owned by the
+ * manager; agentx_free() ends the helper.
  */
 #ifndef SNMP_FEED_H
 #define SNMP_FEED_H

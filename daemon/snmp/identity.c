@@ -12,16 +12,20 @@ struct protocol {
 	size_t len;
 };
 
-/* Weaker ones (MD5, DES) are left out on purpose. */
+/* Weaker ones (MD5, SHA-1, SHA-224, DES) are left out on purpose. */
 static const struct protocol auth_protocols[] = {
 	{"SHA-256", usmHMAC192SHA256AuthProtocol, OID_LENGTH(usmHMAC192SHA256AuthProtocol)},
 	{"SHA-512", usmHMAC384SHA512AuthProtocol, OID_LENGTH(usmHMAC384SHA512AuthProtocol)},
 	{"SHA-384", usmHMAC256SHA384AuthProtocol, OID_LENGTH(usmHMAC256SHA384AuthProtocol)},
-	{"SHA-224", usmHMAC128SHA224AuthProtocol, OID_LENGTH(usmHMAC128SHA224AuthProtocol)},
-	{"SHA", usmHMACSHA1AuthProtocol, OID_LENGTH(usmHMACSHA1AuthProtocol)},
 };
 static const struct protocol priv_protocols[] = {
 	{"AES", usmAESPrivProtocol, OID_LENGTH(usmAESPrivProtocol)},
+	{"AES-128", usmAESPrivProtocol, OID_LENGTH(usmAESPrivProtocol)},
+	/* Of a draft that never became a standard; with -C as Cisco and others lengthen keys. */
+	{"AES-192", usmAES192PrivProtocol, OID_LENGTH(usmAES192PrivProtocol)},
+	{"AES-256", usmAES256PrivProtocol, OID_LENGTH(usmAES256PrivProtocol)},
+	{"AES-192-C", usmAES192CiscoPrivProtocol, OID_LENGTH(usmAES192CiscoPrivProtocol)},
+	{"AES-256-C", usmAES256CiscoPrivProtocol, OID_LENGTH(usmAES256CiscoPrivProtocol)},
 };
 
 static int find_protocol(const struct protocol *table, size_t n, const char *name)
@@ -89,8 +93,8 @@ int identity_init(struct identity *id, const struct sink_spec *spec, struct tend
 	int priv = find_protocol(priv_protocols, ARRAY_SIZE(priv_protocols), spec->priv_protocol);
 
 	if (auth < 0 || priv < 0)
-		return tend_error_set(err, -EINVAL, "%s_protocol is missing or not known",
-			auth < 0 ? "auth" : "priv");
+		return tend_error_set(err, -EINVAL, "%s_protocol is missing or not served; %s is",
+			auth < 0 ? "auth" : "priv", auth < 0 ? "SHA-256" : "AES");
 	if (!spec->user || !*spec->user || strlen(spec->user) > NAME_MAX_BYTES)
 		return tend_error_set(err, -EINVAL, "user must have 1 to %d bytes", NAME_MAX_BYTES);
 	if (!usable_password(spec->auth_password) || !usable_password(spec->priv_password))

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * snmp/notify.h: `tend-snmp notify`: calls `inform` in, acknowledgements out. Owns the sinks, at
- * most NOTIFY_MAX_SINKS; an idle one gives way to a new one. notify_step() after every event of the
- * loop. Never blocks.
+ * snmp/notify.h: `tend-snmp notify`: calls `inform` and `trap` in, acknowledgements out; the note
+ * `engine` says where our own engine id is kept. Owns the sinks, at most NOTIFY_MAX_SINKS; an idle
+ * one gives way to a new one. notify_step() after every event of the loop. Never blocks, but for
+ * the file of the engine id, once a start.
  */
 #ifndef SNMP_NOTIFY_H
 #define SNMP_NOTIFY_H

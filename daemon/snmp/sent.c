@@ -18,9 +18,9 @@ uint64_t sent_hash_text(uint64_t hash, const char *text)
 	return sent_hash(hash, text ? text : "", text ? strlen(text) + 1 : 1);
 }
 
-static size_t slot_of(const struct sent *s, uint32_t index)
+static size_t slot_of(const struct sent *s, uint64_t index)
 {
-	size_t i = (size_t)(index * UINT32_C(2654435761)) & (s->cap - 1);
+	size_t i = (size_t)(index * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (s->cap - 1);
 
 	while (s->rows[i].index != 0 && s->rows[i].index != index)
 		i = (i + 1) & (s->cap - 1);
@@ -43,7 +43,7 @@ static int resize(struct sent *s, size_t cap)
 	return 0;
 }
 
-struct sent_row *sent_get(struct sent *s, uint32_t index)
+struct sent_row *sent_get(struct sent *s, uint64_t index)
 {
 	size_t i;
 
@@ -57,7 +57,7 @@ struct sent_row *sent_get(struct sent *s, uint32_t index)
 	return &s->rows[i];
 }
 
-void sent_sweep(struct sent *s, uint64_t pass, void (*gone)(uint32_t index, void *data), void *data)
+void sent_sweep(struct sent *s, uint64_t pass, void (*gone)(uint64_t index, void *data), void *data)
 {
 	size_t n_gone = 0;
 

@@ -9,7 +9,7 @@
 #include <tend/option.h>
 
 struct sent_row {
-	uint32_t index;	 /* 0 = free slot */
+	uint64_t index;	 /* 0 = free slot; of two parts the first in the upper half */
 	bool has;	 /* the other side has the row */
 	uint64_t brief;	 /* of what is cheap to look at; equal: nothing to do */
 	uint64_t urgent; /* of what the other side is to know at once */
@@ -22,10 +22,10 @@ struct sent {
 	size_t len, cap; /* cap: a power of two */
 };
 
-struct sent_row *sent_get(struct sent *sent, uint32_t index); /* makes it; 0 gives NULL */
+struct sent_row *sent_get(struct sent *sent, uint64_t index); /* makes it; 0 gives NULL */
 /* Forgets the rows that were not met in `pass`. Calls `gone` for those that the other side has. */
 void sent_sweep(
-	struct sent *sent, uint64_t pass, void (*gone)(uint32_t index, void *data), void *data);
+	struct sent *sent, uint64_t pass, void (*gone)(uint64_t index, void *data), void *data);
 void sent_clear(struct sent *sent);
 
 /* FNV-1a, 64 bits: to see that something changed. */

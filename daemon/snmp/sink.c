@@ -15,14 +15,33 @@
 const char *const inform_outcome_names[INFORM_OUTCOME_MAX] = {
 	[INFORM_PENDING] = "pending",
 	[INFORM_ACKNOWLEDGED] = "acknowledged",
+	[INFORM_SENT] = "sent",
 	[INFORM_TIMEOUT] = "timeout",
 	[INFORM_USM] = "usm",
 	[INFORM_SEND] = "send",
 	[INFORM_REJECTED] = "rejected",
+	[INFORM_BUSY] = "busy",
 };
 
 /* The library's own timeout comes first: it knows how often it asked. */
 enum { DEADLINE_GRACE_USEC = 100000 };
+
+static const struct {
+	const char *name;
+	long number;
+} versions[] = {
+	{"3", SNMP_VERSION_3},
+	{"2c", SNMP_VERSION_2c},
+	{"1", SNMP_VERSION_1},
+};
+
+static int find_version(const char *name)
+{
+	for (size_t i = 0; name && i < ARRAY_SIZE(versions); i++)
+		if (strcmp(versions[i].name, name) == 0)
+			return (int)i;
+	return -EINVAL;
+}
 
 struct inform_list {
 	struct inform *first, **tail;
@@ -32,10 +51,13 @@ struct inform_list {
 struct sink {
 	struct loop *loop;
 	char *host;
-	struct identity identity; /* of v3; user NULL for v2c */
-	char *community;
-	void *session; /* of snmp_sess_open() */
-	int fd;	       /* the session's */
+	int version; /* row of `versions` */
+	bool trap;
+	struct identity identity;  /* of v3; else user is NULL */
+	char *community;	   /* of the others */
+	const struct boots *boots; /* of v3 traps: the engine is ours */
+	void *session;		   /* of snmp_sess_open() */
+	int fd;			   /* the session's */
 	struct loop_source *io;
 	struct engine engine;
 	bool discovering;
@@ -113,6 +135,13 @@ static void set_reported(struct inform *i)
 		engine_report_text(i->report), id->user);
 }
 
+/* An error that may be gone when it is tried again. */
+static bool is_passing(long errstat)
+{
+	return errstat == SNMP_ERR_GENERR || errstat == SNMP_ERR_RESOURCEUNAVAILABLE ||
+	       errstat == SNMP_ERR_AUTHORIZATIONERROR;
+}
+
 static int on_reply(int op, netsnmp_session *session, int reqid, netsnmp_pdu *pdu, void *magic)
 {
 	struct inform *i = magic;
@@ -127,8 +156,8 @@ static int on_reply(int op, netsnmp_session *session, int reqid, netsnmp_pdu *pd
 			inform_set(
 				i, INFORM_REJECTED, "%s sent a PDU of another kind", i->sink->host);
 		} else if (pdu->errstat != SNMP_ERR_NOERROR) {
-			inform_set(i, INFORM_REJECTED, "%s says: %s", i->sink->host,
-				snmp_errstring((int)pdu->errstat));
+			inform_set(i, is_passing(pdu->errstat) ? INFORM_BUSY : INFORM_REJECTED,
+				"%s says: %s", i->sink->host, snmp_errstring((int)pdu->errstat));
 		} else {
 			i->outcome = INFORM_ACKNOWLEDGED;
 		}
@@ -159,7 +188,8 @@ static int on_parsed(netsnmp_session *session, netsnmp_pdu *pdu, int failure)
 {
 	struct sink *s = session->callback_magic;
 
-	if (failure == SNMPERR_SUCCESS || s->engine.len == 0 || pdu->securityEngineIDLen == 0 ||
+	if (failure == SNMPERR_SUCCESS || s->trap || s->engine.len == 0 ||
+		pdu->securityEngineIDLen == 0 ||
 		(pdu->securityEngineIDLen == s->engine.len &&
 			memcmp(pdu->securityEngineID, s->engine.id, s->engine.len) == 0))
 		return 1;
@@ -245,7 +275,7 @@ static int open_session(struct sink *s, struct tend_error *err)
 		identity_fill(&s->identity, &session);
 		session.flags |= SNMP_FLAGS_DONT_PROBE;
 	} else {
-		session.version = SNMP_VERSION_2c;
+		session.version = versions[s->version].number;
 		session.community = (u_char *)s->community;
 		session.community_len = s->community ? strlen(s->community) : 0;
 	}
@@ -263,31 +293,65 @@ static int open_session(struct sink *s, struct tend_error *err)
 	return loop_io_new(s->loop, s->fd, EPOLLIN, on_readable, s, &s->io);
 }
 
+int sink_command(const struct sink_spec *spec)
+{
+	if (!spec->trap)
+		return SNMP_MSG_INFORM;
+	return str_eq(spec->version, "1") ? SNMP_MSG_TRAP : SNMP_MSG_TRAP2;
+}
+
+static int check_spec(const struct sink_spec *spec, struct tend_error *err)
+{
+	int version = find_version(spec->version);
+
+	if (version < 0)
+		return tend_error_set(err, -EINVAL, "version must be 3, 2c or 1");
+	if (versions[version].number == SNMP_VERSION_1 && !spec->trap)
+		return tend_error_set(err, -EINVAL, "version 1 knows traps only, no informs");
+	if (!spec->host)
+		return tend_error_set(err, -EINVAL, "host is missing");
+	if (versions[version].number != SNMP_VERSION_3)
+		return spec->community ? 0 : tend_error_set(err, -EINVAL, "community is missing");
+	if (spec->trap && (!spec->boots || spec->boots->len == 0))
+		return tend_error_set(err, -EINVAL, "the engine for traps is not known");
+	return 0;
+}
+
+static int fill_sink(struct sink *s, const struct sink_spec *spec, struct tend_error *err)
+{
+	int r = 0;
+
+	s->version = find_version(spec->version);
+	s->trap = spec->trap;
+	s->host = strdup(spec->host);
+	if (versions[s->version].number != SNMP_VERSION_3)
+		s->community = strdup(spec->community);
+	else
+		r = identity_init(&s->identity, spec, err);
+	if (r == 0 && (!s->host || (!s->identity.user && !s->community)))
+		return tend_error_set(err, -ENOMEM, "out of memory");
+	if (r == 0 && s->identity.user && s->trap) {
+		s->boots = spec->boots;
+		r = engine_set(&s->engine, s->boots->id, s->boots->len);
+	}
+	return r;
+}
+
 int sink_new(struct loop *loop, const struct sink_spec *spec, struct tend_error *err,
 	struct sink **ret_sink)
 {
 	struct sink *s;
-	bool v3 = str_eq(spec->version, "3");
-	int r = 0;
+	int r = check_spec(spec, err);
 
-	if (!v3 && !str_eq(spec->version, "2c"))
-		return tend_error_set(err, -EINVAL, "version must be 3 or 2c");
-	if (!spec->host || (!v3 && !spec->community))
-		return tend_error_set(
-			err, -EINVAL, "%s is missing", spec->host ? "community" : "host");
+	if (r < 0)
+		return r;
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return tend_error_set(err, -ENOMEM, "out of memory");
 	*s = (struct sink){.loop = loop, .fd = -EBADF};
 	list_init(&s->waiting);
 	list_init(&s->sent);
-	s->host = strdup(spec->host);
-	if (!v3)
-		s->community = strdup(spec->community);
-	if (!s->host || (!v3 && !s->community))
-		r = tend_error_set(err, -ENOMEM, "out of memory");
-	if (r == 0 && v3)
-		r = identity_init(&s->identity, spec, err);
+	r = fill_sink(s, spec, err);
 	if (r == 0)
 		r = open_session(s, err);
 	if (r < 0) {
@@ -329,11 +393,11 @@ struct sink *sink_free(struct sink *s)
 
 bool sink_is(const struct sink *s, const struct sink_spec *spec)
 {
-	if (!str_eq(s->host, spec->host))
+	if (!str_eq(s->host, spec->host) || s->trap != spec->trap ||
+		!str_eq(versions[s->version].name, spec->version))
 		return false;
-	if (!str_eq(spec->version, "3"))
-		return !s->identity.user && str_eq(s->community, spec->community);
-	return s->identity.user && identity_is(&s->identity, spec);
+	return s->identity.user ? identity_is(&s->identity, spec)
+				: str_eq(s->community, spec->community);
 }
 
 bool sink_idle(const struct sink *s)
@@ -390,6 +454,49 @@ static void start_discovery(struct sink *s, usec_t now)
 	}
 }
 
+/* agent-addr of SNMPv1 (RFC 3584, 3.1): the address that the peer sees; none of IPv6 fits. */
+static void set_agent_address(const struct sink *s, netsnmp_pdu *pdu)
+{
+	struct sockaddr_in peer = {.sin_family = AF_INET, .sin_port = htons(162)}, own;
+	socklen_t len = sizeof(own);
+	char address[INET_ADDRSTRLEN];
+	int fd;
+
+	snprintf(address, sizeof(address), "%.*s", (int)strcspn(s->host, ":"), s->host);
+	if (inet_pton(AF_INET, address, &peer.sin_addr) != 1)
+		return;
+	/* Connecting datagrams sends nothing: the kernel looks the route up. */
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return;
+	if (connect(fd, (struct sockaddr *)&peer, sizeof(peer)) == 0 &&
+		getsockname(fd, (struct sockaddr *)&own, &len) == 0)
+		memcpy(pdu->agent_addr, &own.sin_addr, sizeof(pdu->agent_addr));
+	(void)close(fd);
+}
+
+/* Nothing comes back: what the kernel took is all that is known. */
+static void transmit_trap(struct sink *s)
+{
+	struct inform *i = list_take(&s->waiting, &s->waiting.first);
+	netsnmp_session *session = snmp_sess_session(s->session);
+
+	if (i->pdu->command == SNMP_MSG_TRAP)
+		set_agent_address(s, i->pdu);
+	if (s->identity.user)
+		set_enginetime(s->engine.id, (u_int)s->engine.len, s->boots->boots,
+			boots_time(s->boots, boots_clock()), TRUE);
+	if (snmp_sess_async_send(s->session, i->pdu, NULL, NULL) != 0) {
+		i->pdu = NULL;
+		i->outcome = INFORM_SENT;
+	} else {
+		inform_set(i, INFORM_SEND, "cannot send to %s: %s", s->host,
+			snmp_api_errstring(session->s_snmp_errno));
+	}
+	inform_answer(i);
+	inform_free(i);
+}
+
 static void transmit(struct sink *s, usec_t now)
 {
 	struct inform *i = list_take(&s->waiting, &s->waiting.first);
@@ -433,12 +540,25 @@ static bool user_is_taken(const struct sink *s, struct sink *const *others, size
 	return false;
 }
 
+static void pump_traps(struct sink *s)
+{
+	if (s->identity.user &&
+		engine_install(&s->identity, &s->engine, snmp_sess_session(s->session)) < 0)
+		return;
+	while (s->waiting.first)
+		transmit_trap(s);
+}
+
 static void pump(struct sink *s, struct sink *const *others, size_t n_others, usec_t now)
 {
 	bool v3 = s->identity.user != NULL;
 
 	if (!s->waiting.first || s->discovering)
 		return;
+	if (s->trap) {
+		pump_traps(s);
+		return;
+	}
 	/* What failed may have failed because the peer is another engine now, or began anew. */
 	if (v3 && s->suspect && n_in_flight(s) == 0) {
 		engine_forget(&s->identity, &s->engine);
@@ -509,8 +629,8 @@ static void end_sent(struct sink *s, usec_t now)
 		}
 		list_take(&s->sent, p);
 		if (!i->answered)
-			s->suspect =
-				i->outcome != INFORM_ACKNOWLEDGED && i->outcome != INFORM_REJECTED;
+			s->suspect = i->outcome != INFORM_ACKNOWLEDGED &&
+				     i->outcome != INFORM_REJECTED && i->outcome != INFORM_BUSY;
 		inform_answer(i);
 		inform_free(i);
 	}

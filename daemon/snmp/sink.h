@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * snmp/sink.h: one place that informs are sent to: a net-snmp single session of its own, the engine
- * id of a v3 peer, what waits and what is in flight (at most SINK_WINDOW). Never blocks: engine
- * discovery is an unauthenticated GET whose Report brings the engine id, never the library's own
- * probe. Callbacks of the library only record; sink_step() acts. Owned by notify.c.
+ * snmp/sink.h: one place that informs or traps are sent to: a net-snmp single session of its own,
+ * the engine id (of a v3 peer; ours for traps), what waits and what is in flight (at most
+ * SINK_WINDOW). Never blocks: engine discovery is an unauthenticated GET whose Report brings the
+ * engine id, never the library's own probe. Callbacks of the library only record; sink_step() acts.
+ * Owned by notify.c.
  */
 #ifndef SNMP_SINK_H
 #define SNMP_SINK_H
 
 #include "loop/loop.h"
 #include <tend/error.h>
+#include "snmp/boots.h"
 #include "snmp/library.h"
 
 enum {
@@ -22,10 +24,12 @@ enum {
 enum inform_outcome {
 	INFORM_PENDING,
 	INFORM_ACKNOWLEDGED,
+	INFORM_SENT, /* a trap: nobody will say more */
 	INFORM_TIMEOUT,
 	INFORM_USM,
 	INFORM_SEND,
 	INFORM_REJECTED,
+	INFORM_BUSY, /* refused for now */
 	INFORM_OUTCOME_MAX,
 };
 extern const char *const inform_outcome_names[INFORM_OUTCOME_MAX]; /* error codes of rpc */
@@ -50,12 +54,15 @@ struct inform {
 };
 
 struct sink_spec {
-	const char *host;    /* ADDRESS:PORT, [ADDRESS]:PORT; never a name */
-	const char *version; /* "3", "2c" */
+	const char *host;	   /* ADDRESS:PORT, [ADDRESS]:PORT; never a name */
+	const char *version;	   /* "3", "2c", for traps also "1" */
+	bool trap;		   /* traps go there, else informs */
+	const struct boots *boots; /* of v3 traps; must outlive the sink */
 	const char *user, *auth_protocol, *auth_password, *priv_protocol, *priv_password;
 	const char *community;
 };
 
+int sink_command(const struct sink_spec *spec); /* SNMP_MSG_*: of the PDUs for sink_send() */
 /* -EINVAL with err when the specification is not usable. */
 int sink_new(struct loop *loop, const struct sink_spec *spec, struct tend_error *err,
 	struct sink **ret_sink);

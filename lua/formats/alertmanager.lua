@@ -1,0 +1,69 @@
+-- SPDX-License-Identifier: MIT
+--
+-- What Alertmanager sends to its webhooks (version 4): for everything that is made to stand behind
+-- Alertmanager, such as PrometheusAlert, Alerta, GoAlert, Grafana OnCall or n8n.
+
+local alertmanager = require "tend.alertmanager"
+local text = require "tend.text"
+
+local MAX_BYTES = 500000
+-- "Has not ended", as Go writes it.
+local NEVER = "0001-01-01T00:00:00Z"
+
+local function one(n, alert, labels, fingerprint, budget)
+	return {
+		-- There is no third word: an event is firing, and its end stands in endsAt.
+		status = alert.status == "resolved" and "resolved" or "firing",
+		labels = labels,
+		annotations = alertmanager.annotations(n, alert, budget),
+		startsAt = alert.since or alert.time,
+		endsAt = alert.ended or alert.status ~= "firing" and alert.time or NEVER,
+		generatorURL = n.ack and n.ack.url or "",
+		fingerprint = fingerprint,
+	}
+end
+
+local function message(n, labels, fingerprints, budget)
+	local alerts, annotations = {}, {}
+	for i, alert in ipairs(n.alerts) do
+		alerts[i] = one(n, alert, labels[i], fingerprints[i], budget)
+		annotations[i] = alerts[i].annotations
+	end
+	local group = alertmanager.clean_labels(n.group and n.group.labels)
+	local key = n.group and n.group.key or n.alerts[1].fingerprint or n.id
+	return {
+		version = "4",
+		receiver = n.receiver,
+		status = n.status == "resolved" and "resolved" or "firing",
+		alerts = alerts,
+		groupLabels = group,
+		commonLabels = alertmanager.common(labels),
+		commonAnnotations = alertmanager.common(annotations),
+		externalURL = n.ack and n.ack.url and n.ack.url:match("^(%a+://[^/]+)") or "",
+		groupKey = ("%s:%s"):format(text.line(key), alertmanager.show(group)),
+		truncatedAlerts = n.n_more or 0,
+	}
+end
+
+return {
+	name = "alertmanager",
+	doc = "Whatever takes Alertmanager's webhooks, version 4",
+	group = true,
+	-- Each of them counts there: none may be among those there was no room for.
+	max_notices = 200,
+	max_bytes = MAX_BYTES,
+	sign = "none",
+	options = {},
+
+	format = function(n)
+		local labels, fingerprints = alertmanager.all_labels(n), {}
+		for i, one_labels in ipairs(labels) do
+			fingerprints[i] = alertmanager.fingerprint(one_labels)
+		end
+		return {
+			body = text.fit(MAX_BYTES, alertmanager.budget(n, MAX_BYTES), function(budget)
+				return message(n, labels, fingerprints, budget)
+			end),
+		}
+	end,
+}

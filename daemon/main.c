@@ -2,6 +2,7 @@
 /* tendd: options and run, nothing else. */
 #include <getopt.h>
 #include <stdio.h>
+#include "alert/format.h"
 #include "base/log.h"
 #include "conf/errors.h"
 #include "manager.h"
@@ -27,6 +28,10 @@ static int test_config(const char *path, const char *plugin_dir)
 	struct conf *conf = NULL;
 	int r = conf_load(path, plugin_dir, &errors, &conf);
 
+	if (r == 0)
+		r = format_check_all(conf, &errors);
+	if (r == 0 && errors.len > 0)
+		r = -EINVAL;
 	if (r < 0)
 		conf_errors_print(&errors, stdout);
 	else

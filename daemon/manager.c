@@ -13,75 +13,13 @@
 #include "loop/child.h"
 #include "shift.h"
 #include "snmp/feed.h"
+#include "telling.h"
 
 /* sysexits.h: what a service manager and a script can tell apart. */
 enum { EXIT_CONFIG = 78, EXIT_CANTCREATE = 73, EXIT_SOFTWARE = 70 };
 
-static const struct conf_system *system_of(const struct manager *m, const char *name)
-{
-	return map_get(&m->conf->systems, name);
-}
-
 /* ---- hooks between the parts
  * -------------------------------------------------------------------------- */
-
-static const enum notice_kind notice_of_event[INCIDENT_EVENT_MAX] = {
-	[INCIDENT_RAISED] = NOTICE_INCIDENT_RAISED,
-	[INCIDENT_CHANGED] = NOTICE_INCIDENT_CHANGED,
-	[INCIDENT_CLEARED] = NOTICE_INCIDENT_CLEARED,
-};
-
-static json_t *notice_details(const struct incident *incident)
-{
-	json_t *members = json_array();
-	json_t *details;
-
-	VEC_FOREACH (&incident->members, const char *, name)
-		(void)json_array_append_new(members, json_string(name));
-	details = json_pack("{s:o, s:s, s:b, s:s*}", "members", members, "phase",
-		incident_phase_names[incident->phase], "cause_unconfirmed", incident->unconfirmed,
-		"summary", incident->summary);
-	return details;
-}
-
-static uint64_t on_incident_event(
-	struct incident *incident, enum incident_event event, struct store_batch *batch, void *data)
-{
-	struct manager *m = data;
-	const struct conf_system *system = system_of(m, incident->system);
-	const struct check *check = watch_find_check(m->watch, incident->check);
-	auto_json json_t *details = notice_details(incident);
-	struct notice notice = {
-		.kind = notice_of_event[event],
-		.severity = incident->severity,
-		.fingerprint = incident->fingerprint,
-		.incident_id = incident->id,
-		.system = incident->system,
-		.environment = system ? conf_environment_names[system->environment] : NULL,
-		.component = incident->component,
-		.check = incident->check,
-		.state = check ? tend_state_name(check->state.hard) : NULL,
-		.reason = tend_reason_name(incident->reason),
-		.text = event == INCIDENT_CLEARED && incident->summary ? incident->summary
-								       : incident->text,
-		.wall = clock_wall(),
-		.since_wall = incident->opened_wall,
-		.details = details,
-		.told_only = check && !check->conf->notify,
-	};
-	/* Of a raise nobody was told before. Who was hears of the end, whatever it is now. */
-	int r = notice.told_only && event == INCIDENT_RAISED ? 0
-							     : alert_add(m->alert, &notice, batch);
-
-	if (notice.told_only && r == 0)
-		log_info("incident %s: check '%s' has notify = no, nobody is told", incident->id,
-			incident->check);
-	else if (r == 0 && event == INCIDENT_RAISED)
-		log_warning("incident %s: no route takes its notice, nobody is told", incident->id);
-	if (r < 0)
-		log_error("incident %s: its notice cannot be made: %s", incident->id, strerror(-r));
-	return alert_seal(m->alert);
-}
 
 static void on_incident_reason(struct incident *incident, void *data)
 {
@@ -95,6 +33,10 @@ static void on_incident_told(struct incident *incident, enum incident_event even
 	struct manager *m = data;
 
 	policies_on_incident(m->policies, incident, event);
+	if (event == INCIDENT_CLEARED)
+		telling_on_closed(m, incident);
+	else
+		telling_on_told(m, incident);
 }
 
 static void on_incident_commit(uint64_t token, int r, void *data)
@@ -108,6 +50,8 @@ static void on_result(struct check *check, unsigned events, void *data)
 {
 	struct manager *m = data;
 
+	if (events & STATE_EVENT_RECOVERED)
+		api_feedback_look(m, check);
 	incidents_on_result(m->incidents, check, events);
 	policies_on_result(m->policies, check, events);
 }
@@ -118,6 +62,19 @@ static void on_undurable(bool undurable, void *data)
 
 	if (m->policies)
 		policies_freeze(m->policies, "outbox", undurable);
+}
+
+/* What a heartbeat says of the daemon; snmp/varbinds.c reads these members, too. */
+static json_t *heartbeat_details(void *data)
+{
+	const struct manager *m = data;
+
+	return json_pack("{s:f, s:b, s:b, s:b, s:s, s:I}", "loop_lag_seconds",
+		(double)loop_recent_busy(m->loop) / 1e6, "config_ok", (int)m->reload_ok, "store_ok",
+		(int)store_healthy(m->store), "actions_enabled",
+		m->policies && policies_actions_enabled(m->policies), "worst_state",
+		tend_state_name(watch_worst_state(m->watch)), "incidents_open",
+		m->incidents ? (json_int_t)incidents_open(m->incidents)->len : (json_int_t)0);
 }
 
 static void on_store_health(bool healthy, void *data)
@@ -149,15 +106,6 @@ static void on_delivery(const char *incident_id, const char *receiver, const cha
 }
 
 /* ---- windows -------------------------------------------------------------------------------- */
-
-static const char *hold_notices(const char *component, void *data)
-{
-	const struct manager *m = data;
-	const struct conf_component *c = map_get(&m->conf->components, component);
-	const struct conf_window *window = c ? windows_quiet(m->conf, c, clock_wall(), NULL) : NULL;
-
-	return window ? window->name : NULL;
-}
 
 static void on_window_opened(
 	const struct conf_window *window, const struct window_span *span, void *data)
@@ -224,6 +172,8 @@ static int apply_all(struct manager *m, struct conf *conf)
 	if (r == 0)
 		r = agentx_apply(m->agentx, conf);
 	incidents_apply(m->incidents);
+	if (r == 0)
+		r = telling_apply(m->telling, conf);
 	if (r == 0)
 		r = keeper_apply(m->keeper, conf);
 	return r;
@@ -323,6 +273,7 @@ static void on_jump(void *data)
 	keeper_look(m->keeper);
 	watch_clock_jumped(m->watch);
 	policies_clock_jumped(m->policies);
+	telling_look(m->telling);
 }
 
 static bool healthy(void *data)
@@ -340,6 +291,7 @@ int manager_open(struct manager *m, struct tend_error *err)
 		.state_dir = m->conf->daemon.state_dir,
 		.on_undurable = on_undurable,
 		.on_delivery = on_delivery,
+		.heartbeat_details = heartbeat_details,
 		.data = m,
 	};
 	struct policies_deps policies_deps = {.loop = m->loop};
@@ -350,7 +302,7 @@ int manager_open(struct manager *m, struct tend_error *err)
 		.data = m,
 	};
 	struct incidents_hooks hooks = {
-		on_incident_event, on_incident_commit, on_incident_told, on_incident_reason, m};
+		telling_on_event, on_incident_commit, on_incident_told, on_incident_reason, m};
 	bool fresh = false;
 	int r = store_open(m->loop, m->conf->daemon.state_dir, err, &fresh, &m->store);
 
@@ -365,6 +317,8 @@ int manager_open(struct manager *m, struct tend_error *err)
 		r = alert_new(&alert_deps, &m->alert);
 	if (r == 0)
 		r = incidents_new(m->loop, m->store, m->watch, &m->incidents);
+	if (r == 0)
+		r = telling_new(m, &m->telling);
 	policies_deps.watch = m->watch;
 	policies_deps.incidents = m->incidents;
 	policies_deps.alert = m->alert;
@@ -381,7 +335,7 @@ int manager_open(struct manager *m, struct tend_error *err)
 	if (r < 0)
 		return r;
 	incidents_set_hooks(m->incidents, &hooks);
-	incidents_set_hold(m->incidents, hold_notices, m);
+	incidents_set_hold(m->incidents, telling_hold, m);
 	watch_on_result(m->watch, on_result, m);
 	store_on_health(m->store, on_store_health, m);
 	r = apply_all(m, m->conf);
@@ -408,6 +362,7 @@ void manager_close(struct manager *m)
 	if (m->watch)
 		watch_stop(m->watch);
 	m->api = api_free(m->api);
+	m->telling = telling_free(m->telling);
 	m->incidents = incidents_free(m->incidents);
 	m->alert = alert_free(m->alert);
 	m->watch = watch_free(m->watch);

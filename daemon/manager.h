@@ -21,6 +21,7 @@ struct api;
 struct agentx;
 struct keeper;
 struct shift;
+struct telling;
 
 struct manager {
 	struct loop *loop;
@@ -30,6 +31,7 @@ struct manager {
 	struct watch *watch;
 	struct alert *alert;
 	struct incidents *incidents;
+	struct telling *telling; /* telling.h: between incidents and alert */
 	struct policies *policies;
 	struct keeper *keeper; /* calendar/keeper.h: windows open and close */
 	struct api *api;

@@ -22,7 +22,7 @@ _tendctl()
 		word=${COMP_WORDS[i]}
 		case $word in
 		-s | --socket) _tendctl_socket=${COMP_WORDS[++i]} ;;
-		-o | --output | -m | --comment | -n | --limit | --next | --incident | --receiver | --component | --policy | --target | --state | --junit | -c | --config | --since | -f | --file) ((i++)) ;;
+		-o | --output | -m | --comment | -n | --limit | --next | --incident | --receiver | --component | --policy | --target | --state | --junit | -c | --config | --since | -f | --file | --for | --until | --from | --at | --language | --sample) ((i++)) ;;
 		-*) ;;
 		*)
 			if [[ -z $command ]]; then command=$word
@@ -36,11 +36,13 @@ _tendctl()
 	case $prev in
 	-o | --output) words='text json names' ;;
 	-s | --socket | --junit | -c | --config | -f | --file) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
-	-m | --comment | -n | --limit | --next | --since) return ;;
+	-m | --comment | -n | --limit | --next | --since | --for | --until | --from | --at) return ;;
 	--incident) words=$(_tendctl_names incident list) ;;
 	--receiver) words=$(_tendctl_names receiver list) ;;
 	--component | --target) words=$(_tendctl_names component list) ;;
 	--policy) words=$(_tendctl_names policy list) ;;
+	--language) words='en zh' ;;
+	--sample) words='raised changed cleared raised-cleared reminder acknowledged late group storm long policy message heartbeat test' ;;
 	--state) words='queued live done refused failed unknown cancelled' ;;
 	*)
 		if [[ $cur == -* ]]; then
@@ -49,7 +51,14 @@ _tendctl()
 			status-*) words+=' --watch' ;;
 			check-list) words+=' --component' ;;
 			incident-list) words+=' --open' ;;
-			incident-acknowledge | action-pause) words+=' --comment' ;;
+			action-pause | incident-unacknowledge) words+=' --comment' ;;
+			incident-acknowledge) words+=' --comment --sticky --for --until' ;;
+			silence-list | silence-) words+=' --all' ;;
+			silence-add) words+=' --comment --for --until --from --until-resolved' ;;
+			route-*) words+=' --at' ;;
+			rota-*) words+=' --next' ;;
+			notice-*) words+=' --receiver' ;;
+			format-test) words+=' --receiver --config --language --sample --send' ;;
 			policy-check) words+=' --config' ;;
 			policy-test) words+=' --junit --verbose --config' ;;
 			policy-replay) words+=' --since --config --file --verbose' ;;
@@ -60,7 +69,9 @@ _tendctl()
 			policy-run) words+=' --dry-run' ;;
 			policy-next) words+=' --limit' ;;
 			window-*) words+=' --next' ;;
-			delivery-*) words+=' --incident --receiver --limit' ;;
+			feedback-list | feedback-) words+=' --limit --component' ;;
+			feedback-add | feedback-answer | feedback-close) words+=' --comment' ;;
+			delivery-list | delivery-) words+=' --incident --receiver --limit' ;;
 			backup-* | finding-exceptions | record-list | record-) words+=' --limit' ;;
 			finding-list) words+=' --open --limit' ;;
 			finding-accept | record-remove) words+=' --comment' ;;
@@ -68,12 +79,20 @@ _tendctl()
 			esac
 		else
 			case $command${verb:+-$verb} in
-			'') words='status system component check incident explain policy run approval action window backup finding record delivery
-				receiver reload config version help' ;;
-			delivery) words='list' ;;
-			system | component | receiver) words='list show' ;;
+			'') words='status system component check incident explain policy run approval action window silence route rota notice heartbeat feedback backup finding record delivery
+				receiver format reload config version help' ;;
+			delivery) words='list show' ;;
+			system | component) words='list show' ;;
+			receiver) words='list show test' ;;
 			check) words='list show run' ;;
-			incident) words='list show acknowledge' ;;
+			incident) words='list show acknowledge unacknowledge' ;;
+			silence) words='list add show expire' ;;
+			route) words='test' ;;
+			rota) words='show' ;;
+			notice) words='preview' ;;
+			heartbeat) words='list' ;;
+			feedback) words='list show add answer close' ;;
+			format) words='list test' ;;
 			policy) words='list run next enable check test replay' ;;
 			approval) words='list show grant deny' ;;
 			run) words='list show follow cancel' ;;
@@ -83,20 +102,26 @@ _tendctl()
 			finding) words='list accept exceptions' ;;
 			record) words='list show remove' ;;
 			record-list | record-show | record-remove) words='note backup inventory baseline report finding exception' ;;
-			help) words='status system component check incident explain policy run approval action window backup finding record delivery
-				receiver reload config version' ;;
+			help) words='status system component check incident explain policy run approval action window silence route rota notice heartbeat feedback backup finding record delivery
+				receiver format reload config version' ;;
+			feedback-show | feedback-answer | feedback-close) words=$(_tendctl_names feedback list) ;;
+			feedback-add) words=$(_tendctl_names component list) ;;
 			system-show) words=$(_tendctl_names system list) ;;
 			component-show | backup-list | finding-*) words=$(_tendctl_names component list) ;;
-			receiver-show) words=$(_tendctl_names receiver list) ;;
+			receiver-show | receiver-test) words=$(_tendctl_names receiver list) ;;
 			check-show | check-run) words=$(_tendctl_names check list) ;;
-			incident-show | incident-acknowledge) words=$(_tendctl_names incident list) ;;
-			explain) words=$(_tendctl_names check list; _tendctl_names incident list --open) ;;
+			incident-show | incident-acknowledge | incident-unacknowledge) words=$(_tendctl_names incident list) ;;
+			notice-preview | explain) words=$(_tendctl_names check list; _tendctl_names incident list --open) ;;
 			run-show | run-follow) words=$(_tendctl_names run list) ;;
 			run-cancel) words=$(_tendctl_names run list --state=live; _tendctl_names run list --state=queued) ;;
 			approval-show) words=$(_tendctl_names approval list) ;;
 			approval-grant | approval-deny) words=$(_tendctl_waiting) ;;
+			silence-show | silence-expire) words=$(_tendctl_names silence list) ;;
+			silence-add | route-test) words='component= check= system= environment= severity= kind= class= reason= host=' ;;
+			rota-show) words=$(_tendctl_names rota show) ;;
 			window-list) words=$(_tendctl_names window list | sort -u) ;;
 			policy-replay | policy-next | policy-enable) words=$(_tendctl_names policy list) ;;
+			format-test) mapfile -t COMPREPLY < <(compgen -W "$(_tendctl_names format list)" -- "$cur"; compgen -f -- "$cur"); return ;;
 			policy-check | policy-test) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 			policy-run)
 				if [[ -z $argument ]]; then words=$(_tendctl_names policy list)

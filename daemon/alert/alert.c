@@ -2,10 +2,13 @@
 #include "alert/alert.h"
 #include <assert.h>
 #include <string.h>
+#include "alert/format.h"
 #include "alert/private.h"
+#include "alert/silence.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "exec/spawn/client.h"
 
 #define HEALTHY_LATENESS (10 * USEC_PER_SEC)
 
@@ -35,6 +38,18 @@ static void on_flush(void *data)
 	ledger_flush(data);
 }
 
+static void on_format_known(void *data)
+{
+	struct alert *alert = data;
+
+	MAP_FOREACH (&alert->receivers, struct receiver *, receiver) {
+		if (!receiver->conf || !formats_find(alert->formats, receiver->conf))
+			continue;
+		receiver_set_pace(receiver);
+		receiver_pump(receiver);
+	}
+}
+
 int alert_new(const struct alert_deps *deps, struct alert **ret_alert)
 {
 	auto(alert_free) struct alert *alert = calloc(1, sizeof(*alert));
@@ -57,6 +72,10 @@ int alert_new(const struct alert_deps *deps, struct alert **ret_alert)
 	r = ledger_load(alert);
 	if (r == 0)
 		r = told_load(alert);
+	if (r == 0)
+		r = formats_new(deps->loop, on_format_known, alert, &alert->formats);
+	if (r == 0)
+		r = silences_new(deps->loop, deps->store, &alert->silences);
 	if (r < 0)
 		return r;
 	store_on_health(deps->store, on_store_health, alert);
@@ -70,12 +89,17 @@ struct alert *alert_free(struct alert *alert)
 		return NULL;
 	alert->freeing = true;
 	snmp_notifier_free(alert->notifier);
+	test_notices_clear(alert);
 	ledger_flush_last(alert);
 	ledger_clear(alert);
 	MAP_FOREACH (&alert->receivers, struct receiver *, receiver)
 		receiver_free(receiver);
 	map_clear(&alert->receivers);
+	formats_free(alert->formats);
+	mail_progress_clear(alert);
+	spawn_client_free(alert->spawn);
 	told_clear(alert);
+	silences_free(alert->silences);
 	loop_source_free(alert->flush_defer);
 	loop_source_free(alert->flush_timer);
 	conf_unref(alert->conf);
@@ -108,22 +132,6 @@ static int ensure_receivers(struct alert *alert, struct conf *conf)
 	return r;
 }
 
-static void set_conf(struct receiver *receiver, const struct conf_receiver *conf, bool reload)
-{
-	char digest[17];
-
-	receiver->conf = conf;
-	if (!conf)
-		return;
-	outbox_set_expiry(&receiver->outbox, conf->ttl, clock_wall(), clock_now());
-	receiver->breaker_until = 0;
-	if (!receiver->disabled_wall)
-		return;
-	signature_digest(conf->url ? conf->url : "", digest);
-	if (reload || !strstr(receiver->disabled_why, digest))
-		receiver_enable(receiver);
-}
-
 static int apply_notifier(struct alert *alert)
 {
 	bool wanted = false;
@@ -134,6 +142,8 @@ static int apply_notifier(struct alert *alert)
 		return snmp_notifier_new(alert, &alert->notifier);
 	if (!wanted && alert->notifier)
 		alert->notifier = snmp_notifier_free(alert->notifier);
+	if (alert->notifier)
+		snmp_notifier_apply(alert->notifier);
 	return 0;
 }
 
@@ -146,231 +156,18 @@ int alert_apply(struct alert *alert, struct conf *conf)
 	if (r < 0)
 		return r;
 	alert->conf = conf_ref(conf);
+	r = formats_apply(alert->formats, conf);
 	MAP_FOREACH (&alert->receivers, struct receiver *, receiver)
-		set_conf(receiver, map_get(&conf->receivers, receiver->name), reload);
+		receiver_set_conf(receiver, map_get(&conf->receivers, receiver->name), reload);
 	conf_unref(old);
-	r = apply_notifier(alert);
+	if (r == 0)
+		r = apply_notifier(alert);
 	MAP_FOREACH (&alert->receivers, struct receiver *, receiver)
 		receiver_pump(receiver);
 	return r;
 }
 
 /* ---- adding --------------------------------------------------------------------------------- */
-
-/* Into the batch, and if that has no room, at least into memory. */
-static void write_or_keep(struct store_batch *batch, struct token *token, struct delivery *d)
-{
-	int r = ledger_write(batch, d);
-
-	if (r < 0)
-		log_warning("receiver '%s': notice %s does not fit into its batch (%s), it is "
-			    "written after it",
-			d->receiver->name, d->record->notice.id, strerror(-r));
-	if (token_add(token, d, r < 0) < 0)
-		ledger_keep(d);
-}
-
-static void settle_superseded(
-	struct delivery *superseded, struct store_batch *batch, struct token *token)
-{
-	while (superseded) {
-		auto(delivery_unref) struct delivery *old = superseded;
-
-		superseded = old->next;
-		old->next = NULL;
-		delivery_settle(old, DELIVERY_SUPERSEDED, NULL);
-		write_or_keep(batch, token, old);
-	}
-}
-
-static void shed(struct receiver *receiver)
-{
-	while (receiver->outbox.n_waiting > OUTBOX_MAX_WAITING) {
-		struct delivery *victim = outbox_victim(&receiver->outbox);
-
-		if (!victim)
-			return;
-		receiver->n_shed++;
-		delivery_end(victim, DELIVERY_FAILED,
-			"shed: too many notices wait for this receiver", false);
-	}
-}
-
-int alert_queue(struct alert *alert, struct record *record, struct receiver *receiver,
-	const char *via, struct store_batch *batch, struct token *token)
-{
-	auto(delivery_unref) struct delivery *d = NULL;
-	struct delivery *superseded;
-	int r = delivery_new(record, receiver, &d);
-
-	if (r < 0)
-		return r;
-	d->added_wall = clock_wall();
-	if (receiver->conf)
-		d->expires_at = clock_now() + receiver->conf->ttl;
-	d->via = via ? strdup(via) : NULL;
-	d->sequence = receiver->sequence + 1;
-	r = outbox_add(&receiver->outbox, d, &superseded);
-	if (r < 0)
-		return r;
-	receiver->sequence++;
-	settle_superseded(superseded, batch, token);
-	shed(receiver);
-	write_or_keep(batch, token, d);
-	return 0;
-}
-
-static void on_own_committed(int r, void *data)
-{
-	struct token *token = data;
-	struct alert *alert = token->alert;
-
-	alert_committed(alert, token->number, r);
-}
-
-static int commit_own(struct alert *alert, struct store_batch *batch, struct token *token)
-{
-	int r;
-
-	assert(token);
-	r = vec_push(&alert->tokens, token);
-	if (r < 0) {
-		store_batch_free(batch);
-		token_end(token, r);
-		return r;
-	}
-	r = store_commit(alert->deps.store, batch, on_own_committed, token);
-	if (r < 0)
-		alert_committed(alert, token->number, r);
-	return 0;
-}
-
-int alert_queue_now(
-	struct alert *alert, struct record *record, struct receiver *receiver, const char *via)
-{
-	auto(store_batch_free) struct store_batch *batch = NULL;
-	auto(token_free) struct token *token = NULL;
-	int r = store_batch_new(&batch);
-
-	if (r == 0)
-		r = token_new(alert, &token);
-	if (r == 0)
-		r = alert_queue(alert, record, receiver, via, batch, token);
-	return r == 0 ? commit_own(alert, TAKE(batch), TAKE(token)) : r;
-}
-
-/* A notice for nobody is in the ledger all the same: it answers why nobody was told. */
-static int queue_all(struct alert *alert, struct record *record, const struct vec *found,
-	struct store_batch *batch, struct token *token)
-{
-	int n = 0, r;
-
-	if (found->len == 0)
-		return store_batch_add(batch, STORE_NOTICE_PUT, "sssssij", record->notice.id,
-			notice_kind_name(record->notice.kind), record->notice.incident_id,
-			record->notice.fingerprint, conf_severity_names[record->notice.severity],
-			(int64_t)record->notice.wall, record->doc);
-	/* All of them, before the first row with the notice is written. */
-	VEC_FOREACH (found, struct conf_receiver *, conf) {
-		r = record_note_receiver(record, conf->name);
-		if (r < 0)
-			return r;
-	}
-	VEC_FOREACH (found, struct conf_receiver *, conf) {
-		struct receiver *receiver = alert_find_receiver(alert, conf->name);
-
-		r = receiver ? alert_queue(alert, record, receiver, NULL, batch, token) : -ENOENT;
-		if (r < 0)
-			log_error("receiver '%s': notice %s is lost: %s", conf->name,
-				record->notice.id, strerror(-r));
-		else
-			n++;
-	}
-	return n;
-}
-
-static int add_routed(struct alert *alert, struct record *record, bool told_only,
-	struct store_batch *batch, struct token *token)
-{
-	const struct notice *n = &record->notice;
-	struct vec found = {0};
-	int r = alert->conf && !told_only ? routes_match(alert->conf, n, &found) : 0;
-
-	/* First of all: one that is shed while it is queued counts as not told. */
-	if (n->kind == NOTICE_INCIDENT_RAISED && n->incident_id)
-		VEC_FOREACH (&found, struct conf_receiver *, conf)
-			told_add(alert, n->incident_id, conf->name);
-	if (r == 0)
-		r = queue_all(alert, record, &found, batch, token);
-	vec_clear(&found);
-	return r;
-}
-
-/* To those who know of the incident. Nothing is recorded when nobody ever did. */
-static int add_told(
-	struct alert *alert, struct record *record, struct store_batch *batch, struct token *token)
-{
-	const char *incident = record->notice.incident_id;
-	struct vec found = {0};
-	int r;
-
-	if (!told_open(alert, incident))
-		return 0;
-	r = told_match(alert, incident, &found);
-	if (r == 0)
-		r = queue_all(alert, record, &found, batch, token);
-	vec_clear(&found);
-	return r;
-}
-
-/* A change is news of a kind of its own to whom the routes name only now: a raise. */
-static int raise_to_more(
-	struct alert *alert, const struct notice *n, struct store_batch *batch, struct token *token)
-{
-	auto(record_unref) struct record *record = NULL;
-	struct notice raise = *n;
-	struct vec found = {0};
-	size_t n_more = 0;
-	int r = alert->conf ? routes_match(alert->conf, n, &found) : 0;
-
-	for (size_t i = 0; i < found.len; i++) {
-		struct conf_receiver *conf = found.items[i];
-
-		if (!told_has(alert, n->incident_id, conf->name))
-			found.items[n_more++] = conf;
-	}
-	found.len = n_more;
-	raise.kind = NOTICE_INCIDENT_RAISED;
-	uuid7(raise.id);
-	if (r == 0 && n_more > 0)
-		r = record_new(&raise, &record);
-	for (size_t i = 0; i < n_more && r == 0; i++)
-		told_add(alert, n->incident_id, ((struct conf_receiver *)found.items[i])->name);
-	if (r == 0 && n_more > 0)
-		r = queue_all(alert, record, &found, batch, token);
-	vec_clear(&found);
-	return r;
-}
-
-static int add_to(struct alert *alert, struct record *record, bool told_only,
-	struct store_batch *batch, struct token *token)
-{
-	const struct notice *n = &record->notice;
-	int r, n_more = 0;
-
-	if (!n->incident_id || !told_knows(alert, n->incident_id) ||
-		(n->kind != NOTICE_INCIDENT_CHANGED && n->kind != NOTICE_INCIDENT_CLEARED))
-		return add_routed(alert, record, told_only, batch, token);
-	r = add_told(alert, record, batch, token);
-	if (n->kind == NOTICE_INCIDENT_CLEARED)
-		told_drop(alert, n->incident_id);
-	else if (!told_only)
-		n_more = raise_to_more(alert, n, batch, token);
-	/* What one half queued must be sealed, whatever became of the other. */
-	if (r <= 0 && n_more <= 0)
-		return r < 0 ? r : n_more;
-	return MAX(r, 0) + MAX(n_more, 0);
-}
 
 static int add_own(struct alert *alert, struct record *record, bool told_only)
 {
@@ -382,10 +179,10 @@ static int add_own(struct alert *alert, struct record *record, bool told_only)
 		r = token_new(alert, &token);
 	if (r < 0)
 		return r;
-	n = add_to(alert, record, told_only, batch, token);
+	n = tell(alert, record, told_only, batch, token);
 	if (n < 0)
 		return n;
-	r = commit_own(alert, TAKE(batch), TAKE(token));
+	r = alert_commit_own(alert, TAKE(batch), TAKE(token));
 	return r < 0 ? r : n;
 }
 
@@ -399,12 +196,12 @@ int alert_add(struct alert *alert, struct notice *notice, struct store_batch *ba
 		uuid7(notice->id);
 	if (!notice->wall)
 		notice->wall = clock_wall();
-	r = record_new(notice, &record);
+	r = tell_new_record(alert, notice, &record);
 	if (r == 0 && batch && !alert->unsealed)
 		r = token_new(alert, &alert->unsealed);
 	if (r < 0)
 		return r;
-	return batch ? add_to(alert, record, notice->told_only, batch, alert->unsealed)
+	return batch ? tell(alert, record, notice->told_only, batch, alert->unsealed)
 		     : add_own(alert, record, notice->told_only);
 }
 
@@ -449,6 +246,16 @@ void alert_tell(struct alert *alert, enum notice_kind kind, enum conf_severity s
 
 	if (r < 0)
 		log_error("notice '%s' is lost: %s", text, strerror(-r));
+}
+
+struct silences *alert_silences(struct alert *alert)
+{
+	return alert->silences;
+}
+
+const char *alert_host(const struct alert *alert)
+{
+	return alert->host;
 }
 
 bool alert_healthy(const struct alert *alert)

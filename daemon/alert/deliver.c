@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * alert/deliver.c: the pace of one receiver: what is tried when, and what an answer means for the
- * delivery, for the others that wait, and for the fallback.
+ * shipment, for the others that wait, and for the fallback.
  */
 #include <string.h>
 #include "alert/private.h"
@@ -9,46 +9,9 @@
 #include "base/log.h"
 #include "base/str.h"
 
+enum { RATE_DEFAULT = 600, EXPIRE_AT_ONCE = 1000 };
 #define BREAKER_PROBE_MAX (30 * USEC_PER_SEC)
 #define RETRY_AFTER_MAX	  (3600 * USEC_PER_SEC)
-
-static void on_timer(void *data)
-{
-	receiver_pump(data);
-}
-
-int receiver_new(struct alert *alert, const char *name, struct receiver **ret_receiver)
-{
-	auto(receiver_free) struct receiver *receiver = calloc(1, sizeof(*receiver));
-	int r;
-
-	if (!receiver)
-		return -ENOMEM;
-	receiver->alert = alert;
-	receiver->name = strdup(name);
-	if (!receiver->name)
-		return -ENOMEM;
-	r = loop_timer_new(alert->deps.loop, on_timer, receiver, &receiver->timer);
-	if (r < 0)
-		return r;
-	loop_source_name(receiver->timer, "receiver");
-	*ret_receiver = TAKE(receiver);
-	return 0;
-}
-
-struct receiver *receiver_free(struct receiver *receiver)
-{
-	if (!receiver)
-		return NULL;
-	while (receiver->tries.len > 0)
-		webhook_cancel(receiver->tries.items[0]);
-	vec_clear(&receiver->tries);
-	loop_source_free(receiver->timer);
-	outbox_clear(&receiver->outbox);
-	free(receiver->name);
-	free(receiver);
-	return NULL;
-}
 
 /* ---- the end of a delivery ------------------------------------------------------------------ */
 
@@ -57,9 +20,12 @@ static void log_end(const struct delivery *d)
 	const struct notice *n = &d->record->notice;
 	auto_free char *field = str_printf("TEND_NOTICE=%s", n->id);
 	const char *fields[] = {LOG_ID_DELIVERY, field, NULL};
-	int level = d->state == DELIVERY_DELIVERED || d->state == DELIVERY_SUPERSEDED ? LOG_INFO
-										      : LOG_WARNING;
+	bool well = d->state == DELIVERY_DELIVERED || d->state == DELIVERY_SUPERSEDED;
+	/* Of a shipment of several one line says it all. */
+	int level = d->memory_only ? LOG_DEBUG : well ? LOG_INFO : LOG_WARNING;
 
+	if (strcmp(d->batch, "") != 0 && strcmp(d->batch, n->id) != 0)
+		level = LOG_DEBUG;
 	log_at(level, fields, "receiver '%s': notice %s (%s, %s) %s after %u tries%s%s",
 		d->receiver->name, n->id, notice_kind_name(n->kind), n->fingerprint,
 		delivery_state_names[d->state], d->n_tries, d->error[0] ? ": " : "", d->error);
@@ -75,75 +41,135 @@ static void forget_untold(const struct delivery *d)
 		told_remove(d->receiver->alert, n->incident_id, d->receiver->name);
 }
 
+static void note_error(struct receiver *receiver, const char *error)
+{
+	snprintf(receiver->last_error, sizeof(receiver->last_error), "%s", error);
+	receiver->last_error_wall = clock_wall();
+}
+
 void delivery_settle(struct delivery *d, enum delivery_state state, const char *why)
 {
 	struct receiver *receiver = d->receiver;
 	const struct alert_deps *deps = &receiver->alert->deps;
 
 	d->state = state;
+	d->next_wall = 0;
 	if (why)
 		snprintf(d->error, sizeof(d->error), "%s", why);
 	if (state == DELIVERY_DELIVERED) {
 		d->delivered_wall = receiver->last_delivered_wall = clock_wall();
-		d->error[0] = '\0';
+		if (!why)
+			d->error[0] = '\0';
 		receiver->n_delivered++;
-	} else if (state != DELIVERY_SUPERSEDED) {
+		rate_add(&receiver->rate_delivered, clock_now(), 1);
+	} else if (state != DELIVERY_SUPERSEDED && !d->memory_only) {
 		forget_untold(d);
 		receiver->n_failed++;
-		snprintf(receiver->last_error, sizeof(receiver->last_error), "%s", d->error);
+		receiver->n_expired += state == DELIVERY_EXPIRED;
+		note_error(receiver, d->error);
 	}
 	log_end(d);
+	if (d->memory_only)
+		return;
 	ledger_touch(d);
+	if (d->record->notice.kind == NOTICE_TEST)
+		test_notice_settled(d);
 	if (deps->on_delivery)
 		deps->on_delivery(d->record->notice.incident_id, receiver->name,
 			notice_kind_name(d->record->notice.kind), delivery_state_names[state],
 			d->n_tries, deps->data);
 }
 
-static void hand_over(struct delivery *d, struct receiver *fallback)
+static void fall_back_one(struct receiver *receiver, struct delivery *d)
 {
-	struct receiver *receiver = d->receiver;
-	int r = record_note_receiver(d->record, fallback->name);
+	void *item = d;
+	const struct vec one = {.items = &item, .len = 1, .cap = 1};
 
-	if (r > 0)
-		r = alert_queue_now(receiver->alert, d->record, fallback, receiver->name);
-	if (r < 0)
-		log_error("receiver '%s': cannot hand notice %s to '%s': %s", receiver->name,
-			d->record->notice.id, fallback->name, strerror(-r));
-}
-
-/* One hop only: what a fallback cannot deliver either is shown as undelivered. One that got the
- * notice by its own route does not get it again. */
-static void fall_back_from(struct delivery *d)
-{
-	struct receiver *receiver = d->receiver, *fallback;
-	const struct notice *n = &d->record->notice;
-	struct delivery *clear;
-
-	if (d->via || !receiver->conf || !receiver->conf->fallback)
-		return;
-	fallback = alert_find_receiver(receiver->alert, receiver->conf->fallback);
-	if (!fallback || fallback == receiver)
-		return;
-	hand_over(d, fallback);
-	if (n->kind != NOTICE_INCIDENT_RAISED && n->kind != NOTICE_INCIDENT_CHANGED)
-		return;
-	/* Now it knows of the incident, so the end is for it as well. */
-	clear = outbox_find_clear(&receiver->outbox, n);
-	if (clear)
-		hand_over(clear, fallback);
-	else if (n->incident_id && told_open(receiver->alert, n->incident_id))
-		told_add(receiver->alert, n->incident_id, fallback->name);
+	queue_fall_back(receiver, &one);
 }
 
 void delivery_end(struct delivery *d, enum delivery_state state, const char *why, bool fall_back)
 {
 	auto(delivery_unref) struct delivery *held = delivery_ref(d);
 
-	outbox_remove(&d->receiver->outbox, d);
+	outbox_remove(&d->receiver->outbox, d, clock_now());
 	delivery_settle(held, state, why);
 	if (fall_back)
-		fall_back_from(held);
+		fall_back_one(held->receiver, held);
+}
+
+/* All of it ends alike. */
+static void shipment_end(
+	struct shipment *s, enum delivery_state state, const char *why, bool fall_back)
+{
+	auto(shipment_unref) struct shipment *held = shipment_ref(s);
+	struct receiver *receiver = s->receiver;
+	size_t n = s->deliveries.len;
+
+	outbox_end(&receiver->outbox, s, clock_now());
+	VEC_FOREACH (&held->deliveries, struct delivery *, d)
+		delivery_settle(d, state, why);
+	if (n > 1) {
+		log_at(state == DELIVERY_DELIVERED ? LOG_INFO : LOG_WARNING, NULL,
+			"receiver '%s': %zu notices in one (%s) %s after %u tries%s%s",
+			receiver->name, n, held->id, delivery_state_names[state], held->n_tries,
+			why ? ": " : "", why ? why : "");
+		ledger_put_shipment(held, false);
+	}
+	if (fall_back)
+		queue_fall_back(receiver, &held->deliveries);
+}
+
+/* ---- what is lost --------------------------------------------------------------------------- */
+
+#define TELL_LOST_INTERVAL (600 * USEC_PER_SEC)
+
+static void tell_lost(struct receiver *receiver)
+{
+	auto_json json_t *details = json_pack("{s:s, s:I, s:I, s:I}", "receiver", receiver->name,
+		"shed", (json_int_t)receiver->n_untold_shed, "expired",
+		(json_int_t)receiver->n_untold_expired, "waiting",
+		(json_int_t)receiver->outbox.n_waiting);
+	auto_free char *text = str_printf(
+		"receiver '%s' does not get its notices: %llu given up for want of room, %llu "
+		"because they waited too long, %zu wait; last error: %s",
+		receiver->name, (unsigned long long)receiver->n_untold_shed,
+		(unsigned long long)receiver->n_untold_expired, receiver->outbox.n_waiting,
+		receiver->last_error[0] ? receiver->last_error : "none");
+	auto_free char *fingerprint = str_printf("daemon/receiver/%s", receiver->name);
+	struct notice notice = {.kind = NOTICE_RECEIVER_FAILING,
+		.severity = SEVERITY_CRITICAL,
+		.fingerprint = fingerprint,
+		.text = text,
+		.details = details};
+	int r = details && text && fingerprint ? alert_add(receiver->alert, &notice, NULL)
+					       : -ENOMEM;
+
+	if (r < 0)
+		log_error("receiver '%s': cannot tell that it loses notices: %s", receiver->name,
+			strerror(-r));
+	receiver->n_untold_shed = receiver->n_untold_expired = 0;
+}
+
+void receiver_tell_lost(void *data)
+{
+	struct receiver *receiver = data;
+
+	receiver->told_failing_at = clock_now();
+	if (receiver->n_untold_shed + receiver->n_untold_expired > 0)
+		tell_lost(receiver);
+}
+
+/* Not from here: whoever lost something may be in the middle of adding to another receiver. */
+void receiver_note_lost(struct receiver *receiver, uint64_t n_shed, uint64_t n_expired)
+{
+	usec_t now = clock_now(), at = now;
+
+	receiver->n_untold_shed += n_shed;
+	receiver->n_untold_expired += n_expired;
+	if (receiver->told_failing_at)
+		at = MAX(now, receiver->told_failing_at + TELL_LOST_INTERVAL);
+	loop_timer_set(receiver->tell_timer, at);
 }
 
 /* ---- answers -------------------------------------------------------------------------------- */
@@ -155,6 +181,8 @@ static double random_part(void)
 
 static void close_breaker(struct receiver *receiver)
 {
+	usec_t now = clock_now();
+
 	receiver->n_failures = 0;
 	receiver->breaker_until = 0;
 	if (!receiver->breaker_open)
@@ -162,7 +190,9 @@ static void close_breaker(struct receiver *receiver)
 	receiver->breaker_open = false;
 	log_notice("receiver '%s': answers again, %zu notices follow", receiver->name,
 		receiver->outbox.n_waiting);
-	outbox_retry_now(&receiver->outbox, clock_now());
+	if (receiver->conf->drain_rate_per_minute > 0)
+		outbox_mark_backlog(&receiver->outbox, now);
+	outbox_retry_now(&receiver->outbox, now);
 }
 
 /* What failed for now says something of the receiver: after some in a row only one at a time is
@@ -179,37 +209,48 @@ static void note_failure(struct receiver *receiver, const struct judgement *j)
 		wait = MAX(wait, pause);
 		if (!receiver->breaker_open)
 			log_warning("receiver '%s': %u tries failed in a row (%s), from now on one "
-				    "try at "
-				    "a time, the next in %s",
+				    "try at a time, the next in %s",
 				receiver->name, receiver->n_failures, j->error,
 				clock_format_span(wait, span));
 		receiver->breaker_open = true;
 	}
 	if (wait > 0)
 		receiver->breaker_until = now + wait;
-	snprintf(receiver->last_error, sizeof(receiver->last_error), "%s", j->error);
+	note_error(receiver, j->error);
 }
 
-static void plan_retry(struct delivery *d, const struct judgement *j)
+static void plan_retry(struct shipment *s, const struct judgement *j)
 {
-	const struct conf_receiver *conf = d->receiver->conf;
-	usec_t wait = backoff_delay(d->n_tries, conf->retry_min, conf->retry_max, random_part());
+	struct receiver *receiver = s->receiver;
+	const struct conf_receiver *conf = receiver->conf;
+	usec_t wait = backoff_delay(s->n_tries, conf->retry_min, conf->retry_max, random_part());
 	char span[CLOCK_TEXT_BYTES];
 
 	wait = MAX(wait, MIN(j->retry_after, RETRY_AFTER_MAX));
-	d->next_at = clock_now() + wait;
-	d->next_wall = clock_wall() + wait;
-	snprintf(d->error, sizeof(d->error), "%s", j->error);
-	log_at(d->n_tries == 1 ? LOG_WARNING : LOG_DEBUG, NULL,
-		"receiver '%s': notice %s not delivered: %s, try %u in %s", d->receiver->name,
-		d->record->notice.id, d->error, d->n_tries + 1, clock_format_span(wait, span));
-	ledger_touch(d);
+	log_at(s->n_tries == 1 ? LOG_WARNING : LOG_DEBUG, NULL,
+		"receiver '%s': notice %s not delivered: %s, try %u in %s", receiver->name, s->id,
+		j->error, s->n_tries + 1, clock_format_span(wait, span));
+	VEC_FOREACH (&s->deliveries, struct delivery *, d) {
+		d->next_wall = clock_wall() + wait;
+		snprintf(d->error, sizeof(d->error), "%s", j->error);
+		if (!d->memory_only)
+			ledger_touch(d);
+	}
+	outbox_retry(&receiver->outbox, s, clock_now() + wait);
+	if (s->deliveries.len > 1)
+		ledger_put_shipment(s, false);
 }
 
 static void disable(struct receiver *receiver)
 {
 	auto_free char *text = NULL;
+	auto_json json_t *details = json_pack("{s:s}", "receiver", receiver->name);
+	struct notice notice = {.kind = NOTICE_RECEIVER_DISABLED,
+		.severity = SEVERITY_WARNING,
+		.fingerprint = "daemon/receiver",
+		.details = details};
 	char digest[17];
+	int r;
 
 	signature_digest(receiver->conf->url ? receiver->conf->url : "", digest);
 	receiver->disabled_wall = clock_wall();
@@ -220,9 +261,11 @@ static void disable(struct receiver *receiver)
 		receiver->name);
 	log_error("receiver '%s': answered 410 Gone, it gets no more notices until a reload",
 		receiver->name);
-	if (text)
-		alert_tell(receiver->alert, NOTICE_RECEIVER_DISABLED, SEVERITY_WARNING,
-			"daemon/receiver", text);
+	notice.text = text;
+	r = text ? alert_add(receiver->alert, &notice, NULL) : -ENOMEM;
+	if (r < 0)
+		log_error("receiver '%s': cannot tell that it is gone: %s", receiver->name,
+			strerror(-r));
 }
 
 void receiver_enable(struct receiver *receiver)
@@ -235,140 +278,329 @@ void receiver_enable(struct receiver *receiver)
 	log_notice("receiver '%s': is tried again", receiver->name);
 }
 
-static void on_judged(struct delivery *d, const struct judgement *j)
+static void land(struct receiver *receiver, struct shipment *s)
 {
-	struct receiver *receiver = d->receiver;
+	for (size_t i = 0; i < receiver->flying.len; i++)
+		if (receiver->flying.items[i] == s) {
+			vec_remove(&receiver->flying, i);
+			shipment_unref(s);
+			return;
+		}
+}
 
-	outbox_stop(&receiver->outbox, d);
+static void count_try(struct shipment *s, struct judgement *j)
+{
+	struct receiver *receiver = s->receiver;
+
 	receiver->n_tries++;
-	d->n_tries++;
+	rate_add(&receiver->rate_tries, clock_now(), 1);
+	s->n_tries++;
+	VEC_FOREACH (&s->deliveries, struct delivery *, d)
+		d->n_tries++;
+	if (!j->elapsed && s->started_at)
+		j->elapsed = clock_now() - s->started_at;
+	if (receiver->conf) {
+		secrets_redact(receiver->conf, j->error);
+		secrets_redact(receiver->conf, j->detail);
+	}
+	ledger_add_try(s, j);
+}
+
+static void take_judgement(struct shipment *s, const struct judgement *judgement)
+{
+	struct receiver *receiver = s->receiver;
+	struct judgement j = *judgement;
+
+	land(receiver, s);
+	count_try(s, &j);
 	if (!receiver->conf) {
-		delivery_end(d, DELIVERY_FAILED, "the receiver is no longer configured", false);
+		shipment_end(s, DELIVERY_FAILED, "the receiver is no longer configured", false);
 		return;
 	}
-	switch (j->verdict) {
+	switch (j.verdict) {
 	case VERDICT_DELIVERED:
 		close_breaker(receiver);
-		delivery_end(d, DELIVERY_DELIVERED, NULL, false);
+		shipment_end(s, DELIVERY_DELIVERED, j.error[0] ? j.error : NULL, false);
 		break;
 	case VERDICT_RETRY:
-		note_failure(receiver, j);
-		plan_retry(d, j);
+		note_failure(receiver, &j);
+		plan_retry(s, &j);
 		break;
 	case VERDICT_FAILED:
 		close_breaker(receiver);
-		delivery_end(d, DELIVERY_FAILED, j->error, true);
+		shipment_end(s, DELIVERY_FAILED, j.error, true);
 		break;
+	case VERDICT_MAX:
 	case VERDICT_GONE:
 		if (!receiver->disabled_wall)
 			disable(receiver);
-		delivery_end(d, DELIVERY_FAILED, j->error, true);
+		shipment_end(s, DELIVERY_FAILED, j.error, true);
 		break;
 	}
 	receiver_pump(receiver);
+}
+
+static void on_judged(struct shipment *s, const struct judgement *judgement)
+{
+	shipment_ref(s);
+	take_judgement(s, judgement);
+	shipment_unref(s);
 }
 
 /* ---- the pump ------------------------------------------------------------------------------- */
 
 static bool is_ready(const struct receiver *receiver)
 {
-	return receiver->conf->type != RECEIVER_SNMP ||
-	       (receiver->alert->notifier && snmp_notifier_ready(receiver->alert->notifier));
+	const struct try_type *type = try_type_of(receiver->conf);
+
+	return !type->is_ready || type->is_ready(receiver->alert);
+}
+
+static bool is_open(const struct receiver *receiver)
+{
+	return !receiver->alert->freeing && receiver->conf && !receiver->disabled_wall;
 }
 
 static size_t window_of(const struct receiver *receiver)
 {
-	if (receiver->breaker_open)
-		return 1;
-	return receiver->conf->type == RECEIVER_SNMP ? SNMP_WINDOW : WEBHOOK_WINDOW;
+	return receiver->breaker_open ? 1 : try_type_of(receiver->conf)->window;
 }
 
-static void start_try(struct receiver *receiver, struct delivery *d)
+static void start_try(struct shipment *s)
 {
+	struct receiver *receiver = s->receiver;
 	const struct try_context context = {
 		.alert = receiver->alert, .conf = receiver->conf, .done = on_judged};
-	struct webhook_try *try;
 	struct judgement j = {.verdict = VERDICT_RETRY};
 	int r;
 
-	outbox_start(&receiver->outbox, d);
-	if (receiver->conf->type == RECEIVER_SNMP)
-		r = snmp_start(receiver->alert->notifier, &context, d);
+	s->type = try_type_of(receiver->conf);
+	s->started_at = clock_now();
+	r = vec_push(&receiver->flying, s);
+	if (r == 0) {
+		shipment_ref(s);
+		r = s->type->start(&context, s);
+		if (r == 0)
+			return;
+		land(receiver, s);
+	}
+	if (r == -EOPNOTSUPP)
+		snprintf(j.error, sizeof(j.error), "its type cannot say what this notice says");
+	else if (r == -EKEYREJECTED)
+		snprintf(j.error, sizeof(j.error), "the secret is not whsec_ and base64");
 	else
-		r = webhook_start(&context, d, &try);
-	if (r == 0)
-		return;
-	outbox_stop(&receiver->outbox, d);
-	d->n_tries++;
+		snprintf(j.error, sizeof(j.error), "cannot start the try: %s", strerror(-r));
+	count_try(s, &j);
 	if (r == -EOPNOTSUPP) {
-		delivery_end(d, DELIVERY_FAILED, "no notification of TEND-MIB says this", true);
+		shipment_end(s, DELIVERY_FAILED, j.error, true);
 		return;
 	}
-	snprintf(j.error, sizeof(j.error), "cannot start the try: %s", strerror(-r));
-	if (r == -EKEYREJECTED)
-		snprintf(j.error, sizeof(j.error), "the secret is not whsec_ and base64");
 	note_failure(receiver, &j);
-	plan_retry(d, &j);
+	plan_retry(s, &j);
+}
+
+void shipment_committed(struct shipment *s)
+{
+	struct receiver *receiver = s->receiver;
+
+	if (!s->commit || !s->in_flight)
+		return;
+	s->commit = false;
+	if (is_open(receiver) && is_ready(receiver)) {
+		start_try(s);
+		return;
+	}
+	outbox_retry(&receiver->outbox, s, clock_now());
+}
+
+static void ship(struct shipment *s)
+{
+	if (!s->commit) {
+		start_try(s);
+		return;
+	}
+	VEC_FOREACH (&s->deliveries, struct delivery *, d) {
+		memcpy(d->batch, s->id, sizeof(d->batch));
+		ledger_touch(d);
+	}
+	ledger_put_shipment(s, true);
+}
+
+static int64_t rate_of(const struct receiver *receiver)
+{
+	const struct try_type *type = try_type_of(receiver->conf);
+
+	if (receiver->conf->rate_per_minute >= 0)
+		return receiver->conf->rate_per_minute;
+	return type->rate_per_minute ? type->rate_per_minute(receiver->alert, receiver->conf)
+				     : RATE_DEFAULT;
 }
 
 /* Starts what may be started; returns when to come again. */
 static usec_t pump_tries(struct receiver *receiver)
 {
-	for (;;) {
-		usec_t now = clock_now(), wait;
-		struct delivery *d;
+	struct outbox *outbox = &receiver->outbox;
+	int64_t drain_rate = receiver->conf->drain_rate_per_minute;
 
-		if (!is_ready(receiver) || receiver->outbox.n_in_flight >= window_of(receiver))
+	for (;;) {
+		struct outbox_gate gate = {.now = clock_now(),
+			.probing = receiver->breaker_open,
+			.window = try_type_of(receiver->conf)->window};
+		usec_t wait, drain_wait = 0;
+		struct shipment *s;
+
+		if (!is_ready(receiver) || outbox->n_in_flight >= window_of(receiver))
 			return USEC_INFINITY; /* an event will come */
-		if (now < receiver->breaker_until)
-			return receiver->outbox.n_waiting ? receiver->breaker_until : USEC_INFINITY;
-		if (receiver->breaker_open)
-			outbox_retry_now(&receiver->outbox, now);
-		d = outbox_pick(&receiver->outbox, now);
-		if (!d)
-			return outbox_wake_at(&receiver->outbox);
-		wait = bucket_take(&receiver->bucket, receiver->conf->rate_per_minute, now);
+		if (gate.now < receiver->breaker_until)
+			return outbox->n_waiting ? receiver->breaker_until : USEC_INFINITY;
+		if (outbox->n_backlog > 0)
+			drain_wait = bucket_wait(&receiver->drain, drain_rate, gate.now);
+		gate.no_backlog = drain_wait > 0;
+		if (!outbox_is_due(outbox, &gate)) {
+			usec_t at = outbox_wake_at(outbox);
+
+			return drain_wait > 0 ? MAX(MIN(at, gate.now + drain_wait), gate.now + 1)
+					      : at;
+		}
+		wait = bucket_take(&receiver->bucket, rate_of(receiver), gate.now);
 		if (wait > 0)
-			return now + wait;
-		start_try(receiver, d);
+			return gate.now + wait;
+		s = outbox_pick(outbox, &gate);
+		if (!s) /* no memory */
+			return gate.now + USEC_PER_SEC;
+		if (s->backlog)
+			(void)bucket_take(&receiver->drain, drain_rate, gate.now);
+		ship(s);
 	}
 }
 
-static void expire(struct receiver *receiver)
+static const char *expired_why(const struct delivery *d, char why[DELIVERY_ERROR_BYTES])
 {
-	char span[CLOCK_TEXT_BYTES], why[DELIVERY_ERROR_BYTES];
-	struct delivery *d;
+	const struct conf_receiver *conf = d->receiver->conf;
+	char span[CLOCK_TEXT_BYTES];
 
-	while ((d = outbox_expired(&receiver->outbox, clock_now()))) {
-		snprintf(why, sizeof(why), "not delivered within %s; last: %.180s",
-			clock_format_span(receiver->conf->ttl, span),
-			d->error[0] ? d->error : "never tried");
-		delivery_end(d, DELIVERY_EXPIRED, why, true);
+	snprintf(why, DELIVERY_ERROR_BYTES, "not delivered within %s; last: %.180s",
+		clock_format_span(d->memory_only ? conf->heartbeat
+						 : receiver_ttl(conf, d->record->notice.severity),
+			span),
+		d->error[0] ? d->error : "never tried");
+	return why;
+}
+
+/* Those that a fallback may get go to `lost`. How many count. */
+static uint64_t expire_one(struct delivery *d, const char *why, struct vec *lost)
+{
+	bool counts = !d->memory_only;
+
+	delivery_ref(d);
+	delivery_end(d, DELIVERY_EXPIRED, why, false);
+	if (!counts || vec_push(lost, d) < 0)
+		delivery_unref(d);
+	return counts;
+}
+
+static uint64_t expire_orphans(
+	const struct receiver *receiver, const struct delivery *ended, struct vec *lost)
+{
+	struct delivery *orphan;
+	uint64_t n = 0;
+
+	while ((orphan = outbox_orphan(&receiver->outbox, ended)))
+		n += expire_one(orphan, "the raise before it waited too long", lost);
+	return n;
+}
+
+/* Some at once: thousands that expire together must not hold up the loop. */
+static bool expire(struct receiver *receiver)
+{
+	struct outbox *outbox = &receiver->outbox;
+	char why[DELIVERY_ERROR_BYTES];
+	struct vec lost = {0};
+	struct shipment *s;
+	struct delivery *d;
+	uint64_t n = 0;
+
+	while (n < EXPIRE_AT_ONCE && (d = outbox_expired(outbox, clock_now()))) {
+		auto(delivery_unref) struct delivery *held = delivery_ref(d);
+
+		n += expire_one(d, expired_why(d, why), &lost);
+		n += expire_orphans(receiver, held, &lost);
 	}
+	while ((s = outbox_expired_shipment(outbox, clock_now()))) {
+		auto(shipment_unref) struct shipment *held = shipment_ref(s);
+
+		n += s->deliveries.len;
+		shipment_end(s, DELIVERY_EXPIRED, expired_why(shipment_first(s), why), true);
+		VEC_FOREACH (&held->deliveries, const struct delivery *, ended)
+			n += expire_orphans(receiver, ended, &lost);
+	}
+	if (lost.len > 0)
+		queue_fall_back(receiver, &lost);
+	if (n > 0)
+		receiver_note_lost(receiver, 0, n);
+	VEC_FOREACH (&lost, struct delivery *, one)
+		delivery_unref(one);
+	vec_clear(&lost);
+	return n >= EXPIRE_AT_ONCE;
+}
+
+/* The next that is not in flight, in order. */
+static struct delivery *find_idle(const struct receiver *receiver)
+{
+	for (struct delivery *d = receiver->outbox.oldest; d; d = d->newer)
+		if (d->released && !d->in_flight)
+			return d;
+	return NULL;
 }
 
 static void fail_released(struct receiver *receiver, const char *why)
 {
+	struct vec lost = {0};
 	struct delivery *d;
 
-	while ((d = outbox_pick(&receiver->outbox, USEC_INFINITY - 1)))
-		delivery_end(d, DELIVERY_FAILED, why, true);
+	while ((d = find_idle(receiver))) {
+		if (d->shipment && d->shipment->deliveries.len > 1) {
+			shipment_end(d->shipment, DELIVERY_FAILED, why, true);
+			continue;
+		}
+		if (vec_push(&lost, d) < 0) {
+			delivery_end(d, DELIVERY_FAILED, why, true);
+			continue;
+		}
+		delivery_ref(d);
+		delivery_end(d, DELIVERY_FAILED, why, false);
+	}
+	if (lost.len > 0)
+		queue_fall_back(receiver, &lost);
+	VEC_FOREACH (&lost, struct delivery *, one)
+		delivery_unref(one);
+	vec_clear(&lost);
 }
 
-void receiver_pump(struct receiver *receiver)
+static usec_t pump(struct receiver *receiver)
 {
-	usec_t wake = USEC_INFINITY;
-
-	if (receiver->alert->freeing || !receiver->alert->conf)
-		return;
 	if (!receiver->conf) {
 		fail_released(receiver, "the receiver is no longer configured");
 	} else if (receiver->disabled_wall) {
 		fail_released(receiver, receiver->disabled_why);
 	} else {
-		expire(receiver);
-		wake = MIN(pump_tries(receiver), outbox_wake_expiry(&receiver->outbox));
+		if (expire(receiver))
+			return clock_now();
+		return MIN(pump_tries(receiver), outbox_wake_expiry(&receiver->outbox));
 	}
+	return USEC_INFINITY;
+}
+
+void receiver_pump(struct receiver *receiver)
+{
+	usec_t wake;
+
+	if (receiver->alert->freeing || !receiver->alert->conf || receiver->pumping)
+		return;
+	/* What it starts may end at once and come back here. */
+	receiver->pumping = true;
+	wake = pump(receiver);
+	receiver->pumping = false;
 	receiver->wake_at = wake == USEC_INFINITY ? 0 : wake;
 	loop_timer_set(receiver->timer, receiver->wake_at);
 }

@@ -11,8 +11,16 @@
 #include "base/log.h"
 
 /* A page of the largest notices, parsed, is some 20 MiB. */
-enum { FLUSH_MAX_ROWS = 500, LOAD_PAGE_ROWS = 200 };
-#define FLUSH_RETRY (5 * USEC_PER_SEC)
+enum {
+	FLUSH_MAX_ROWS = 500,
+	LOAD_PAGE_ROWS = 200,
+	LEDGER_MAX_TRIES = 5000, /* that the store has not taken */
+	TRIES_KEPT_FIRST = 20,	 /* of one shipment, in the store */
+	TRIES_KEPT_LAST = 30,
+};
+#define FLUSH_RETRY    (5 * USEC_PER_SEC)
+#define RETRY_MAX_USEC (3600 * USEC_PER_SEC)
+#define HOLD_MAX_USEC  (7 * 86400 * USEC_PER_SEC)
 
 /* ---- rows ----------------------------------------------------------------------------------- */
 
@@ -37,15 +45,120 @@ int ledger_write(struct store_batch *batch, struct delivery *d)
 	int r = d->record->saved ? 0 : write_record(batch, d->record);
 
 	if (r == 0)
-		r = store_batch_add(batch, STORE_DELIVERY_PUT, "ssisiiissjis", d->record->notice.id,
-			d->receiver->name, (int64_t)d->sequence, delivery_state_names[d->state],
-			(int64_t)d->n_tries, (int64_t)d->next_wall, (int64_t)d->delivered_wall,
-			d->error[0] ? d->error : NULL,
+		r = store_batch_add(batch, STORE_DELIVERY_PUT, "ssisiiissjisssj",
+			d->record->notice.id, d->receiver->name, (int64_t)d->sequence,
+			delivery_state_names[d->state], (int64_t)d->n_tries, (int64_t)d->next_wall,
+			(int64_t)d->delivered_wall, d->error[0] ? d->error : NULL,
 			d->superseded_by[0] ? d->superseded_by : NULL, d->merged,
-			(int64_t)d->added_wall, d->via);
+			(int64_t)d->added_wall, d->via, d->group, d->batch[0] ? d->batch : NULL,
+			d->group_labels);
 	if (r == 0 && !d->saved)
 		r = write_receiver(batch, d->receiver);
 	return r;
+}
+
+/* ---- tries ---------------------------------------------------------------------------------- */
+
+struct try_row {
+	char id[UUID_TEXT_BYTES];
+	char *receiver, *error, *detail;
+	unsigned n;
+	usec_t at, elapsed;
+	enum verdict verdict;
+	long code;
+};
+
+static struct try_row *try_row_free(struct try_row *row)
+{
+	if (row) {
+		free(row->receiver);
+		free(row->error);
+		free(row->detail);
+		free(row);
+	}
+	return NULL;
+}
+
+const char *try_row_shipment(const struct try_row *row)
+{
+	return row->id;
+}
+
+json_t *try_row_to_json(const struct try_row *row)
+{
+	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:s, s:o, s:s?, s:s?}", "shipment", row->id,
+		"receiver", row->receiver, "n", (json_int_t)row->n, "at", (json_int_t)row->at,
+		"elapsed_msec", (json_int_t)(row->elapsed / USEC_PER_MSEC), "verdict",
+		verdict_names[row->verdict], "code",
+		row->code ? json_integer(row->code) : json_null(), "error", row->error, "detail",
+		row->detail);
+}
+
+/* The first n. */
+static void drop_tries(struct alert *alert, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		try_row_free(alert->tries.items[i]);
+	if (n > 0)
+		memmove(alert->tries.items, alert->tries.items + n,
+			(alert->tries.len - n) * sizeof(void *));
+	alert->tries.len -= n;
+}
+
+static void arm_flush(struct alert *alert);
+
+void ledger_add_try(const struct shipment *s, const struct judgement *j)
+{
+	struct alert *alert = s->receiver->alert;
+	struct try_row *row;
+
+	if (shipment_first(s)->memory_only)
+		return;
+	/* While the store is away the newest say most. */
+	if (alert->tries.len >= LEDGER_MAX_TRIES) {
+		try_row_free(alert->tries.items[alert->n_flushing_tries]);
+		vec_remove(&alert->tries, alert->n_flushing_tries);
+	}
+	row = calloc(1, sizeof(*row));
+	if (!row)
+		return;
+	memcpy(row->id, s->id, sizeof(row->id));
+	row->receiver = strdup(s->receiver->name);
+	row->error = j->error[0] ? strdup(j->error) : NULL;
+	row->detail = j->detail[0] ? strdup(j->detail) : NULL;
+	row->n = s->n_tries;
+	row->at = clock_wall() - MIN(j->elapsed, clock_wall());
+	row->elapsed = j->elapsed;
+	row->verdict = j->verdict;
+	row->code = j->code;
+	if (!row->receiver || vec_push(&alert->tries, row) < 0)
+		try_row_free(row);
+	arm_flush(alert);
+}
+
+/* Of a long outage the first tries and the last are kept. */
+static int64_t try_slot(unsigned n)
+{
+	return n <= TRIES_KEPT_FIRST ? n : TRIES_KEPT_FIRST + 1 + n % TRIES_KEPT_LAST;
+}
+
+static int collect_tries(const struct alert *alert, struct store_batch *batch, size_t *ret_n)
+{
+	size_t n = 0;
+	int r = 0;
+
+	for (; n < alert->tries.len && n < FLUSH_MAX_ROWS; n++) {
+		const struct try_row *row = alert->tries.items[n];
+
+		r = store_batch_add(batch, STORE_TRY_PUT, "ssiiiisiss", row->id, row->receiver,
+			try_slot(row->n), (int64_t)row->n, (int64_t)row->at,
+			(int64_t)(row->elapsed / USEC_PER_MSEC), verdict_names[row->verdict],
+			(int64_t)row->code, row->error, row->detail);
+		if (r < 0)
+			break;
+	}
+	*ret_n = n;
+	return r == -EFBIG ? 0 : r; /* the rest with the next batch */
 }
 
 /* ---- tokens: batches on their way ----------------------------------------------------------- */
@@ -72,6 +185,7 @@ struct token *token_free(struct token *token)
 		free(write);
 	}
 	vec_clear(&token->writes);
+	shipment_unref(token->shipment);
 	free(token);
 	return NULL;
 }
@@ -97,6 +211,8 @@ static void release(struct delivery *d, bool durable)
 		return;
 	d->released = true;
 	d->undurable = !durable;
+	if (d->chain)
+		outbox_release(&d->receiver->outbox, d, clock_now());
 }
 
 static void apply_write(const struct write *write, int r)
@@ -115,7 +231,6 @@ static void apply_write(const struct write *write, int r)
 }
 
 static void unwritten_push(struct alert *alert, struct delivery *d);
-static void arm_flush(struct alert *alert);
 
 void token_end(struct token *token, int r)
 {
@@ -132,6 +247,9 @@ void token_end(struct token *token, int r)
 	}
 	if (r == 0 && alert->unwritten.len > 0)
 		arm_flush(alert);
+	/* Late or failed: the set is not fixed in the store, but the notices go. */
+	if (token->shipment)
+		shipment_committed(token->shipment);
 	/* The receivers may call back and add tokens: nothing of this one is touched afterwards. */
 	for (size_t i = 0; i < token->writes.len; i++)
 		receiver_pump(((struct write *)token->writes.items[i])->delivery->receiver);
@@ -228,13 +346,15 @@ static void on_flushed(int r, void *data)
 		return;
 	}
 	alert->flushing = NULL;
+	drop_tries(alert, r == 0 ? alert->n_flushing_tries : 0);
+	alert->n_flushing_tries = 0;
 	token_end(token, r);
 	unwritten_compact(alert);
 	if (r < 0) {
 		loop_timer_set(alert->flush_timer, clock_now() + FLUSH_RETRY);
 		return;
 	}
-	if (alert->unwritten.len > 0)
+	if (alert->unwritten.len > 0 || alert->tries.len > 0)
 		loop_defer_set(alert->flush_defer, true);
 	else if (!any_late(alert))
 		alert_set_undurable(alert, false);
@@ -259,10 +379,39 @@ static int collect(struct alert *alert, struct store_batch *batch, struct token 
 	return r == -EFBIG && token->writes.len > 0 ? 0 : r;
 }
 
+void ledger_put_shipment(struct shipment *s, bool commit)
+{
+	struct alert *alert = s->receiver->alert;
+	auto(store_batch_free) struct store_batch *batch = NULL;
+	auto(token_free) struct token *token = NULL;
+	int r = store_batch_new(&batch);
+
+	if (r == 0)
+		r = token_new(alert, &token);
+	for (size_t i = 0; i < s->deliveries.len && r == 0; i++) {
+		struct delivery *d = s->deliveries.items[i];
+
+		r = d->memory_only ? 0 : ledger_write(batch, d);
+		if (r == 0 && !d->memory_only)
+			r = token_add(token, d, false);
+	}
+	if (r == 0) {
+		token->shipment = commit ? shipment_ref(s) : NULL;
+		(void)alert_commit_own(alert, TAKE(batch), TAKE(token));
+		return;
+	}
+	/* The rows come with the next flush, as any other's. */
+	log_warning("receiver '%s': cannot record shipment %s at once: %s", s->receiver->name,
+		s->id, strerror(-r));
+	if (commit)
+		shipment_committed(s);
+}
+
 void ledger_flush(struct alert *alert)
 {
 	auto(store_batch_free) struct store_batch *batch = NULL;
 	auto(token_free) struct token *token = NULL;
+	size_t n_tries = 0;
 	int r;
 
 	if (alert->flushing)
@@ -273,7 +422,9 @@ void ledger_flush(struct alert *alert)
 		r = token_new(alert, &token);
 	if (r == 0)
 		r = collect(alert, batch, token);
-	if (r == 0 && token->writes.len == 0) {
+	if (r == 0)
+		r = collect_tries(alert, batch, &n_tries);
+	if (r == 0 && token->writes.len == 0 && n_tries == 0) {
 		if (alert->undurable && alert->unwritten.len == 0 && !any_late(alert))
 			alert_set_undurable(alert, false);
 		return;
@@ -282,6 +433,7 @@ void ledger_flush(struct alert *alert)
 		r = store_commit(alert->deps.store, TAKE(batch), on_flushed, token);
 	if (r == 0) {
 		alert->flushing = TAKE(token);
+		alert->n_flushing_tries = n_tries;
 		return;
 	}
 	log_debug("outbox: cannot write the ledger: %s, next try in 5 s", strerror(-r));
@@ -295,7 +447,7 @@ void ledger_flush(struct alert *alert)
 static int flush_chunk(struct alert *alert, size_t *at, size_t *ret_n)
 {
 	auto(store_batch_free) struct store_batch *batch = NULL;
-	size_t n = 0;
+	size_t n = 0, n_tries = 0;
 	int r = store_batch_new(&batch);
 
 	while (r == 0 && *at < alert->unwritten.len && n < FLUSH_MAX_ROWS) {
@@ -311,6 +463,9 @@ static int flush_chunk(struct alert *alert, size_t *at, size_t *ret_n)
 			n++;
 		(*at)++;
 	}
+	if (r == 0 && collect_tries(alert, batch, &n_tries) == 0)
+		drop_tries(alert, n_tries);
+	n += n_tries;
 	if (r == 0 && n > 0)
 		r = store_commit(alert->deps.store, TAKE(batch), NULL, NULL);
 	*ret_n = n;
@@ -322,7 +477,7 @@ void ledger_flush_last(struct alert *alert)
 	size_t at = 0, n, n_lost = 0;
 	int r, why = 0;
 
-	while (at < alert->unwritten.len) {
+	while (at < alert->unwritten.len || alert->tries.len > 0) {
 		size_t began = at;
 
 		r = flush_chunk(alert, &at, &n);
@@ -330,7 +485,7 @@ void ledger_flush_last(struct alert *alert)
 			continue;
 		why = r;
 		n_lost += n + (r == -EFBIG ? 1 : 0);
-		if (r == -ENOMEM || at == began) {
+		if (r == -ENOMEM || at == began || at >= alert->unwritten.len) {
 			n_lost += alert->unwritten.len - at;
 			break;
 		}
@@ -348,6 +503,8 @@ void ledger_clear(struct alert *alert)
 		delivery_unref(d);
 	}
 	vec_clear(&alert->unwritten);
+	drop_tries(alert, alert->tries.len);
+	vec_clear(&alert->tries);
 	VEC_FOREACH (&alert->tokens, struct token *, token) {
 		token_free(token);
 	}
@@ -407,14 +564,74 @@ static int load_record(struct map *records, json_t *row, struct record **ret_rec
 	return 0;
 }
 
-static int load_delivery(struct receiver *receiver, struct map *records, json_t *row)
+/* What was tried, or was about to be, by the id it went under: it goes so again. */
+struct loaded {
+	struct vec deliveries;
+	usec_t next_at;
+};
+
+static struct loaded *loaded_free(struct loaded *one)
+{
+	if (one) {
+		VEC_FOREACH (&one->deliveries, struct delivery *, d)
+			delivery_unref(d);
+		vec_clear(&one->deliveries);
+		free(one);
+	}
+	return NULL;
+}
+
+static int loaded_push(struct map *loaded, struct delivery *d)
+{
+	const char *id = d->batch[0] ? d->batch : d->record->notice.id;
+	struct loaded *one = map_get(loaded, id);
+	int r;
+
+	if (!one) {
+		one = calloc(1, sizeof(*one));
+		r = one ? map_put(loaded, id, one) : -ENOMEM;
+		if (r < 0) {
+			free(one);
+			return r;
+		}
+	}
+	r = vec_push(&one->deliveries, d);
+	if (r < 0)
+		return r;
+	delivery_ref(d);
+	one->next_at = MAX(one->next_at, d->next_at);
+	return 0;
+}
+
+/* Those that are still there: one may have been superseded by what was loaded after it. */
+static int restore(struct receiver *receiver, const struct loaded *one)
+{
+	struct delivery **list = calloc(one->deliveries.len + 1, sizeof(*list));
+	size_t n = 0;
+	int r = 0;
+
+	if (!list)
+		return -ENOMEM;
+	VEC_FOREACH (&one->deliveries, struct delivery *, d)
+		if (d->chain)
+			list[n++] = d;
+	if (n > 0)
+		r = outbox_restore(&receiver->outbox, list, n, one->next_at, clock_now());
+	free(list);
+	return r;
+}
+
+static int load_delivery(
+	struct receiver *receiver, struct map *records, struct map *loaded, json_t *row)
 {
 	auto(delivery_unref) struct delivery *d = NULL;
 	struct delivery *superseded;
 	struct record *record;
 	json_t *merged = json_object_get(row, "merged_json");
+	json_t *labels = json_object_get(row, "group_json");
 	const char *via = json_string_value(json_object_get(row, "via"));
-	usec_t wall = clock_wall(), now = clock_now();
+	const char *group = json_string_value(json_object_get(row, "group_key"));
+	usec_t wall = clock_wall(), now = clock_now(), longest;
 	int r = load_record(records, row, &record);
 
 	if (r == 0)
@@ -426,14 +643,25 @@ static int load_delivery(struct receiver *receiver, struct map *records, json_t 
 	d->n_tries = (unsigned)get_time(row, "tries");
 	d->next_wall = get_time(row, "next_at");
 	d->added_wall = get_time(row, "added_at");
+	d->due_wall = d->n_tries == 0 ? d->next_wall : 0;
 	get_text(row, "last_error", d->error, sizeof(d->error));
+	get_text(row, "batch", d->batch, sizeof(d->batch));
+	d->group = group ? strdup(group) : NULL;
+	d->group_labels = json_is_object(labels) ? json_incref(labels) : NULL;
 	d->merged = json_is_array(merged) ? json_incref(merged) : NULL;
 	d->via = via ? strdup(via) : NULL;
 	d->released = true;
 	d->saved = d->version;
-	/* A clock that was set must not make it wait for years: Retry-After is an hour at most. */
-	d->next_at = d->next_wall > wall ? now + MIN(d->next_wall - wall, 3600 * USEC_PER_SEC) : 0;
-	r = outbox_add(&receiver->outbox, d, &superseded);
+	/* A clock that was set must not make it wait for years: Retry-After is an hour at most, a
+	 * digest or a window holds for days. */
+	longest = d->n_tries > 0 ? RETRY_MAX_USEC : HOLD_MAX_USEC;
+	d->next_at = d->next_wall > wall ? now + MIN(d->next_wall - wall, longest) : 0;
+	if (d->n_tries > 0 || d->batch[0]) {
+		r = loaded_push(loaded, d);
+		d->next_at = 0; /* its shipment waits, not itself */
+	}
+	if (r == 0)
+		r = outbox_add(&receiver->outbox, d, now, &superseded);
 	while (r == 0 && superseded) {
 		auto(delivery_unref) struct delivery *old = superseded;
 
@@ -450,8 +678,8 @@ struct place { /* the last row of a page; a sequence can be there twice, see REA
 };
 
 /* What comes after `*place`, which moves on. Returns the number of rows. */
-static int load_page(
-	struct alert *alert, struct receiver *receiver, struct map *records, struct place *place)
+static int load_page(struct alert *alert, struct receiver *receiver, struct map *records,
+	struct map *loaded, struct place *place)
 {
 	auto_json json_t *rows = NULL;
 	json_t *row;
@@ -462,7 +690,7 @@ static int load_page(
 	if (r < 0)
 		return r;
 	json_array_foreach (rows, i, row) {
-		r = load_delivery(receiver, records, row);
+		r = load_delivery(receiver, records, loaded, row);
 		if (r == -EINVAL)
 			log_error("receiver '%s': a waiting notice cannot be read, it stays in the "
 				  "store",
@@ -478,11 +706,18 @@ static int load_page(
 static int load_waiting(struct alert *alert, struct receiver *receiver, struct map *records)
 {
 	struct place place = {.sequence = -1};
+	struct map loaded = {0};
 	int r;
 
 	do {
-		r = load_page(alert, receiver, records, &place);
+		r = load_page(alert, receiver, records, &loaded, &place);
 	} while (r == LOAD_PAGE_ROWS);
+	MAP_FOREACH (&loaded, struct loaded *, one) {
+		if (r >= 0)
+			r = restore(receiver, one);
+		loaded_free(one);
+	}
+	map_clear(&loaded);
 	if (r < 0)
 		return r;
 	if (receiver->outbox.n_waiting > 0)

@@ -74,6 +74,8 @@ static int doc_fill(json_t *doc, const struct notice *n)
 	if (r == 0 &&
 		json_object_set_new(doc, "since", json_integer((json_int_t)n->since_wall)) < 0)
 		r = -ENOMEM;
+	if (r == 0 && n->labels && json_object_set(doc, "labels", n->labels) < 0)
+		r = -ENOMEM;
 	if (r == 0 && n->details &&
 		json_dumpb(n->details, NULL, 0, JSON_COMPACT) <= NOTICE_BODY_BYTES &&
 		json_object_set_new(doc, "details", json_deep_copy(n->details)) < 0)
@@ -95,6 +97,7 @@ int record_from_json(json_t *doc, struct record **ret_record)
 		return -ENOMEM;
 	record->n_refs = 1;
 	record->doc = json_incref(doc);
+	record->n_bytes = json_dumpb(doc, NULL, 0, JSON_COMPACT);
 	record->notice = (struct notice){
 		.kind = (enum notice_kind)kind,
 		.severity = (enum conf_severity)severity,
@@ -110,6 +113,7 @@ int record_from_json(json_t *doc, struct record **ret_record)
 		.wall = (usec_t)json_integer_value(json_object_get(doc, "at")),
 		.since_wall = (usec_t)json_integer_value(json_object_get(doc, "since")),
 		.details = json_object_get(doc, "details"),
+		.labels = json_object_get(doc, "labels"),
 	};
 	memcpy(record->notice.id, id, strlen(id) + 1);
 	if (!record->notice.fingerprint)
@@ -143,6 +147,15 @@ int record_note_receiver(struct record *record, const char *name)
 	return json_array_append_new(names, json_string(name)) < 0 ? -ENOMEM : 1;
 }
 
+int record_note_gates(struct record *record, const struct vec *gates)
+{
+	json_t *list = json_array();
+
+	VEC_FOREACH (gates, const char *, gate)
+		(void)json_array_append_new(list, json_string(gate));
+	return json_object_set_new(record->doc, "gates", list) < 0 ? -ENOMEM : 0;
+}
+
 struct record *record_ref(struct record *record)
 {
 	record->n_refs++;
@@ -173,72 +186,4 @@ char *notice_compose_text(const struct notice *notice, json_t *merged)
 			return str_printf("was raised and cleared: %s", text);
 	}
 	return strdup(text);
-}
-
-static json_t *time_json(usec_t wall)
-{
-	char text[CLOCK_TEXT_BYTES];
-
-	return wall ? json_string(clock_format(wall, text)) : json_null();
-}
-
-static json_t *optional(const char *text)
-{
-	return text ? json_string(text) : json_null();
-}
-
-static json_t *event_data(
-	const struct notice *n, const struct event_context *context, bool with_details)
-{
-	auto_free char *text = notice_compose_text(n, context->merged);
-	json_t *data = NULL;
-
-	if (!text)
-		return NULL;
-	data = json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:b}", "incident",
-		optional(n->incident_id), "severity", conf_severity_names[n->severity], "system",
-		optional(n->system), "environment", optional(n->environment), "component",
-		optional(n->component), "check", optional(n->check), "state", optional(n->state),
-		"reason", optional(n->reason), "text", text, "since", time_json(n->since_wall),
-		"undurable", context->undurable);
-	if (!data)
-		return NULL;
-	if (json_array_size(context->merged) > 0 &&
-		json_object_set(data, "superseded", context->merged) < 0)
-		return json_decref(data), NULL;
-	if (with_details && n->details && json_object_update_missing(data, n->details) < 0)
-		return json_decref(data), NULL;
-	return data;
-}
-
-static char *compose(const struct notice *n, const struct event_context *context, bool with_details)
-{
-	auto_free char *type = str_printf("tend.%s", notice_kind_name(n->kind));
-	auto_free char *source = str_printf("/tend/%s", context->host);
-	auto_free char *sequence = str_printf("%llu", (unsigned long long)context->sequence);
-	auto_json json_t *event = NULL;
-
-	if (!type || !source || !sequence)
-		return NULL;
-	event = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:o}", "specversion",
-		"1.0", "id", n->id, "source", source, "type", type, "subject",
-		n->fingerprint && *n->fingerprint ? n->fingerprint : "daemon", "time",
-		time_json(n->wall), "datacontenttype", "application/json", "sequence", sequence,
-		"epoch", context->epoch, "data", event_data(n, context, with_details));
-	return event ? json_dumps(event, JSON_COMPACT) : NULL;
-}
-
-int notice_compose_event(
-	const struct notice *notice, const struct event_context *context, char **ret_body)
-{
-	char *body = compose(notice, context, true);
-
-	if (body && strlen(body) > NOTICE_BODY_BYTES) {
-		free(body);
-		body = compose(notice, context, false);
-	}
-	if (!body)
-		return -ENOMEM;
-	*ret_body = body;
-	return 0;
 }

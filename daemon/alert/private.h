@@ -9,19 +9,18 @@
 #define ALERT_PRIVATE_H
 
 #include "alert/alert.h"
+#include "alert/outbox.h"
+#include "alert/plan.h"
+#include "alert/shipment.h"
 #include "base/map.h"
 #include "base/vec.h"
 
 enum {
 	NOTICE_TEXT_BYTES = 4096,  /* of the text; more is cut */
 	NOTICE_BODY_BYTES = 65536, /* of a whole event; beyond it the details are left out */
-	OUTBOX_MAX_WAITING = 2000, /* of a receiver */
-	DELIVERY_ERROR_BYTES = 256,
 	DELIVERY_MAX_MERGED = 64,
-	LEDGER_MAX_UNWRITTEN = 20000, /* deliveries whose change the store has not taken */
-	WEBHOOK_WINDOW = 8,
-	SNMP_WINDOW = 64,
-	BREAKER_FAILURES = 5, /* in a row open it */
+	LEDGER_MAX_UNWRITTEN = 100000, /* deliveries whose change the store has not taken */
+	BREAKER_FAILURES = 5,	       /* in a row open it */
 };
 
 /* ---- notice.c ------------------------------------------------------------------------------- */
@@ -30,7 +29,8 @@ struct record {
 	unsigned n_refs;
 	json_t *doc; /* the notice as the store keeps it; owns the strings below */
 	struct notice notice;
-	bool saved; /* the store has it */
+	bool saved;	/* the store has it */
+	size_t n_bytes; /* of `doc` as text, about */
 };
 int record_new(const struct notice *notice, struct record **ret_record);
 int record_from_json(
@@ -38,6 +38,8 @@ int record_from_json(
 /* Notes (also in `doc`, under "receivers") that this receiver gets it; 0: it had been noted before.
  */
 int record_note_receiver(struct record *record, const char *name);
+/* Notes, under "gates", what said no (char *). */
+int record_note_gates(struct record *record, const struct vec *gates);
 struct record *record_ref(struct record *record);
 struct record *record_unref(struct record *record);
 DEFINE_AUTO(struct record *, record_unref)
@@ -47,27 +49,44 @@ struct event_context { /* what an event says beside its notice */
 	const char *epoch;
 	uint64_t sequence;
 	bool undurable;
+	int64_t late_seconds; /* 0: on time */
 	json_t *merged; /* [{"id","sequence","kind","time"}]: what this one stands for as well; NULL
 			 */
 };
 /* CloudEvents 1.0, structured, compact. At most NOTICE_BODY_BYTES. */
 int notice_compose_event(
 	const struct notice *notice, const struct event_context *context, char **ret_body);
+struct view_source;
+/* The same of one or several: of several the type is tend.incident.group. */
+int event_compose(const struct view_source *source, char **ret_body);
 /* "was raised and cleared: ..." when a raise was merged into its clear; else the text. NULL: no
  * memory. */
 char *notice_compose_text(const struct notice *notice, json_t *merged);
 
-/* ---- routes.c ------------------------------------------------------------------------------- */
+/* ---- tell.c --------------------------------------------------------------------------------- */
 
-/* Receivers (struct conf_receiver *) of a notice, each once, in the order of the routes. Without
- * any route every receiver. Pure. */
-int routes_match(const struct conf *conf, const struct notice *notice, struct vec *ret_receivers);
+struct token;
+/* A record with its labels. */
+int tell_new_record(
+	const struct alert *alert, const struct notice *notice, struct record **ret_record);
+/* Decides who gets it and queues it. The number of deliveries, or a negative errno. */
+int tell(struct alert *alert, struct record *record, bool told_only, struct store_batch *batch,
+	struct token *token);
 
 /* ---- told.c --------------------------------------------------------------------------------- */
 
 struct alert;
+struct told_one { /* a receiver that was told of an incident */
+	char *name;
+	usec_t told_wall, last_wall; /* of the raise; of the last reminder, or the raise */
+	unsigned n_reminders;
+};
 /* It gets the incident's raise. Where that cannot be kept, told_knows() is false from then on. */
-void told_add(struct alert *alert, const char *incident, const char *receiver);
+void told_add(struct alert *alert, const char *incident, const char *receiver, usec_t wall);
+void told_remind(
+	struct alert *alert, const char *incident, const char *receiver, usec_t wall, unsigned n);
+/* struct told_one *, in the order of the telling; NULL: nobody. */
+const struct vec *told_list(const struct alert *alert, const char *incident);
 void told_remove(struct alert *alert, const char *incident, const char *receiver);
 void told_drop(struct alert *alert, const char *incident);	 /* it was cleared */
 bool told_open(const struct alert *alert, const char *incident); /* raised, not cleared */
@@ -78,87 +97,6 @@ bool told_knows(const struct alert *alert, const char *incident);
 int told_match(const struct alert *alert, const char *incident, struct vec *ret_receivers);
 int told_load(struct alert *alert);
 void told_clear(struct alert *alert);
-
-/* ---- outbox.c ------------------------------------------------------------------------------- */
-
-enum delivery_state {
-	DELIVERY_WAITING,
-	DELIVERY_DELIVERED,
-	DELIVERY_FAILED,
-	DELIVERY_SUPERSEDED,
-	DELIVERY_EXPIRED,
-	DELIVERY_STATE_MAX,
-};
-extern const char *const delivery_state_names[DELIVERY_STATE_MAX];
-
-struct receiver;
-
-struct delivery {
-	unsigned n_refs;
-	struct record *record;
-	struct receiver *receiver;
-	uint64_t sequence;
-	enum delivery_state state;
-	unsigned n_tries;
-	bool released;	/* may be sent: its batch has ended, or is late */
-	bool undurable; /* was sent, or will be, before the store had it */
-	bool in_flight;
-	usec_t next_at;	   /* of clock_now() */
-	usec_t expires_at; /* of clock_now() */
-	usec_t added_wall, next_wall, delivered_wall;
-	char error[DELIVERY_ERROR_BYTES];
-	char superseded_by[UUID_TEXT_BYTES];
-	char *via; /* the receiver this one stands in for; NULL */
-	json_t *merged;
-	struct delivery *next; /* of the chain, or of what outbox_add() superseded */
-	/* The row in the store is of version `saved`; equal: nothing to write. */
-	unsigned version, saved, n_writing;
-	bool in_ledger;
-};
-int delivery_new(struct record *record, struct receiver *receiver, struct delivery **ret_delivery);
-struct delivery *delivery_ref(struct delivery *d);
-struct delivery *delivery_unref(struct delivery *d);
-DEFINE_AUTO(struct delivery *, delivery_unref)
-
-/* What waits for one receiver: a chain a fingerprint, in order of sequence. Pure. */
-struct outbox {
-	struct map chains;
-	size_t n_waiting, n_in_flight;
-};
-void outbox_clear(struct outbox *outbox);
-/* Holds a reference. What is overtaken by `d` (and not in flight) leaves the outbox as superseded
- * and is returned as a list linked by `next`, whose references are the caller's. */
-int outbox_add(struct outbox *outbox, struct delivery *d, struct delivery **ret_superseded);
-/* The next that may be tried now: the lowest sequence among the firsts of all chains. NULL. */
-struct delivery *outbox_pick(const struct outbox *outbox, usec_t now);
-/* When outbox_pick(), or outbox_expired(), may give something new; USEC_INFINITY. */
-usec_t outbox_wake_at(const struct outbox *outbox);
-usec_t outbox_wake_expiry(const struct outbox *outbox);
-/* The clear of the incident that `n` is of. NULL. */
-struct delivery *outbox_find_clear(const struct outbox *outbox, const struct notice *n);
-/* One that waited too long. NULL. */
-struct delivery *outbox_expired(const struct outbox *outbox, usec_t now);
-/* The one to give up when it is full: least severe, then oldest, not in flight. NULL. */
-struct delivery *outbox_victim(const struct outbox *outbox);
-void outbox_start(struct outbox *outbox, struct delivery *d);  /* it is in flight */
-void outbox_stop(struct outbox *outbox, struct delivery *d);   /* no longer */
-void outbox_remove(struct outbox *outbox, struct delivery *d); /* drops the outbox's reference */
-void outbox_retry_now(struct outbox *outbox, usec_t now); /* the breaker closed: nobody waits on */
-usec_t outbox_oldest_wall(const struct outbox *outbox);	  /* 0 */
-/* Each lives for `ttl` from when it was added. */
-void outbox_set_expiry(struct outbox *outbox, usec_t ttl, usec_t wall, usec_t now);
-/* All of them, in no order; the caller frees the array. */
-size_t outbox_list(const struct outbox *outbox, struct delivery ***ret_deliveries);
-
-/* retry_min doubling to retry_max; the upper half of the wait is random (0..1). */
-usec_t backoff_delay(unsigned n_tries, usec_t retry_min, usec_t retry_max, double random);
-
-struct bucket { /* tokens: as many as ten seconds' worth at once */
-	double tokens;
-	usec_t filled_at;
-};
-/* Takes one. 0, or how long to wait. */
-usec_t bucket_take(struct bucket *bucket, int64_t rate_per_minute, usec_t now);
 
 /* ---- signature.c ---------------------------------------------------------------------------- */
 
@@ -172,40 +110,57 @@ void signature_digest(const char *text, char ret_digest[17]);
 
 /* ---- tries: webhook.c, snmp.c --------------------------------------------------------------- */
 
-enum verdict {
-	VERDICT_DELIVERED,
-	VERDICT_RETRY,
-	VERDICT_FAILED, /* trying again is of no use */
-	VERDICT_GONE,	/* nor is any other notice */
-};
-struct judgement {
-	enum verdict verdict;
-	usec_t retry_after;		  /* the receiver's wish; 0 = none */
-	char error[DELIVERY_ERROR_BYTES]; /* "" when delivered */
-};
-typedef void (*try_fn)(struct delivery *d, const struct judgement *judgement);
-
-struct try_context {
-	struct alert *alert;
-	const struct conf_receiver *conf;
-	try_fn done; /* once, never before the start returned; not after a cancel */
-};
-struct webhook_try;
-/* Holds a reference of `d`. */
-int webhook_start(
-	const struct try_context *context, struct delivery *d, struct webhook_try **ret_try);
-void webhook_cancel(struct webhook_try *try); /* NULL is fine */
+int webhook_start(const struct try_context *context, struct shipment *s);
+void webhook_cancel(struct shipment *s);
+bool webhook_can_group(struct alert *alert, const struct conf_receiver *conf);
+size_t webhook_max_notices(struct alert *alert, const struct conf_receiver *conf);
+int64_t webhook_rate(struct alert *alert, const struct conf_receiver *conf);
+/* So often what is still open is to be told again; 0: never. */
+int64_t webhook_repeat_seconds(struct alert *alert, const struct conf_receiver *conf);
 /* status: of HTTP; Retry-After as sent, or NULL. Pure. */
 void webhook_judge(
 	long status, const char *retry_after, usec_t wall, struct judgement *ret_judgement);
+/* What a format's judge() said of it, {"verdict","after","why"}, on top of HTTP's own judgement;
+ * VERDICT_MAX: it is none of the verdicts. Pure. */
+void webhook_judge_more(
+	const json_t *said, const char *retry_after, usec_t wall, struct judgement *judgement);
+bool webhook_has_more(const struct judgement *judgement); /* is a format asked as well? */
+/* The arguments of its judge(). Steals `options`. */
+struct str;
+json_t *webhook_judge_args(
+	long code, const char *retry_after, const struct str *answer, json_t *options);
 
 struct snmp_notifier; /* the helper tend-snmp notify */
 int snmp_notifier_new(struct alert *alert, struct snmp_notifier **ret_notifier);
 struct snmp_notifier *snmp_notifier_free(
-	struct snmp_notifier *notifier); /* ends its tries as to be retried */
-bool snmp_notifier_ready(const struct snmp_notifier *notifier);
-int snmp_start(
-	struct snmp_notifier *notifier, const struct try_context *context, struct delivery *d);
+	struct snmp_notifier *notifier);		  /* ends its tries as to be retried */
+void snmp_notifier_apply(struct snmp_notifier *notifier); /* after alert->conf has changed */
+/* Who we are to this receiver of v3 traps, which it must be told; NULL: not known, or no such. */
+const char *snmp_engine_id(const struct alert *alert, const struct conf_receiver *conf);
+bool snmp_is_ready(struct alert *alert);
+int64_t snmp_rate(struct alert *alert, const struct conf_receiver *conf);
+int snmp_start(const struct try_context *context, struct shipment *s);
+void snmp_cancel(struct shipment *s);
+
+/* ---- tries: mail.c, run_exec.c -------------------------------------------------------------- */
+
+int mail_start(const struct try_context *context, struct shipment *s);
+void mail_cancel(struct shipment *s);
+bool mail_can_group(struct alert *alert, const struct conf_receiver *conf);
+int64_t mail_rate(struct alert *alert, const struct conf_receiver *conf);
+void mail_progress_clear(struct alert *alert);
+
+struct spawn_reply;
+int exec_start(const struct try_context *context, struct shipment *s);
+void exec_cancel(struct shipment *s);
+bool exec_can_group(struct alert *alert, const struct conf_receiver *conf);
+size_t exec_max_notices(struct alert *alert, const struct conf_receiver *conf);
+int64_t exec_rate(struct alert *alert, const struct conf_receiver *conf);
+/* How a program ended. Pure. */
+void exec_judge(const struct spawn_reply *reply, struct judgement *ret_judgement);
+/* The view as a text of less than `max` bytes; what does not fit is left out of `view` and counted.
+ * NULL: not even one notice fits, or no memory. Pure. */
+char *exec_stdin(json_t *view, size_t max);
 
 /* ---- deliver.c ------------------------------------------------------------------------------ */
 
@@ -215,9 +170,10 @@ struct receiver {
 	const struct conf_receiver *conf; /* NULL: no longer configured */
 	struct outbox outbox;
 	uint64_t sequence;
-	struct bucket bucket;
+	struct bucket bucket, drain;
 	struct loop_source *timer;
 	usec_t wake_at; /* 0 = off */
+	bool pumping;
 	/* the breaker */
 	unsigned n_failures; /* tries in a row */
 	bool breaker_open;
@@ -225,14 +181,25 @@ struct receiver {
 	/* 410 */
 	usec_t disabled_wall;
 	char disabled_why[DELIVERY_ERROR_BYTES];
-	struct vec tries; /* struct webhook_try *, in flight */
-	uint64_t n_delivered, n_failed, n_tries, n_shed;
-	usec_t last_delivered_wall;
+	struct vec flying; /* struct shipment *, in flight */
+	uint64_t n_delivered, n_failed, n_tries, n_shed, n_expired;
+	struct rate rate_delivered, rate_tries;
+	usec_t last_delivered_wall, last_error_wall;
 	char last_error[DELIVERY_ERROR_BYTES];
+	/* what it lost is told to the others, not each time */
+	struct loop_source *tell_timer;
+	usec_t told_failing_at;
+	uint64_t n_untold_shed, n_untold_expired;
+	/* heartbeats */
+	struct loop_source *heartbeat;
 };
 int receiver_new(struct alert *alert, const char *name, struct receiver **ret_receiver);
 struct receiver *receiver_free(struct receiver *receiver);
 DEFINE_AUTO(struct receiver *, receiver_free)
+void receiver_set_conf(struct receiver *receiver, const struct conf_receiver *conf, bool reload);
+/* What the type, or the format, says of grouping may be known only after a while. */
+void receiver_set_pace(struct receiver *receiver);
+usec_t receiver_ttl(const struct conf_receiver *conf, enum conf_severity severity);
 void receiver_pump(struct receiver *receiver); /* tries what is due, arms the timer */
 /* A delivery that has left its outbox is over: ledger, log, the caller's on_delivery. */
 void delivery_settle(struct delivery *d, enum delivery_state state, const char *why);
@@ -240,12 +207,31 @@ void delivery_settle(struct delivery *d, enum delivery_state state, const char *
  */
 void delivery_end(struct delivery *d, enum delivery_state state, const char *why, bool fall_back);
 void receiver_enable(struct receiver *receiver); /* an operator reloaded: 410 is forgotten */
+/* The set of a shipment is in the store, or is not going to be in time: it may be tried. */
+void shipment_committed(struct shipment *s);
+/* It lost n notices: the others hear of it. */
+void receiver_note_lost(struct receiver *receiver, uint64_t n_shed, uint64_t n_expired);
+void receiver_tell_lost(void *data); /* struct receiver *; of its tell_timer */
+
+/* ---- test_notice.c -------------------------------------------------------------------------- */
+
+void test_notice_settled(struct delivery *d);
+void test_notices_clear(struct alert *alert);
+
+/* ---- heartbeat.c ---------------------------------------------------------------------------- */
+
+void heartbeat_apply(struct receiver *receiver);
+void heartbeat_beat(void *data); /* struct receiver *; of its timer */
 
 /* ---- ledger.c ------------------------------------------------------------------------------- */
 
 /* Rows of a delivery whose version has changed go to the store, together, in the next turn. */
 void ledger_touch(struct delivery *d);
 int ledger_write(struct store_batch *batch, struct delivery *d); /* record, delivery, sequence */
+/* The rows of all of a shipment at once; then shipment_committed() if `commit`. */
+void ledger_put_shipment(struct shipment *s, bool commit);
+/* A try ended: its row goes with the next rows. */
+void ledger_add_try(const struct shipment *s, const struct judgement *j);
 void ledger_put_receiver(struct alert *alert, const struct receiver *receiver);
 void ledger_flush(struct alert *alert);
 void ledger_flush_last(struct alert *alert); /* at the end of the daemon */
@@ -254,13 +240,17 @@ int ledger_load(struct alert *alert);
 /* No batch has it: delivered from memory, written when the store takes it. */
 void ledger_keep(struct delivery *d);
 json_t *delivery_to_json(const struct delivery *d);
+struct try_row;
+const char *try_row_shipment(const struct try_row *row);
+json_t *try_row_to_json(const struct try_row *row); /* as the row of the store */
 
 /* A batch that carries deliveries: `token` of alert_seal(). */
 struct token {
 	struct alert *alert;
 	uint64_t number;
 	bool late;
-	struct vec writes; /* struct write * */
+	struct vec writes;	   /* struct write * */
+	struct shipment *shipment; /* that waits for it; NULL */
 };
 struct write {
 	struct delivery *delivery;
@@ -284,7 +274,11 @@ struct alert {
 		receivers; /* struct receiver * by name; those that are gone until they are empty */
 	struct map told;   /* by incident: told.c */
 	bool told_incomplete;
+	struct silences *silences;
 	struct snmp_notifier *notifier;
+	struct formats *formats;
+	struct spawn_client *spawn; /* for receivers that are programs; NULL until one is tried */
+	struct vec mails;	    /* struct mail_progress *, mail.c's */
 	char host[256];
 	usec_t started;
 	uint64_t n_tokens;
@@ -293,16 +287,30 @@ struct alert {
 	struct vec unwritten;	/* struct delivery *, the ledger's */
 	struct loop_source *flush_defer, *flush_timer;
 	struct token *flushing;
+	struct vec tries; /* struct try_row *, not in the store */
+	struct vec tests; /* struct alert_test * */
+	size_t n_flushing_tries;
 	size_t n_dropped; /* of the ledger, for want of memory */
 	bool undurable, freeing;
 };
 struct receiver *alert_find_receiver(struct alert *alert, const char *name); /* NULL */
-/* One delivery more, with a sequence of its own, into `batch` under `token`. */
+/* ---- queue.c -------------------------------------------------------------------------------- */
+
+/* One delivery more, with a sequence of its own, into `batch` under `token`. `target` says its
+ * group and when it may go; NULL: alone, at once (a test). */
 int alert_queue(struct alert *alert, struct record *record, struct receiver *receiver,
-	const char *via, struct store_batch *batch, struct token *token);
+	const struct plan_target *target, const char *via, struct store_batch *batch,
+	struct token *token);
 /* The same in a batch of its own. */
 int alert_queue_now(
 	struct alert *alert, struct record *record, struct receiver *receiver, const char *via);
+/* All of them, which `receiver` could not deliver, to its fallback. */
+void queue_fall_back(struct receiver *receiver, const struct vec *deliveries);
+/* What is of a receiver's own trouble is not for itself. */
+bool notice_is_for(const struct notice *notice, const char *receiver);
+
+/* Commits a batch of alert's own; both are taken, also on failure. */
+int alert_commit_own(struct alert *alert, struct store_batch *batch, struct token *token);
 void alert_set_undurable(struct alert *alert, bool undurable);
 void alert_tell(struct alert *alert, enum notice_kind kind, enum conf_severity severity,
 	const char *fingerprint, const char *text);

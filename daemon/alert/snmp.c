@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * alert/snmp.c: tries by the helper process `tend-snmp notify`: an inform whose acknowledgement is
- * the delivery. Passwords go over the socketpair, never by arguments.
+ * the delivery, or a trap, of which nothing more is known than that it was sent. Passwords go over
+ * the socketpair, never by arguments.
  */
 #include <string.h>
 #include "alert/private.h"
@@ -11,24 +12,63 @@
 #include "loop/child.h"
 #include "snmp/varbinds.h"
 
+#define ENGINE_FILE  "snmp-engine"	/* in the state directory; the helper's */
 #define ANSWER_GRACE (2 * USEC_PER_SEC) /* for the helper's own time-out to be reported first */
 
 struct snmp_notifier {
 	struct alert *alert;
 	struct child *child;
 	struct vec tries; /* struct snmp_try * */
+	usec_t heard_at;  /* of clock_now(): its last word */
+	bool engine_told;
+	char engine_id[80]; /* ours, for v3 traps; "" while it is not known */
 };
 
 struct snmp_try {
 	struct snmp_notifier *notifier;
-	struct delivery *d;
+	struct shipment *shipment;
+	usec_t began; /* of clock_now() */
 	try_fn done;
 };
 
 /* ---- the helper ----------------------------------------------------------------------------- */
 
+static bool sends_v3_traps(const struct conf_receiver *conf)
+{
+	return conf && conf->type == RECEIVER_SNMP && conf->snmp_notify == CONF_SNMP_TRAP &&
+	       conf->snmp_version == CONF_SNMP_3;
+}
+
+/* For v3 traps the helper keeps an engine id in a file, whose boots rise once a start of ours: not
+ * when the helper is started again, nor at a reload. */
+static void tell_engine(struct snmp_notifier *notifier)
+{
+	const struct alert *alert = notifier->alert;
+	struct rpc *rpc = notifier->child ? child_rpc(notifier->child) : NULL;
+	bool wanted = false;
+
+	MAP_FOREACH (&alert->receivers, const struct receiver *, receiver)
+		wanted = wanted || sends_v3_traps(receiver->conf);
+	if (!wanted || !rpc || notifier->engine_told)
+		return;
+	notifier->engine_told =
+		rpc_call(rpc, "engine",
+			json_pack("{s:o, s:o}", "file",
+				json_sprintf("%s/" ENGINE_FILE, alert->conf->daemon.state_dir),
+				"start",
+				json_sprintf("%d-%llu", (int)getpid(),
+					(unsigned long long)alert->started)),
+			0, NULL, NULL, NULL) == 0;
+}
+
 static void on_call(struct rpc *rpc, uint64_t id, const char *call, json_t *args, void *data)
 {
+	struct snmp_notifier *notifier = data;
+	const char *engine_id = json_string_value(json_object_get(args, "engine_id"));
+
+	if (strcmp(call, "engine") == 0 && engine_id)
+		str_sanitize(notifier->engine_id, sizeof(notifier->engine_id), engine_id,
+			strlen(engine_id));
 	if (id)
 		(void)rpc_error(rpc, id, "invalid", "tendd serves no call '%s' here", call);
 }
@@ -37,6 +77,8 @@ static void on_up(struct child *child, struct rpc *rpc, void *data)
 {
 	struct snmp_notifier *notifier = data;
 
+	notifier->engine_told = false;
+	tell_engine(notifier);
 	MAP_FOREACH (&notifier->alert->receivers, struct receiver *, receiver)
 		if (receiver->conf && receiver->conf->type == RECEIVER_SNMP)
 			receiver_pump(receiver);
@@ -74,9 +116,28 @@ int snmp_notifier_new(struct alert *alert, struct snmp_notifier **ret_notifier)
 	return 0;
 }
 
-bool snmp_notifier_ready(const struct snmp_notifier *notifier)
+void snmp_notifier_apply(struct snmp_notifier *notifier)
 {
-	return notifier->child && child_rpc(notifier->child);
+	tell_engine(notifier);
+}
+
+const char *snmp_engine_id(const struct alert *alert, const struct conf_receiver *conf)
+{
+	return alert->notifier && sends_v3_traps(conf) && alert->notifier->engine_id[0]
+		       ? alert->notifier->engine_id
+		       : NULL;
+}
+
+bool snmp_is_ready(struct alert *alert)
+{
+	const struct snmp_notifier *notifier = alert->notifier;
+
+	return notifier && notifier->child && child_rpc(notifier->child);
+}
+
+int64_t snmp_rate(struct alert *alert, const struct conf_receiver *conf)
+{
+	return 6000; /* small, and a manager expects storms of them */
 }
 
 /* ---- tries ---------------------------------------------------------------------------------- */
@@ -90,9 +151,12 @@ static void try_end(struct snmp_try *try, const struct judgement *j)
 			vec_remove(tries, i);
 			break;
 		}
-	if (j)
-		try->done(try->d, j);
-	delivery_unref(try->d);
+	if (try->shipment) {
+		try->shipment->try = NULL;
+		if (j)
+			try->done(try->shipment, j);
+		shipment_unref(try->shipment);
+	}
 	free(try);
 }
 
@@ -118,6 +182,9 @@ static void judge(const struct rpc_reply *reply, struct judgement *ret_judgement
 
 	if (reply->r == 0 && json_is_true(json_object_get(reply->ok, "acknowledged"))) {
 		j.verdict = VERDICT_DELIVERED;
+	} else if (reply->r == 0 && json_is_true(json_object_get(reply->ok, "sent"))) {
+		j.verdict = VERDICT_DELIVERED;
+		snprintf(j.error, sizeof(j.error), "sent, not acknowledged");
 	} else if (reply->r == -EREMOTEIO) {
 		str_sanitize(message, sizeof(message), reply->message, strlen(reply->message));
 		snprintf(j.error, sizeof(j.error), "%.64s: %s", reply->error_code, message);
@@ -134,11 +201,26 @@ static void judge(const struct rpc_reply *reply, struct judgement *ret_judgement
 	*ret_judgement = j;
 }
 
+/* It keeps the time of each call itself: one that says nothing to anybody for so long hangs. */
+static void look_after_helper(const struct snmp_try *try, const struct rpc_reply *reply)
+{
+	struct snmp_notifier *notifier = try->notifier;
+
+	if (reply->r != -ETIMEDOUT) {
+		notifier->heard_at = clock_now();
+	} else if (notifier->heard_at < try->began && child_rpc(notifier->child)) {
+		log_error("tend-snmp notify hangs: it is killed and started again");
+		child_kill(notifier->child);
+		notifier->heard_at = clock_now();
+	}
+}
+
 static void on_reply(const struct rpc_reply *reply, void *data)
 {
 	struct snmp_try *try = data;
 	struct judgement j;
 
+	look_after_helper(try, reply);
 	judge(reply, &j);
 	try_end(try, try->notifier->alert->freeing ? NULL : &j);
 }
@@ -210,9 +292,19 @@ static int compose(const struct try_context *context, const struct delivery *d, 
 	return r;
 }
 
-int snmp_start(
-	struct snmp_notifier *notifier, const struct try_context *context, struct delivery *d)
+/* The helper's answer still comes, to nobody. */
+void snmp_cancel(struct shipment *s)
 {
+	struct snmp_try *try = s->try;
+
+	s->try = NULL;
+	try->shipment = NULL;
+	shipment_unref(s);
+}
+
+int snmp_start(const struct try_context *context, struct shipment *s)
+{
+	struct snmp_notifier *notifier = context->alert->notifier;
 	struct rpc *rpc = child_rpc(notifier->child);
 	struct snmp_try *try;
 	json_t *args = NULL;
@@ -220,7 +312,7 @@ int snmp_start(
 
 	if (!rpc)
 		return -ENOTCONN;
-	r = compose(context, d, &args);
+	r = compose(context, shipment_first(s), &args);
 	if (r < 0)
 		return r;
 	try = calloc(1, sizeof(*try));
@@ -230,9 +322,12 @@ int snmp_start(
 		json_decref(args);
 		return r;
 	}
-	*try = (struct snmp_try){.notifier = notifier, .d = delivery_ref(d), .done = context->done};
-	r = rpc_call(
-		rpc, "inform", args, context->conf->timeout + ANSWER_GRACE, on_reply, try, NULL);
+	*try = (struct snmp_try){.notifier = notifier,
+		.shipment = shipment_ref(s),
+		.began = clock_now(),
+		.done = context->done};
+	r = rpc_call(rpc, context->conf->snmp_notify == CONF_SNMP_TRAP ? "trap" : "inform", args,
+		context->conf->timeout + ANSWER_GRACE, on_reply, try, NULL);
 	if (r < 0)
 		try_end(try, NULL);
 	return r;

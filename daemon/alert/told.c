@@ -13,16 +13,25 @@
 enum { TOLD_MAX_INCIDENTS = 20000, TOLD_MAX_RECEIVERS = 256 };
 
 struct told {
-	struct vec names; /* char *, of receivers */
+	struct vec list; /* struct told_one * */
 };
+
+static struct told_one *one_free(struct told_one *one)
+{
+	if (one)
+		free(one->name);
+	free(one);
+	return NULL;
+}
+DEFINE_AUTO(struct told_one *, one_free)
 
 static struct told *told_free(struct told *told)
 {
 	if (!told)
 		return NULL;
-	VEC_FOREACH (&told->names, char *, name)
-		free(name);
-	vec_clear(&told->names);
+	VEC_FOREACH (&told->list, struct told_one *, one)
+		one_free(one);
+	vec_clear(&told->list);
 	free(told);
 	return NULL;
 }
@@ -52,16 +61,29 @@ bool told_open(const struct alert *alert, const char *incident)
 	return map_get(&alert->told, incident);
 }
 
-bool told_has(const struct alert *alert, const char *incident, const char *receiver)
+static struct told_one *told_find(
+	const struct alert *alert, const char *incident, const char *receiver)
 {
 	const struct told *told = map_get(&alert->told, incident);
 
 	if (!told)
-		return false;
-	VEC_FOREACH (&told->names, const char *, name)
-		if (strcmp(name, receiver) == 0)
-			return true;
-	return false;
+		return NULL;
+	VEC_FOREACH (&told->list, struct told_one *, one)
+		if (strcmp(one->name, receiver) == 0)
+			return one;
+	return NULL;
+}
+
+bool told_has(const struct alert *alert, const char *incident, const char *receiver)
+{
+	return told_find(alert, incident, receiver);
+}
+
+const struct vec *told_list(const struct alert *alert, const char *incident)
+{
+	const struct told *told = map_get(&alert->told, incident);
+
+	return told ? &told->list : NULL;
 }
 
 bool told_knows(const struct alert *alert, const char *incident)
@@ -69,26 +91,30 @@ bool told_knows(const struct alert *alert, const char *incident)
 	return told_open(alert, incident) || !alert->told_incomplete;
 }
 
-static int told_note(struct alert *alert, const char *incident, const char *receiver)
+static int told_note(struct alert *alert, const char *incident, const char *receiver, usec_t wall)
 {
+	auto(one_free) struct told_one *one = NULL;
 	struct told *told;
-	char *name;
 	int r = told_need(alert, incident, &told);
 
 	if (r < 0 || told_has(alert, incident, receiver))
 		return r;
-	if (told->names.len >= TOLD_MAX_RECEIVERS)
+	if (told->list.len >= TOLD_MAX_RECEIVERS)
 		return -ENOSPC;
-	name = strdup(receiver);
-	r = name ? vec_push(&told->names, name) : -ENOMEM;
-	if (r < 0)
-		free(name);
+	one = calloc(1, sizeof(*one));
+	if (!one)
+		return -ENOMEM;
+	one->told_wall = one->last_wall = wall;
+	one->name = strdup(receiver);
+	r = one->name ? vec_push(&told->list, one) : -ENOMEM;
+	if (r == 0)
+		TAKE(one);
 	return r;
 }
 
-void told_add(struct alert *alert, const char *incident, const char *receiver)
+void told_add(struct alert *alert, const char *incident, const char *receiver, usec_t wall)
 {
-	int r = told_note(alert, incident, receiver);
+	int r = told_note(alert, incident, receiver, wall);
 
 	if (r == 0)
 		return;
@@ -99,15 +125,28 @@ void told_add(struct alert *alert, const char *incident, const char *receiver)
 	alert->told_incomplete = true;
 }
 
+void told_remind(
+	struct alert *alert, const char *incident, const char *receiver, usec_t wall, unsigned n)
+{
+	struct told_one *one = told_find(alert, incident, receiver);
+
+	if (!one)
+		return;
+	one->last_wall = MAX(one->last_wall, wall);
+	one->n_reminders += n;
+}
+
 void told_remove(struct alert *alert, const char *incident, const char *receiver)
 {
 	struct told *told = map_get(&alert->told, incident);
 
-	for (size_t i = 0; told && i < told->names.len; i++) {
-		if (strcmp(told->names.items[i], receiver) != 0)
+	for (size_t i = 0; told && i < told->list.len; i++) {
+		struct told_one *one = told->list.items[i];
+
+		if (strcmp(one->name, receiver) != 0)
 			continue;
-		free(told->names.items[i]);
-		vec_remove(&told->names, i);
+		one_free(one);
+		vec_remove(&told->list, i);
 		return;
 	}
 }
@@ -130,8 +169,9 @@ int told_match(const struct alert *alert, const char *incident, struct vec *ret_
 	struct vec found = {0};
 	int r = 0;
 
-	for (size_t i = 0; told && alert->conf && i < told->names.len && r == 0; i++) {
-		struct conf_receiver *conf = map_get(&alert->conf->receivers, told->names.items[i]);
+	for (size_t i = 0; told && alert->conf && i < told->list.len && r == 0; i++) {
+		const struct told_one *one = told->list.items[i];
+		struct conf_receiver *conf = map_get(&alert->conf->receivers, one->name);
 
 		if (conf)
 			r = vec_push(&found, conf);
@@ -144,19 +184,41 @@ int told_match(const struct alert *alert, const char *incident, struct vec *ret_
 	return 0;
 }
 
-int told_load(struct alert *alert)
+/* Calls fn with every row of the query that has both names. */
+static int load_rows(struct alert *alert, enum store_query query,
+	void (*fn)(struct alert *alert, const char *incident, const char *receiver, json_t *row))
 {
 	auto_json json_t *rows = NULL;
 	json_t *row;
 	size_t i;
-	int r = store_read_now(alert->deps.store, STORE_QUERY_RECEIVERS_TOLD, &rows, "");
+	int r = store_read_now(alert->deps.store, query, &rows, "");
 
 	json_array_foreach (rows, i, row) {
 		const char *incident = json_string_value(json_object_get(row, "incident"));
 		const char *receiver = json_string_value(json_object_get(row, "receiver"));
 
 		if (incident && receiver)
-			told_add(alert, incident, receiver);
+			fn(alert, incident, receiver, row);
 	}
 	return r;
+}
+
+static void load_told(struct alert *alert, const char *incident, const char *receiver, json_t *row)
+{
+	told_add(alert, incident, receiver, (usec_t)json_integer_value(json_object_get(row, "at")));
+}
+
+static void load_reminded(
+	struct alert *alert, const char *incident, const char *receiver, json_t *row)
+{
+	told_remind(alert, incident, receiver,
+		(usec_t)json_integer_value(json_object_get(row, "at")),
+		(unsigned)json_integer_value(json_object_get(row, "n")));
+}
+
+int told_load(struct alert *alert)
+{
+	int r = load_rows(alert, STORE_QUERY_RECEIVERS_TOLD, load_told);
+
+	return r < 0 ? r : load_rows(alert, STORE_QUERY_RECEIVERS_REMINDED, load_reminded);
 }

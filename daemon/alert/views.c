@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* alert/views.c: receivers and deliveries for the API, from memory and from the ledger. */
 #include <string.h>
+#include "alert/format.h"
 #include "alert/private.h"
+#include "base/clock.h"
 #include "base/str.h"
 
 /* Without path and query, which hold the secrets of many services. */
@@ -9,6 +11,10 @@ static json_t *target_json(const struct conf_receiver *conf)
 {
 	const char *url = conf->url, *host, *at;
 
+	if (conf->type == RECEIVER_SMTP)
+		return json_sprintf("%s", url ? url : "");
+	if (conf->type == RECEIVER_EXEC)
+		return json_sprintf("%s", conf->command ? conf->command : "");
 	if (conf->type == RECEIVER_SNMP || !url)
 		return json_string(conf->host ? conf->host : "");
 	host = strstr(url, "://");
@@ -30,22 +36,52 @@ static json_t *text_json(const char *text)
 	return text && *text ? json_string(text) : json_null();
 }
 
+/* While anything waits for it. */
+static usec_t next_try_wall(const struct receiver *r)
+{
+	usec_t now = clock_now();
+
+	if (!r->wake_at || r->outbox.n_waiting == 0)
+		return 0;
+	return clock_wall() + (r->wake_at > now ? r->wake_at - now : 0);
+}
+
 static json_t *receiver_to_json(const struct receiver *r)
 {
 	const struct conf_receiver *conf = r->conf;
-
-	return json_pack(
+	const struct outbox *outbox = &r->outbox;
+	const struct format *format = conf ? formats_find(r->alert->formats, conf) : NULL;
+	usec_t now = clock_now();
+	json_t *more = json_pack("{s:I, s:I, s:I, s:f, s:f, s:f, s:b, s:o, s:o}", "waiting_bytes",
+		(json_int_t)outbox->n_bytes, "in_flight", (json_int_t)outbox->n_in_flight,
+		"backlog", (json_int_t)outbox->n_backlog, "delivered_per_minute",
+		rate_per_minute_of(&r->rate_delivered, now, 1), "delivered_per_minute_15",
+		rate_per_minute_of(&r->rate_delivered, now, RATE_SLOTS - 1), "tries_per_minute",
+		rate_per_minute_of(&r->rate_tries, now, 1), "storming", outbox->guard.storming,
+		"next_try", wall_json(next_try_wall(r)), "last_error_at",
+		wall_json(r->last_error_wall));
+	json_t *json = json_pack(
 		"{s:s, s:s?, s:o, s:b, s:o, s:b, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
-		"name", r->name, "type",
-		conf ? (conf->type == RECEIVER_SNMP ? "snmp" : "webhook") : NULL, "target",
-		conf ? target_json(conf) : json_null(), "enabled", conf && !r->disabled_wall,
-		"disabled_why", text_json(r->disabled_wall ? r->disabled_why : NULL),
-		"breaker_open", r->breaker_open, "waiting", (json_int_t)r->outbox.n_waiting,
-		"oldest", wall_json(outbox_oldest_wall(&r->outbox)), "sequence",
-		(json_int_t)r->sequence, "delivered", (json_int_t)r->n_delivered, "failed",
-		(json_int_t)r->n_failed, "shed", (json_int_t)r->n_shed, "tries",
-		(json_int_t)r->n_tries, "last_error", text_json(r->last_error), "last_delivered",
-		wall_json(r->last_delivered_wall));
+		"name", r->name, "type", conf ? conf_receiver_type_names[conf->type] : NULL,
+		"target", conf ? target_json(conf) : json_null(), "enabled",
+		conf && !r->disabled_wall, "disabled_why",
+		text_json(r->disabled_wall ? r->disabled_why : NULL), "breaker_open",
+		r->breaker_open, "waiting", (json_int_t)r->outbox.n_waiting, "oldest",
+		wall_json(outbox_oldest_wall(&r->outbox)), "sequence", (json_int_t)r->sequence,
+		"delivered", (json_int_t)r->n_delivered, "failed", (json_int_t)r->n_failed, "shed",
+		(json_int_t)r->n_shed, "tries", (json_int_t)r->n_tries, "last_error",
+		text_json(r->last_error), "last_delivered", wall_json(r->last_delivered_wall));
+
+	if (json && more)
+		(void)json_object_update(json, more);
+	json_decref(more);
+	if (json)
+		(void)json_object_set_new(
+			json, "engine_id", text_json(snmp_engine_id(r->alert, conf)));
+	if (json)
+		(void)json_object_set_new(
+			json, "format", format ? format_to_json(format) : json_null());
+	return json;
 }
 
 json_t *alert_receivers_to_json(const struct alert *alert)
@@ -58,13 +94,39 @@ json_t *alert_receivers_to_json(const struct alert *alert)
 	return list;
 }
 
+/* The gate it stands at, as `tendctl explain` says it; NULL: it does not wait. */
+static json_t *waits_json(const struct delivery *d)
+{
+	const struct receiver *r = d->receiver;
+	char until[CLOCK_TEXT_BYTES];
+
+	if (d->state != DELIVERY_WAITING || d->in_flight)
+		return json_null();
+	if (!r->conf)
+		return json_string("disabled: the receiver is not configured any more");
+	if (r->disabled_wall)
+		return json_string("disabled: the receiver has answered 410 Gone");
+	if (!d->released)
+		return json_string("store: it is on its way to the disk");
+	if (d->next_wall > clock_wall())
+		return json_sprintf("%s: until %s", d->n_tries ? "retry" : "digest",
+			clock_format(d->next_wall, until));
+	if (r->breaker_open)
+		return json_string("breaker: the receiver fails, one notice at a time is tried");
+	if (d->group && *d->group)
+		return json_sprintf("group: it waits for more of %s", d->group);
+	if (d->group)
+		return json_string("storm: many come at once, they are gathered");
+	return json_string("rate: it waits its turn");
+}
+
 json_t *delivery_to_json(const struct delivery *d)
 {
 	const struct notice *n = &d->record->notice;
 
 	return json_pack(
 		"{s:s, s:s, s:I, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:s, s:s, "
-		"s:o, s:b, s:b}",
+		"s:o, s:b, s:b, s:s?, s:o, s:o}",
 		"notice", n->id, "receiver", d->receiver->name, "sequence", (json_int_t)d->sequence,
 		"state", delivery_state_names[d->state], "tries", (int)d->n_tries, "next_at",
 		wall_json(d->next_wall), "delivered_at", wall_json(d->delivered_wall), "last_error",
@@ -72,7 +134,8 @@ json_t *delivery_to_json(const struct delivery *d)
 		wall_json(d->added_wall), "via", text_json(d->via), "kind",
 		notice_kind_name(n->kind), "incident", text_json(n->incident_id), "fingerprint",
 		n->fingerprint, "severity", conf_severity_names[n->severity], "at",
-		wall_json(n->wall), "undurable", d->undurable, "in_flight", d->in_flight);
+		wall_json(n->wall), "undurable", d->undurable, "in_flight", d->in_flight,
+		"group_key", d->group, "batch", text_json(d->batch), "waits", waits_json(d));
 }
 
 /* ---- deliveries ----------------------------------------------------------------------------- */
@@ -100,7 +163,8 @@ DEFINE_AUTO(struct listing *, listing_free)
 
 static bool wanted(const struct listing *l, const struct delivery *d)
 {
-	return (!l->incident_id || str_eq(l->incident_id, d->record->notice.incident_id)) &&
+	return !d->memory_only &&
+	       (!l->incident_id || str_eq(l->incident_id, d->record->notice.incident_id)) &&
 	       (!l->receiver || strcmp(l->receiver, d->receiver->name) == 0);
 }
 
@@ -188,11 +252,14 @@ size_t alert_get_stats(const struct alert *alert, struct alert_receiver_stats *s
 		stats[n] = (struct alert_receiver_stats){.name = r->name,
 			.n_delivered = r->n_delivered,
 			.n_failed = r->n_failed,
+			.n_shed = r->n_shed,
+			.n_expired = r->n_expired,
 			.n_tries = r->n_tries,
 			.n_waiting = r->outbox.n_waiting,
 			.sequence = r->sequence,
 			.oldest_wall = outbox_oldest_wall(&r->outbox),
-			.breaker_open = r->breaker_open};
+			.breaker_open = r->breaker_open,
+			.disabled = r->disabled_wall != 0};
 		memcpy(stats[n].last_error, r->last_error, sizeof(stats[n].last_error));
 		n++;
 	}

@@ -1,293 +1,362 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * alert/webhook.c: one try of one notice at a webhook: a CloudEvent, signed as Standard Webhooks.
- * No redirects, no proxy from the environment; of the answer the status and Retry-After count, 64
- * KiB of the body are read at most.
+ * alert/webhook.c: one try of one shipment at a webhook: a view goes to the receiver's format,
+ * which makes the request, or the built-in event is posted; the answer is judged by what HTTP says,
+ * then by the format. Whatever fails in a format, the built-in event goes out.
  */
 #include <string.h>
+#include "alert/format.h"
+#include "alert/post.h"
 #include "alert/private.h"
+#include "alert/view.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "net/net.h"
 
-enum { ANSWER_MAX_BYTES = 65536, ANSWER_SHOWN_BYTES = 160 };
+enum { DEFAULT_RATE = 600 };
+/* So often a shipment is tried whose format fails, or whose answer nobody can judge, before it is
+ * given up and the fallback tells. */
+enum { DOUBTFUL_TRIES = 3 };
 
 struct webhook_try {
-	struct delivery *d;
+	struct alert *alert;
+	struct shipment *shipment;
+	const struct conf_receiver *conf;
+	struct conf *held; /* that it is part of */
 	try_fn done;
-	struct net_transfer *transfer;
-	CURL *easy;
-	struct curl_slist *headers;
-	char *body;
-	size_t n_answer_bytes;
-	bool cut; /* the answer was longer than we read */
-	char answer[ANSWER_SHOWN_BYTES];
+	struct format_call *call; /* of the format, under way */
+	struct request *request;
+	struct post *post;
+	struct judgement judgement; /* by HTTP, while the format judges */
+	bool instead;		    /* the built-in event went out in place of the format's */
+	struct str answer;
+	char note[FORMAT_ERROR_BYTES + 64]; /* for the ledger: what failed in the format */
 	char retry_after[64];
-	char error[CURL_ERROR_SIZE];
 };
 
-/* ---- what an answer means ------------------------------------------------------------------- */
-
-static usec_t parse_retry_after(const char *text, usec_t wall)
-{
-	char *end;
-	unsigned long long seconds;
-	time_t at;
-
-	if (!text || !*text)
-		return 0;
-	seconds = strtoull(text, &end, 10);
-	if (*text != '-' && end != text && *end == '\0')
-		return MIN(seconds, 86400ull) * USEC_PER_SEC;
-	at = curl_getdate(text, NULL);
-	if (at < 0 || (usec_t)at * USEC_PER_SEC <= wall)
-		return 0;
-	return MIN((usec_t)at * USEC_PER_SEC - wall, 86400 * USEC_PER_SEC);
-}
-
-void webhook_judge(
-	long status, const char *retry_after, usec_t wall, struct judgement *ret_judgement)
-{
-	static const struct {
-		long from, to;
-		enum verdict verdict;
-		const char *text;
-	} rows[] = {
-		{200, 299, VERDICT_DELIVERED, ""},
-		{300, 399, VERDICT_FAILED, "a redirect, which is not followed"},
-		{408, 408, VERDICT_RETRY, "the receiver timed out"},
-		{410, 410, VERDICT_GONE, "the receiver is gone"},
-		{425, 425, VERDICT_RETRY, "too early"},
-		{429, 429, VERDICT_RETRY, "too many notices"},
-		{400, 499, VERDICT_FAILED, "the receiver refuses the notice"},
-		{500, 599, VERDICT_RETRY, "the receiver failed"},
-	};
-	struct judgement j = {.verdict = VERDICT_RETRY};
-	const char *text = "an answer that is no HTTP status";
-
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		if (status >= rows[i].from && status <= rows[i].to) {
-			j.verdict = rows[i].verdict;
-			text = rows[i].text;
-			break;
-		}
-	if (j.verdict == VERDICT_RETRY)
-		j.retry_after = parse_retry_after(retry_after, wall);
-	if (j.verdict != VERDICT_DELIVERED)
-		snprintf(j.error, sizeof(j.error), "HTTP %ld: %s", status, text);
-	*ret_judgement = j;
-}
-
-static void judge(struct webhook_try *try, int result, struct judgement *ret_judgement)
-{
-	struct judgement j = {.verdict = VERDICT_RETRY};
-	char answer[ANSWER_SHOWN_BYTES];
-	long status = 0;
-
-	(void)curl_easy_getinfo(try->easy, CURLINFO_RESPONSE_CODE, &status);
-	if (result < 0) {
-		snprintf(
-			j.error, sizeof(j.error), "cannot look up the host: %s", strerror(-result));
-	} else if (result != CURLE_OK && !(try->cut && status)) {
-		snprintf(j.error, sizeof(j.error), "%s",
-			try->error[0] ? try->error : curl_easy_strerror((CURLcode)result));
-	} else {
-		webhook_judge(status, try->retry_after, clock_wall(), &j);
-		str_sanitize(answer, sizeof(answer), try->answer, strlen(try->answer));
-		if (j.verdict != VERDICT_DELIVERED && answer[0]) {
-			size_t len = strlen(j.error);
-			snprintf(j.error + len, sizeof(j.error) - len, ": %.*s",
-				(int)str_cut_utf8(
-					answer, strlen(answer), sizeof(j.error) - len - 3),
-				answer);
-		}
-	}
-	*ret_judgement = j;
-}
-
-/* ---- the transfer --------------------------------------------------------------------------- */
-
-static size_t on_answer(char *data, size_t size, size_t n, void *user)
-{
-	struct webhook_try *try = user;
-	size_t len = size * n, kept = strlen(try->answer);
-	size_t room = sizeof(try->answer) - 1 - kept, take = strnlen(data, MIN(len, room));
-
-	memcpy(try->answer + kept, data, take);
-	try->n_answer_bytes += len;
-	if (try->n_answer_bytes <= ANSWER_MAX_BYTES)
-		return len;
-	try->cut = true;
-	return CURL_WRITEFUNC_ERROR;
-}
-
-static size_t on_header(char *data, size_t size, size_t n, void *user)
-{
-	static const char name[] = "retry-after:";
-	struct webhook_try *try = user;
-	size_t len = size * n, at = sizeof(name) - 1;
-
-	if (len <= at || strncasecmp(data, name, at) != 0)
-		return len;
-	while (at < len && (data[at] == ' ' || data[at] == '\t'))
-		at++;
-	size_t end = len;
-	while (end > at && (data[end - 1] == '\r' || data[end - 1] == '\n' || data[end - 1] == ' '))
-		end--;
-	if (end - at < sizeof(try->retry_after)) {
-		memcpy(try->retry_after, data + at, end - at);
-		try->retry_after[end - at] = '\0';
-	}
-	return len;
-}
-
-static void forget(struct webhook_try *try)
-{
-	struct vec *tries = &try->d->receiver->tries;
-
-	for (size_t i = 0; i < tries->len; i++)
-		if (tries->items[i] == try) {
-			vec_remove(tries, i);
-			break;
-		}
-}
+/* ---- the end -------------------------------------------------------------------------------- */
 
 static struct webhook_try *try_free(struct webhook_try *try)
 {
 	if (!try)
 		return NULL;
-	if (try->easy)
-		curl_easy_cleanup(try->easy);
-	curl_slist_free_all(try->headers);
-	free(try->body);
-	delivery_unref(try->d);
+	post_free(try->post);
+	request_free(try->request);
+	str_clear(&try->answer);
+	shipment_unref(try->shipment);
+	conf_unref(try->held);
 	free(try);
 	return NULL;
 }
 DEFINE_AUTO(struct webhook_try *, try_free)
 
-void webhook_cancel(struct webhook_try *try)
+void webhook_cancel(struct shipment *s)
 {
-	if (!try)
-		return;
-	net_transfer_cancel(try->transfer);
-	forget(try);
+	struct webhook_try *try = s->try;
+
+	s->try = NULL;
+	format_cancel(try->call);
 	try_free(try);
 }
 
-static void on_transferred(CURL *easy, int result, void *data)
+static void fill_detail(const struct webhook_try *try, struct judgement *j)
 {
-	auto(try_free) struct webhook_try *try = data;
-	struct judgement j;
+	size_t len = 0;
 
-	try->transfer = NULL;
-	forget(try);
-	judge(try, result, &j);
-	try->done(try->d, &j);
+	if (try->note[0])
+		len = (size_t)snprintf(j->detail, sizeof(j->detail), "%s%s", try->note,
+			try->answer.len ? "; the answer: " : "");
+	if (len < sizeof(j->detail))
+		str_sanitize(j->detail + len, sizeof(j->detail) - len, str_get(&try->answer),
+			try->answer.len);
 }
 
-static int add_header(struct webhook_try *try, const char *name, const char *value)
+/* What went out in place of a format's request says nothing of the notice when it is refused: the
+ * format may be well the next time. */
+static void doubt(const struct webhook_try *try, struct judgement *j)
 {
-	auto_free char *line = str_printf("%s: %s", name, value);
-	struct curl_slist *list = line ? curl_slist_append(try->headers, line) : NULL;
-
-	if (!list)
-		return -ENOMEM;
-	try->headers = list;
-	return 0;
+	if (try->instead && j->verdict == VERDICT_FAILED &&
+		try->shipment->n_tries + 1 < DOUBTFUL_TRIES)
+		j->verdict = VERDICT_RETRY;
 }
 
-static int add_headers(struct webhook_try *try, const struct conf_receiver *conf)
+static void finish(struct webhook_try *owned, const struct judgement *judged)
 {
-	const char *id = try->d->record->notice.id;
-	int64_t timestamp = (int64_t)(clock_wall() / USEC_PER_SEC);
-	char signature[SIGNATURE_MAX_BYTES], stamp[24];
+	auto(try_free) struct webhook_try *try = owned;
+	struct judgement own = *judged, *j = &own;
+
+	doubt(try, j);
+	fill_detail(try, j);
+	if (j->verdict == VERDICT_DELIVERED && try->note[0])
+		snprintf(j->error, sizeof(j->error), "%.*s",
+			(int)str_cut_utf8(try->note, strlen(try->note), sizeof(j->error) - 1),
+			try->note);
+	try->shipment->try = NULL;
+	try->done(try->shipment, j);
+}
+
+static void fail(struct webhook_try *try, const char *what, const char *why)
+{
+	struct judgement j = {.verdict = VERDICT_RETRY};
+
+	snprintf(j.error, sizeof(j.error), "%.64s: %.180s", what, why);
+	finish(try, &j);
+}
+
+/* ---- judging -------------------------------------------------------------------------------- */
+
+static const struct format_spec *spec_of(const struct webhook_try *try)
+{
+	const struct format *f = formats_find(try->alert->formats, try->conf);
+
+	return f ? format_get_spec(f) : NULL;
+}
+
+/* A 200 that nobody could look at is no delivery; nor is it tried for ever, as it may have been
+ * one.
+ */
+static void leave_unjudged(struct webhook_try *try, const char *why)
+{
+	struct judgement j = try->judgement;
+
+	snprintf(try->note, sizeof(try->note), "format '%.64s': the answer cannot be judged: %s",
+		try->conf->format, why);
+	if (j.verdict == VERDICT_DELIVERED) {
+		j.verdict = try->shipment->n_tries + 1 < DOUBTFUL_TRIES ? VERDICT_RETRY
+									: VERDICT_FAILED;
+		snprintf(j.error, sizeof(j.error), "HTTP %ld: %.200s", j.code, try->note);
+	}
+	finish(try, &j);
+}
+
+static void on_format_judged(int r, json_t *ok, const char *why, void *data)
+{
+	struct webhook_try *try = data;
+	struct judgement j = try->judgement;
+
+	try->call = NULL;
+	if (r < 0) {
+		leave_unjudged(try, why);
+		return;
+	}
+	webhook_judge_more(ok, try->retry_after, clock_wall(), &j);
+	if (j.verdict == VERDICT_MAX)
+		leave_unjudged(try, "its verdict is neither delivered, retry nor failed");
+	else
+		finish(try, &j);
+}
+
+static bool ask_judge(struct webhook_try *try)
+{
+	struct format *f = formats_find(try->alert->formats, try->conf);
+	const struct format_spec *spec = f ? format_get_spec(f) : NULL;
+
+	if (!f || (spec && !spec->judges) || !webhook_has_more(&try->judgement))
+		return false;
+	if (!spec) {
+		/* A bad file: for all we know it would have said no. */
+		leave_unjudged(try, format_get_error(f));
+		return true;
+	}
+	if (format_ask(f, "judge",
+		    webhook_judge_args(try->judgement.code, try->retry_after, &try->answer,
+			    format_options(try->conf)),
+		    on_format_judged, try, &try->call) < 0)
+		leave_unjudged(try, "too many wait for the format");
+	return true;
+}
+
+static void on_posted(const struct post_answer *answer, void *data)
+{
+	struct webhook_try *try = data;
+
+	try->judgement = answer->judgement;
+	snprintf(try->retry_after, sizeof(try->retry_after), "%s", answer->retry_after);
+	(void)str_append(&try->answer, str_get(answer->body), answer->body->len);
+	if (!answer->answered || !ask_judge(try))
+		finish(try, &try->judgement);
+}
+
+static int post(struct webhook_try *try)
+{
+	const struct post_order order = {.net = try->alert->deps.net,
+		.daemon = &try->held->daemon,
+		.conf = try->conf,
+		.request = try->request};
+
+	return post_start(&order, on_posted, try, &try->post);
+}
+
+/* ---- the request ---------------------------------------------------------------------------- */
+
+static struct try_context context_of(const struct webhook_try *try)
+{
+	return (struct try_context){.alert = try->alert, .conf = try->conf, .done = try->done};
+}
+
+static struct request_context request_context_of(
+	const struct webhook_try *try, const struct format_spec *spec)
+{
+	return (struct request_context){.conf = try->conf,
+		.id = try->shipment->id,
+		.wall = clock_wall(),
+		.scheme = format_sign_of(spec, try->conf),
+		.max_bytes = spec ? spec->max_bytes : 0};
+}
+
+/* The built-in event; signed as Standard Webhooks, whatever the format that it stands in for. */
+static int make_event(struct webhook_try *try, struct tend_error *err)
+{
+	const struct try_context context = context_of(try);
+	struct request_context request = request_context_of(try, NULL);
+	auto_free struct view_entry *entries = NULL;
+	auto_free char *body = NULL;
+	struct view_source source;
+	int r = view_source_of(&context, try->shipment, &entries, &source);
+
+	if (r == 0)
+		r = event_compose(&source, &body);
+	if (r < 0)
+		return r;
+	if (try->instead)
+		request.scheme = SIGN_STANDARD;
+	return request_of_event(&request, body, try->instead, &try->request, err);
+}
+
+/* Nobody may stay untold for the want of a format. */
+static void post_instead(struct webhook_try *try, const char *why)
+{
+	struct tend_error err = {0};
 	int r;
 
-	snprintf(stamp, sizeof(stamp), "%lld", (long long)timestamp);
-	r = add_header(try, "Content-Type", "application/cloudevents+json");
+	try->instead = true;
+	snprintf(try->note, sizeof(try->note), "format '%.64s': %.400s; sent as CloudEvents",
+		try->conf->format, why);
+	log_warning("receiver '%s': %s", try->conf->name, try->note);
+	r = make_event(try, &err);
 	if (r == 0)
-		r = add_header(try, "webhook-id", id);
-	if (r == 0)
-		r = add_header(try, "webhook-timestamp", stamp);
-	if (r < 0 || !conf->secret)
-		return r;
-	r = signature_make(conf->secret, conf->secret_old, id, timestamp, try->body, signature);
+		r = post(try);
 	if (r < 0)
-		return r == -EINVAL ? -EKEYREJECTED : r;
-	return add_header(try, "webhook-signature", signature);
+		fail(try, "cannot start the try", err.text[0] ? err.text : strerror(-r));
 }
 
-static int compose(struct webhook_try *try, struct alert *alert)
+static void on_formatted(int r, json_t *ok, const char *why, void *data)
 {
-	const struct delivery *d = try->d;
-	const struct event_context context = {.host = alert->host,
-		.epoch = store_epoch(alert->deps.store),
-		.sequence = d->sequence,
-		.undurable = d->undurable,
-		.merged = d->merged};
+	struct webhook_try *try = data;
+	const struct format_spec *spec = spec_of(try);
+	struct tend_error err = {0};
 
-	return notice_compose_event(&d->record->notice, &context, &try->body);
+	try->call = NULL;
+	if (r == 0 && spec) {
+		const struct request_context context = request_context_of(try, spec);
+
+		r = request_of_format(&context, ok, &try->request, &err);
+		why = err.text;
+	} else if (r == 0) {
+		r = -ENOEXEC;
+		why = "its file was changed";
+	}
+	if (r < 0) {
+		post_instead(try, why);
+		return;
+	}
+	r = post(try);
+	if (r < 0)
+		fail(try, "cannot start the try", strerror(-r));
 }
 
-static int set_options(struct webhook_try *try, const struct conf_receiver *conf)
+static json_t *format_args(const struct webhook_try *try)
 {
-	CURL *easy = try->easy;
-	bool ok = true;
+	const struct try_context context = context_of(try);
+	json_t *view;
 
-#define SET(option, value) ok = ok && curl_easy_setopt(easy, option, value) == CURLE_OK
-	SET(CURLOPT_URL, conf->url);
-	SET(CURLOPT_POST, 1L);
-	SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(try->body));
-	SET(CURLOPT_POSTFIELDS, try->body);
-	SET(CURLOPT_HTTPHEADER, try->headers);
-	SET(CURLOPT_USERAGENT, "tend/" TEND_VERSION);
-	SET(CURLOPT_PROTOCOLS_STR, "http,https");
-	SET(CURLOPT_FOLLOWLOCATION, 0L);
-	SET(CURLOPT_PROXY, "");
-	SET(CURLOPT_NOSIGNAL, 1L);
-	SET(CURLOPT_WRITEFUNCTION, on_answer);
-	SET(CURLOPT_WRITEDATA, try);
-	SET(CURLOPT_HEADERFUNCTION, on_header);
-	SET(CURLOPT_HEADERDATA, try);
-	SET(CURLOPT_ERRORBUFFER, try->error);
-	if (conf->ca_file)
-		SET(CURLOPT_CAINFO, conf->ca_file);
-#undef SET
-	return ok ? 0 : -EINVAL;
+	if (view_of_shipment(&context, try->shipment, &view) < 0)
+		return NULL;
+	return json_pack("{s:o, s:o}", "notice", view, "options", format_options(try->conf));
 }
 
-int webhook_start(
-	const struct try_context *context, struct delivery *d, struct webhook_try **ret_try)
+/* ---- the start ------------------------------------------------------------------------------ */
+
+static int try_new(
+	const struct try_context *context, struct shipment *s, struct webhook_try **ret_try)
 {
 	auto(try_free) struct webhook_try *try = calloc(1, sizeof(*try));
-	const struct conf_receiver *conf = context->conf;
-	int r;
 
 	if (!try)
 		return -ENOMEM;
-	try->d = delivery_ref(d);
+	try->alert = context->alert;
+	try->conf = context->conf;
+	try->held = conf_ref(context->alert->conf);
+	try->shipment = shipment_ref(s);
 	try->done = context->done;
-	try->easy = curl_easy_init();
-	r = try->easy ? compose(try, context->alert) : -ENOMEM;
-	if (r == 0)
-		r = add_headers(try, conf);
-	/* No "Expect: 100-continue": it costs a round trip, and some servers never answer it. */
-	if (r == 0)
-		r = add_header(try, "Expect", "");
-	if (r == 0)
-		r = set_options(try, conf);
-	if (r == 0)
-		r = vec_push(&d->receiver->tries, try);
-	if (r < 0)
-		return r;
-	r = net_transfer_start(context->alert->deps.net, try->easy, conf->url,
-		clock_now() + conf->timeout, on_transferred, try, &try->transfer);
-	if (r < 0) {
-		forget(try);
-		return r;
-	}
+	try->answer.max = POST_ANSWER_BYTES;
 	*ret_try = TAKE(try);
 	return 0;
+}
+
+static int start_built_in(struct webhook_try *try)
+{
+	int r = make_event(try, NULL);
+
+	return r < 0 ? r : post(try);
+}
+
+int webhook_start(const struct try_context *context, struct shipment *s)
+{
+	struct format *f = formats_find(context->alert->formats, context->conf);
+	auto(try_free) struct webhook_try *try = NULL;
+	int r = try_new(context, s, &try);
+
+	if (r < 0)
+		return r;
+	r = f ? format_ask(f, "format", format_args(try), on_formatted, try, &try->call)
+	      : start_built_in(try);
+	if (f && r < 0) {
+		try->instead = true;
+		snprintf(try->note, sizeof(try->note), "format '%.64s': %s; sent as CloudEvents",
+			try->conf->format, strerror(-r));
+		r = start_built_in(try);
+	}
+	if (r == 0)
+		s->try = TAKE(try);
+	return r;
+}
+
+/* ---- what the type says --------------------------------------------------------------------- */
+
+static const struct format_spec *spec_for(struct alert *alert, const struct conf_receiver *conf)
+{
+	const struct format *f = formats_find(alert->formats, conf);
+
+	return f ? format_get_spec(f) : NULL;
+}
+
+bool webhook_can_group(struct alert *alert, const struct conf_receiver *conf)
+{
+	const struct format *f = formats_find(alert->formats, conf);
+	const struct format_spec *spec = f ? format_get_spec(f) : NULL;
+
+	/* The built-in event can, also in place of a bad file. */
+	return spec ? spec->group : !f || format_get_state(f) == FORMAT_BAD;
+}
+
+size_t webhook_max_notices(struct alert *alert, const struct conf_receiver *conf)
+{
+	const struct format_spec *spec = spec_for(alert, conf);
+
+	return spec ? spec->max_notices : 0;
+}
+
+int64_t webhook_rate(struct alert *alert, const struct conf_receiver *conf)
+{
+	const struct format_spec *spec = spec_for(alert, conf);
+
+	return spec && spec->rate_per_minute >= 0 ? spec->rate_per_minute : DEFAULT_RATE;
+}
+
+int64_t webhook_repeat_seconds(struct alert *alert, const struct conf_receiver *conf)
+{
+	const struct format_spec *spec = spec_for(alert, conf);
+
+	return spec ? spec->repeat_seconds : 0;
 }

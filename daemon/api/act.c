@@ -76,6 +76,9 @@ void api_post_acknowledge(struct request *request)
 	struct incidents *incidents = request->api->manager->incidents;
 	struct incident *incident = incidents_find(incidents, request->subject);
 	char author[ROLE_USER_BYTES], comment[COMMENT_BYTES];
+	struct incident_ack ack = {.author = author,
+		.comment = comment,
+		.sticky = json_is_true(json_object_get(request->json, "sticky"))};
 	struct tend_error err = {0};
 	int r;
 
@@ -85,9 +88,10 @@ void api_post_acknowledge(struct request *request)
 			request->subject);
 		return;
 	}
-	if (!comment_of(request, comment))
+	if (!comment_of(request, comment) || !api_end_of(request, &ack.until_wall))
 		return;
-	r = incident_acknowledge(incidents, incident, api_author(request, author), comment, &err);
+	(void)api_author(request, author);
+	r = incident_acknowledge(incidents, incident, &ack, &err);
 	if (r < 0)
 		fail_with(request, r, &err);
 	else

@@ -26,17 +26,6 @@ static int peer_role(const struct api *api, int fd, uid_t *ret_uid, enum role *r
 	return 0;
 }
 
-/* Takes the same time wherever the two differ. */
-static bool token_equal(const char *a, const char *b)
-{
-	size_t n = strlen(a), m = strlen(b);
-	unsigned differ = n != m;
-
-	for (size_t i = 0; i < m; i++)
-		differ |= (unsigned char)b[i] ^ (unsigned char)a[n ? i % n : 0];
-	return differ == 0;
-}
-
 /* Loopback HTTP: the Host must be ours, an Origin ours too, and a token opens more than what is
  * open. */
 static bool admit_tcp(struct api *api, struct request *request, const struct route *route)
@@ -56,10 +45,12 @@ static bool admit_tcp(struct api *api, struct request *request, const struct rou
 		return false;
 	}
 	if (authorization && api->tcp_token && strncmp(authorization, bearer, 7) == 0 &&
-		token_equal(authorization + 7, api->tcp_token))
+		str_equal_secret(authorization + 7, api->tcp_token))
 		request->role = ROLE_OPERATOR; /* nobody known by name: never admin */
-	else if (route && route->open && request->read_only)
+	else if (route && route->open == ROUTE_OPEN && request->read_only)
 		request->role = ROLE_VIEWER;
+	else if (route && route->open == ROUTE_OWN)
+		request->role = ROLE_NONE;
 	else
 		request_fail(request, API_ERROR_UNAUTHENTICATED,
 			api->tcp_token ? "a valid bearer token is needed ([daemon] http_token)"
@@ -125,7 +116,7 @@ static bool request_parse_body(struct request *request)
 {
 	json_error_t error;
 
-	if (request->read_only || request->body.len == 0)
+	if (request->read_only || request->body.len == 0 || request->route->open == ROUTE_OWN)
 		return true;
 	request->json =
 		json_loadb(request->body.data, request->body.len, JSON_REJECT_DUPLICATES, &error);

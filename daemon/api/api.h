@@ -15,5 +15,8 @@ int api_new(struct manager *manager, struct tend_error *err,
 struct api *api_free(struct api *api);
 DEFINE_AUTO(struct api *, api_free)
 int api_apply(struct api *api, struct conf *conf);
+/* A check is well again: what users had reported of its component is over with it, when nothing
+ * else fails in that incident. */
+void api_feedback_look(struct manager *manager, const struct check *check);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include "api/private.h"
+#include "telling.h"
 
 enum { EXPLAIN_DELIVERIES = 200 };
 
@@ -84,6 +85,34 @@ static void say_state(json_t *out, const struct explain *x)
 		say(out, "no notices are sent for '%s': it has notify = no", check->conf->name);
 }
 
+/* Windows are said by x->quiet, with their end in their zone. */
+static void say_holds(json_t *out, const struct explain *x)
+{
+	size_t index;
+	json_t *hold;
+
+	json_array_foreach (x->holds, index, hold) {
+		if (x->quiet && strcmp(text_of(hold, "gate"), "window") == 0)
+			continue;
+		say(out, "its notices are held: %s; what still fails then is told",
+			text_of(hold, "why"));
+	}
+}
+
+static void say_ack(json_t *out, const struct incident *i)
+{
+	char at[CLOCK_TEXT_BYTES], until[CLOCK_TEXT_BYTES];
+
+	say(out, "%s acknowledged it at %s: %s", i->ack_author, wall_text(i->ack_wall, at),
+		i->ack_comment ? i->ack_comment : "");
+	if (i->phase == INCIDENT_CLOSED)
+		return;
+	say(out, "as long as that holds%s%s nobody is reminded and nothing escalates%s",
+		i->ack_until_wall ? ", until " : "",
+		i->ack_until_wall ? wall_text(i->ack_until_wall, until) : "",
+		i->ack_sticky ? ", also if it gets worse" : "; if it gets worse it ends");
+}
+
 static void say_incident(json_t *out, const struct explain *x)
 {
 	const struct incident *i = x->incident;
@@ -101,9 +130,12 @@ static void say_incident(json_t *out, const struct explain *x)
 		wall_text(i->opened_wall, at), i->fingerprint, i->text ? i->text : "");
 	if (i->phase != INCIDENT_CLOSED && x->quiet)
 		say(out, "its notices are held: %s; what still fails then is told", x->quiet);
+	say_holds(out, x);
+	if (i->phase != INCIDENT_CLOSED && (x->quiet || json_array_size(x->holds) > 0))
+		;
 	else if (i->phase != INCIDENT_CLOSED && i->settle)
-		say(out,
-			"a window has ended: its checks are looked at anew before anybody is told");
+		say(out, "what held it has ended: its checks are looked at anew before anybody is "
+			 "told");
 	else if (i->phase == INCIDENT_CLOSED && !i->told)
 		say(out, "it came and went in a window with alerts = quiet: nobody is told");
 	if (i->unconfirmed)
@@ -112,8 +144,40 @@ static void say_incident(json_t *out, const struct explain *x)
 		say(out, "'%s' hangs on it: notices tell of the root cause only",
 			x->check->conf->name);
 	if (i->ack_author)
-		say(out, "%s acknowledged it at %s: %s", i->ack_author, wall_text(i->ack_wall, at),
-			i->ack_comment ? i->ack_comment : "");
+		say_ack(out, i);
+}
+
+/* Why a receiver takes nothing now; false: nothing to say. */
+static bool say_receiver(json_t *out, const json_t *receivers, const char *name)
+{
+	size_t index;
+	json_t *row;
+
+	json_array_foreach (receivers, index, row) {
+		if (strcmp(text_of(row, "name"), name) != 0)
+			continue;
+		if (json_is_false(json_object_get(row, "enabled")))
+			say(out, "receiver '%s' is disabled: %s", name,
+				*text_of(row, "disabled_why") ? text_of(row, "disabled_why")
+							      : "it is not configured any more");
+		else if (json_is_true(json_object_get(row, "breaker_open")))
+			say(out,
+				"receiver '%s' fails again and again (%s): its breaker is open, "
+				"one notice at a time is tried",
+				name, text_of(row, "last_error"));
+		else
+			return false;
+		return true;
+	}
+	return false;
+}
+
+static void say_waiting(json_t *out, const json_t *row, const char *receiver, const char *kind)
+{
+	const char *waits = text_of(row, "waits");
+
+	say(out, "receiver '%s' has not been tried yet with %s: %s", receiver, kind,
+		*waits ? waits : "it waits its turn");
 }
 
 static void say_delivery(json_t *out, const json_t *row)
@@ -128,8 +192,7 @@ static void say_delivery(json_t *out, const json_t *row)
 			receiver, kind, time_text(json_object_get(row, "delivered_at"), at), tries,
 			tries == 1 ? "try" : "tries");
 	else if (strcmp(state, "waiting") == 0 && tries == 0)
-		say(out, "receiver '%s' has not been tried yet with %s: it waits its turn",
-			receiver, kind);
+		say_waiting(out, row, receiver, kind);
 	else if (strcmp(state, "waiting") == 0)
 		say(out,
 			"receiver '%s' has not taken %s in %" JSON_INTEGER_FORMAT
@@ -162,9 +225,8 @@ static void say_deliveries(json_t *out, const struct explain *x)
 			say(out,
 				"nobody was told: there is no [receiver ...] in the configuration");
 		else if (!x->incident->told)
-			say(out, "nobody was told: no raise went out for this incident, a window "
-				 "held "
-				 "it");
+			say(out, "nobody was told: no raise went out for this incident, it was "
+				 "held");
 		else
 			say(out,
 				"nobody was told: no [route ...] leads from '%s' at severity %s to "
@@ -174,8 +236,23 @@ static void say_deliveries(json_t *out, const struct explain *x)
 				conf_severity_names[x->incident->severity]);
 		return;
 	}
-	json_array_foreach (x->deliveries, index, row)
+	json_array_foreach (x->deliveries, index, row) {
 		say_delivery(out, row);
+		if (strcmp(text_of(row, "state"), "waiting") == 0)
+			(void)say_receiver(out, x->receivers, text_of(row, "receiver"));
+	}
+}
+
+/* The routes as they would decide now, of what is open. */
+static void say_routes(json_t *out, const struct explain *x)
+{
+	size_t index;
+	json_t *gate;
+
+	if (!x->incident || x->incident->phase == INCIDENT_CLOSED)
+		return;
+	json_array_foreach (x->no, index, gate)
+		say(out, "routing now: %s", json_string_value(gate));
 }
 
 /* A gate that said no: {at, policy, why}. */
@@ -212,6 +289,7 @@ json_t *explain_because(const struct explain *x)
 		say_state(out, x);
 	say_incident(out, x);
 	say_deliveries(out, x);
+	say_routes(out, x);
 	say_gates(out, x);
 	return out;
 }
@@ -256,6 +334,8 @@ static void explain_answer(struct request *request, struct explain *x)
 {
 	struct manager *m = request->api->manager;
 	auto_json json_t *gates = NULL, *actions = policies_actions_to_json(m->policies);
+	auto_json json_t *holds = NULL, *no = NULL;
+	auto_json json_t *receivers = alert_receivers_to_json(m->alert);
 	json_t *answer = json_object();
 	char quiet[API_WINDOW_TEXT_BYTES], paused[API_WINDOW_TEXT_BYTES];
 
@@ -264,6 +344,9 @@ static void explain_answer(struct request *request, struct explain *x)
 	x->gates = gates;
 	x->actions = actions;
 	x->n_receivers = m->conf->receivers.len;
+	x->holds = holds = x->incident ? telling_holds(m, x->incident) : NULL;
+	x->no = no = x->incident ? telling_gates(m, x->incident) : NULL;
+	x->receivers = receivers;
 	explain_windows(m, x, quiet, paused);
 	(void)json_object_set_new(answer, "name", json_string(x->name));
 	(void)json_object_set_new(answer, "because", explain_because(x));
@@ -272,6 +355,8 @@ static void explain_answer(struct request *request, struct explain *x)
 	(void)json_object_set_new(answer, "incident",
 		x->incident ? incident_to_json(x->incident, true) : json_null());
 	(void)json_object_set(answer, "gates", gates ? gates : json_null());
+	(void)json_object_set(answer, "holds", holds ? holds : json_null());
+	(void)json_object_set(answer, "routing", no ? no : json_null());
 	(void)json_object_set(answer, "actions", actions ? actions : json_null());
 	(void)json_object_set_new(
 		answer, "deliveries", x->deliveries ? json_deep_copy(x->deliveries) : json_array());

@@ -152,9 +152,43 @@ static void receiver_counter(struct metrics *m, const struct alert_receiver_stat
 	}
 }
 
+/* Each reason is there from the start: a rate needs a zero before the first. */
+static void notices_failed(struct metrics *m, const struct alert_receiver_stats *stats, size_t n)
+{
+	head(m, "tend_notices_failed_total", "counter",
+		"Notices given up: refused by the receiver for good, expired while they waited, or "
+		"shed since too many waited.");
+	for (size_t i = 0; i < n; i++) {
+		const struct {
+			const char *name;
+			uint64_t value;
+		} reasons[] = {
+			{"refused", stats[i].n_failed - stats[i].n_shed - stats[i].n_expired},
+			{"expired", stats[i].n_expired},
+			{"shed", stats[i].n_shed},
+		};
+
+		for (size_t k = 0; k < ARRAY_SIZE(reasons); k++) {
+			put(m, "tend_notices_failed_total");
+			put_label(m, "{", "receiver", stats[i].name);
+			put_label(m, ",", "reason", reasons[k].name);
+			put(m, "} %" PRIu64 "\n", reasons[k].value);
+		}
+	}
+}
+
+static void receiver_gauge(struct metrics *m, const char *name, const char *receiver, double value)
+{
+	put(m, "%s", name);
+	put_label(m, "{", "receiver", receiver);
+	put(m, "}");
+	put_value(m, value);
+}
+
 static void receivers(struct metrics *m, const struct alert *alert)
 {
 	struct alert_receiver_stats *stats = calloc(METRICS_MAX_RECEIVERS, sizeof(*stats));
+	usec_t wall = clock_wall();
 	size_t n;
 
 	if (!stats) {
@@ -167,32 +201,39 @@ static void receivers(struct metrics *m, const struct alert *alert)
 		m, stats, n, name, type, help, offsetof(struct alert_receiver_stats, member))
 	ROW("tend_notices_delivered_total", "counter", "Notices a receiver has taken.",
 		n_delivered);
-	ROW("tend_notices_failed_total", "counter", "Notices given up.", n_failed);
 	ROW("tend_notice_tries_total", "counter", "Attempts to deliver.", n_tries);
 	ROW("tend_notices_waiting", "gauge", "Notices that wait for a receiver.", n_waiting);
-	ROW("tend_notice_sequence", "counter", "Last number of a receiver's own sequence.",
-		sequence);
+	ROW("tend_notice_sequence", "gauge", "Last number of a receiver's own sequence.", sequence);
 #undef ROW
+	notices_failed(m, stats, n);
+	head(m, "tend_notice_oldest_seconds", "gauge",
+		"How long the oldest notice has waited for a receiver; 0: none waits.");
+	for (size_t i = 0; i < n; i++)
+		receiver_gauge(m, "tend_notice_oldest_seconds", stats[i].name,
+			stats[i].oldest_wall && wall > stats[i].oldest_wall
+				? (double)(wall - stats[i].oldest_wall) / 1e6
+				: 0);
 	head(m, "tend_receiver_breaker_open", "gauge",
 		"1: the receiver is left alone for a while.");
-	for (size_t i = 0; i < n; i++) {
-		put(m, "tend_receiver_breaker_open");
-		put_label(m, "{", "receiver", stats[i].name);
-		put(m, "} %d\n", stats[i].breaker_open);
-	}
+	for (size_t i = 0; i < n; i++)
+		receiver_gauge(
+			m, "tend_receiver_breaker_open", stats[i].name, stats[i].breaker_open);
+	head(m, "tend_receiver_disabled", "gauge", "1: it said that it is gone for good.");
+	for (size_t i = 0; i < n; i++)
+		receiver_gauge(m, "tend_receiver_disabled", stats[i].name, stats[i].disabled);
 	free(stats);
 }
 
 /* Reading these resets them: keep the worst for a while, so that two scrapers both see it. */
 void api_take_lag(struct api *api, struct api_lag *ret_lag)
 {
-	usec_t now = clock_now(), busy_usec = loop_take_max_busy(api->manager->loop);
+	usec_t now = clock_now();
 	struct watch_stats stats = {0};
 
 	watch_get_stats(api->manager->watch, &stats);
 	if (now - api->lag.at > LAG_KEEP_USEC)
 		api->lag = (struct api_lag){.at = now};
-	api->lag.busy_usec = MAX(api->lag.busy_usec, busy_usec);
+	api->lag.busy_usec = loop_recent_busy(api->manager->loop);
 	api->lag.late_usec = MAX(api->lag.late_usec, stats.max_late_usec);
 	*ret_lag = api->lag;
 }
@@ -260,6 +301,44 @@ static void actions_metrics(struct metrics *m, struct manager *manager)
 	}
 }
 
+static void policy_metric(
+	const struct policies_glance *g, struct metrics *m, const char *name, double value)
+{
+	put(m, "%s", name);
+	put_label(m, "{", "policy", g->name);
+	put(m, "}");
+	put_value(m, value);
+}
+
+static void put_enabled(const struct policies_glance *g, void *data)
+{
+	policy_metric(g, data, "tend_policy_enabled", g->enabled && !g->error);
+}
+
+static void put_last_run(const struct policies_glance *g, void *data)
+{
+	if (g->ended_wall)
+		policy_metric(g, data, "tend_policy_last_run_timestamp_seconds",
+			(double)g->ended_wall / 1e6);
+}
+
+static void put_last_success(const struct policies_glance *g, void *data)
+{
+	if (g->ended_wall)
+		policy_metric(g, data, "tend_policy_last_run_success", str_eq(g->state, "done"));
+}
+
+static void policies_metrics(struct metrics *m, const struct policies *policies)
+{
+	head(m, "tend_policy_enabled", "gauge",
+		"0: the policy is switched off, has been disabled, or has a mistake.");
+	policies_glance(policies, put_enabled, m);
+	head(m, "tend_policy_last_run_timestamp_seconds", "gauge", "When its last run ended.");
+	policies_glance(policies, put_last_run, m);
+	head(m, "tend_policy_last_run_success", "gauge", "1: that run did what it should.");
+	policies_glance(policies, put_last_success, m);
+}
+
 static void daemon_metrics(struct metrics *m, struct api *api)
 {
 	struct manager *manager = api->manager;
@@ -315,6 +394,7 @@ void api_get_metrics(struct request *request)
 	checks_state(&m, manager->watch);
 	checks_results(&m, manager->watch);
 	receivers(&m, manager->alert);
+	policies_metrics(&m, manager->policies);
 	len = m.text.len;
 	if (m.failed) {
 		str_clear(&m.text);

@@ -16,11 +16,21 @@
 #include "base/log.h"
 #include "calendar/keeper.h"
 
-/* The worst stretch since a minute ago at most: both figures are reset by being read, and there may
- * be several readers. */
+/* The worst of late. That of the watch is reset by being read, and there may be several readers. */
 struct api_lag {
 	usec_t at, busy_usec, late_usec;
 };
+
+/* How many reports a peer may still send; one a peer, the oldest gives way. */
+enum { FEEDBACK_PEERS = 32, FEEDBACK_BURST = 20 };
+#define FEEDBACK_REFILL_USEC (6 * USEC_PER_SEC)
+struct feedback_peer {
+	int64_t key; /* uid, or -1: HTTP */
+	double n;
+	usec_t at; /* 0: nobody */
+};
+/* False: too many, too fast. Pure. */
+bool feedback_admit(struct feedback_peer *peers, size_t n_peers, int64_t key, usec_t now);
 
 struct api {
 	struct manager *manager;
@@ -35,6 +45,7 @@ struct api {
 	char reload_author[ROLE_USER_BYTES];
 	struct api_lag lag;
 	uint64_t n_requests, n_refused;
+	struct feedback_peer feedback_peers[FEEDBACK_PEERS];
 };
 
 void api_take_lag(struct api *api, struct api_lag *ret_lag);
@@ -54,6 +65,9 @@ void api_answer_rows(int r, json_t *rows, void *data);
  * is replaced as a whole: what is said of it before may be wrong a moment later. */
 void api_when_read(struct request *request, void (*answer)(struct request *request));
 
+/* silences.c: "until" (RFC 3339) or "for" (seconds) of the body; 0 when there is neither. False:
+ * answered. */
+bool api_end_of(struct request *request, usec_t *ret_wall);
 /* windows.c: the windows and freezes that are open now, as GET /v1/windows shows them. */
 json_t *api_open_windows(const struct conf *conf);
 /* "the window 'x' is open until TIME" */
@@ -73,6 +87,9 @@ struct explain {
 	size_t n_receivers;	    /* configured */
 	int deliveries_error;	    /* they cannot be read: -errno */
 	const char *quiet, *paused; /* api_window_text() of what holds notices, or the check, now */
+	const json_t *holds;	    /* telling_holds() */
+	const json_t *no;	    /* what says no to telling of it now: telling_gates() */
+	const json_t *receivers;    /* alert_receivers_to_json() */
 };
 json_t *explain_because(const struct explain *x);
 

@@ -177,7 +177,11 @@ void request_fail(struct request *request, enum api_error error, const char *for
 	(void)vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
 	str_sanitize(clean, sizeof(clean), text, strlen(text));
-	log_debug("api: %s: %s: %s", request->path, api_error_name(error), clean);
+	/* What is behind it is somebody's secret. */
+	log_debug("api: %s: %s: %s",
+		str_startswith(request->path, "/v1/heartbeats/") ? "/v1/heartbeats/*"
+								 : request->path,
+		api_error_name(error), clean);
 	request_json(request, api_error_status(error),
 		json_pack(
 			"{s:{s:s,s:s}}", "error", "code", api_error_name(error), "message", clean));

@@ -26,6 +26,7 @@ enum { REQUEST_BODY_BYTES = 1 << 20, REQUEST_PATH_BYTES = 1024 };
 	X(CONFLICT, "conflict", 409)                                                               \
 	X(TOO_LARGE, "too-large", 413)                                                             \
 	X(UNPROCESSABLE, "unprocessable", 422)                                                     \
+	X(LIMITED, "limited", 429)                                                                 \
 	X(INTERNAL, "internal", 500)                                                               \
 	X(UNAVAILABLE, "unavailable", 503)                                                         \
 	X(TIMEOUT, "timeout", 504)

@@ -9,13 +9,17 @@
 
 #include "api/request.h"
 
+/* On TCP, where nobody is known, also without the bearer token; OWN: what comes in has a secret of
+ * its own, which the handler looks at, on any socket, and its body is left as it is. */
+enum route_open { ROUTE_CLOSED = 0, ROUTE_OPEN = 1, ROUTE_OWN = 2 };
+
 struct route {
 	const char *method; /* GET (also serves HEAD) or POST */
 	const char *pattern;
 	void (*handle)(struct request *request);
 	enum role role; /* the least that may */
-	bool open;	/* on TCP also without a token */
-	bool keeps;	/* the answer waits until what it says is on the disk */
+	enum route_open open;
+	bool keeps; /* the answer waits until what it says is on the disk */
 };
 
 extern const struct route routes[];
@@ -26,6 +30,14 @@ extern const size_t n_routes;
 int route_find(const struct route *table, size_t n, const char *method, const char *path,
 	char subject[REQUEST_PATH_BYTES], const struct route **ret_route, const char **ret_allow);
 
+/* in_heartbeat.c, in_events.c, in_feedback.c */
+void api_take_heartbeat(struct request *request);
+void api_get_heartbeats(struct request *request);
+void api_post_events(struct request *request);
+void api_post_feedback(struct request *request);
+void api_post_feedback_answer(struct request *request);
+void api_get_feedback(struct request *request);
+void api_get_feedback_one(struct request *request);
 /* read.c */
 void api_get_status(struct request *request);
 void api_get_systems(struct request *request);
@@ -39,6 +51,8 @@ void api_get_policies(struct request *request);
 void api_get_actions(struct request *request);
 void api_get_receivers(struct request *request);
 void api_get_deliveries(struct request *request);
+void api_get_delivery(struct request *request);
+void api_post_receiver_test(struct request *request);
 void api_get_backups(struct request *request);
 void api_get_records(struct request *request);
 void api_post_accept(struct request *request);
@@ -49,6 +63,14 @@ void api_post_record_remove(struct request *request);
 void api_get_history(struct request *request);
 /* windows.c */
 void api_get_windows(struct request *request);
+void api_get_route_test(struct request *request);
+void api_get_preview(struct request *request);
+void api_get_rotas(struct request *request);
+void api_get_silences(struct request *request);
+void api_get_silence(struct request *request);
+void api_post_silence(struct request *request);
+void api_post_silence_expire(struct request *request);
+void api_post_unacknowledge(struct request *request);
 /* approvals.c */
 void api_get_approvals(struct request *request);
 void api_get_approval(struct request *request);

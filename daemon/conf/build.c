@@ -184,6 +184,24 @@ static void check_absolute(
 			section, key, b->errors, "%s: '%.200s' is not an absolute path", key, path);
 }
 
+/* AgentX knows no passwords: over TCP it stays on this machine. */
+static void check_agentx(struct builder *b, const struct conf_section *section, const char *address)
+{
+	const char *path = address;
+
+	if (!address)
+		return;
+	if (str_startswith(address, "unix:"))
+		path += strlen("unix:");
+	if (path[0] == '/' || (str_startswith(address, "tcp:") &&
+				      check_host_port(address + strlen("tcp:"), true, true)))
+		return;
+	conf_section_error(section, "agentx_socket", b->errors,
+		"agentx_socket: '%.200s' is no absolute path, nor tcp:ADDRESS:PORT of loopback, as "
+		"in tcp:127.0.0.1:705",
+		address);
+}
+
 static void check_daemon(struct builder *b, const struct conf_section *section)
 {
 	struct conf_daemon *daemon = &b->conf->daemon;
@@ -220,6 +238,14 @@ static void check_daemon(struct builder *b, const struct conf_section *section)
 			conf_section_error(section, required[i].key, b->errors,
 				"%s: it cannot be empty", required[i].key);
 	}
+	check_agentx(b, section, daemon->agentx_socket);
+	check_agentx(b, section, daemon->agentx_socket);
+	check_nets(b, section, "allow_addresses", daemon->allow_addresses);
+	if (daemon->external_url && !str_startswith(daemon->external_url, "https://") &&
+		!str_startswith(daemon->external_url, "http://"))
+		conf_section_error(section, "external_url", b->errors,
+			"external_url: '%.200s' is not an http:// or https:// address",
+			daemon->external_url);
 	if (daemon->http_listen && !check_host_port(daemon->http_listen, true, true))
 		conf_section_error(section, "http_listen", b->errors,
 			"http_listen: '%.200s' is not ADDRESS:PORT of loopback, as in "
@@ -234,6 +260,7 @@ static int build_system(struct builder *b, const struct conf_section *section)
 	if (!system)
 		return -ENOMEM;
 	conf_section_parse(section, conf_system_rows, system, b->errors);
+	check_labels(b, section, system->labels);
 	return 0;
 }
 
@@ -246,6 +273,7 @@ static int build_component(struct builder *b, const struct conf_section *section
 		return -ENOMEM;
 	component->short_name = short_name_of(component->name);
 	conf_section_parse(section, conf_component_rows, component, b->errors);
+	check_labels(b, section, component->labels);
 	return component->short_name ? 0 : -ENOMEM;
 }
 
@@ -378,8 +406,11 @@ static int build_check(struct builder *b, const struct conf_section *section)
 	check->probe_conf = parse_with_probe(b, section, conf_check_rows, check, check->probe);
 	check_times(b, section, check);
 	check_confirm(b, section, check);
+	check_heartbeat(b, section, check);
+	check_labels(b, section, check->labels);
 	check_thresholds(b, section, "warning", check->thresholds_warning);
 	check_thresholds(b, section, "critical", check->thresholds_critical);
+	check_thresholds(b, section, "clear", check->thresholds_clear);
 	check_metrics(b, section, "warning", check->thresholds_warning, check);
 	check_metrics(b, section, "critical", check->thresholds_critical, check);
 	return 0;
@@ -448,13 +479,47 @@ static int build_route(struct builder *b, const struct conf_section *section)
 
 	if (!route)
 		return -ENOMEM;
+	if (vec_push(&b->conf->routes, route) < 0) {
+		free(route->name);
+		free(route);
+		return -ENOMEM;
+	}
 	conf_section_parse(section, conf_route_rows, route, b->errors);
-	if (vec_push(&b->conf->routes, route) == 0)
-		return 0;
-	conf_options_free(conf_route_rows, route);
-	free(route->name);
-	free(route);
-	return -ENOMEM;
+	check_route(b, section, route);
+	return 0;
+}
+
+static int build_rota(struct builder *b, const struct conf_section *section)
+{
+	struct conf_rota *rota = NEW_OBJECT(section, &b->conf->rotas, struct conf_rota);
+
+	if (!rota)
+		return -ENOMEM;
+	conf_section_parse(section, conf_rota_rows, rota, b->errors);
+	check_rota(b, section, rota);
+	return 0;
+}
+
+static int build_inhibit(struct builder *b, const struct conf_section *section)
+{
+	struct conf_inhibit *inhibit = NEW_OBJECT(section, &b->conf->inhibits, struct conf_inhibit);
+
+	if (!inhibit)
+		return -ENOMEM;
+	conf_section_parse(section, conf_inhibit_rows, inhibit, b->errors);
+	check_inhibit(b, section, inhibit);
+	return 0;
+}
+
+static int build_source(struct builder *b, const struct conf_section *section)
+{
+	struct conf_source *source = NEW_OBJECT(section, &b->conf->sources, struct conf_source);
+
+	if (!source)
+		return -ENOMEM;
+	if (conf_section_parse(section, conf_source_rows, source, b->errors) == 0)
+		check_source(b, section, source);
+	return 0;
 }
 
 static void check_schedule(
@@ -539,6 +604,9 @@ static int build_section(struct builder *b, const struct conf_section *section)
 		{conf_check_rows, build_check},
 		{conf_receiver_rows, build_receiver},
 		{conf_route_rows, build_route},
+		{conf_rota_rows, build_rota},
+		{conf_inhibit_rows, build_inhibit},
+		{conf_source_rows, build_source},
 		{conf_policy_rows, build_policy},
 		{conf_window_rows, build_window},
 		{conf_freeze_rows, build_window},

@@ -13,6 +13,9 @@
 #include <tend/option.h>
 #include <tend/plugin.h>
 #include <tend/reason.h>
+#include "alert/match.h"
+#include "alert/rota.h"
+#include "alert/times.h"
 #include "base/cleanup.h"
 #include "base/map.h"
 #include "base/str.h"
@@ -21,6 +24,16 @@
 #include "conf/errors.h"
 
 enum conf_severity { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_CRITICAL, SEVERITY_MAX };
+enum conf_sign { /* how a webhook's requests are signed; alert/sign.h */
+	SIGN_NONE,
+	SIGN_STANDARD,
+	SIGN_BEARER,
+	SIGN_DINGTALK,
+	SIGN_FEISHU,
+	SIGN_HMAC_SHA256,
+	SIGN_MAX
+};
+enum conf_language { LANGUAGE_EN, LANGUAGE_ZH, LANGUAGE_MAX };
 enum conf_mode { MODE_OBSERVE, MODE_SUGGEST, MODE_APPROVE, MODE_AUTO, MODE_MAX };
 enum conf_environment {
 	ENVIRONMENT_PRODUCTION,
@@ -29,6 +42,7 @@ enum conf_environment {
 	ENVIRONMENT_MAX
 };
 extern const char *const conf_severity_names[SEVERITY_MAX + 1];
+extern const char *const conf_language_names[LANGUAGE_MAX + 1];
 extern const char *const conf_mode_names[MODE_MAX + 1];
 extern const char *const conf_environment_names[ENVIRONMENT_MAX + 1];
 enum conf_window_checks { WINDOW_CHECKS_RUN, WINDOW_CHECKS_PAUSE, WINDOW_CHECKS_MAX };
@@ -40,10 +54,13 @@ extern const char *const conf_window_checks_names[];  /* run pause */
 extern const char *const conf_window_alerts_names[];  /* tell quiet */
 extern const char *const conf_window_actions_names[]; /* normal allow */
 extern const char *const conf_log_level_names[];      /* error warning notice info debug */
-extern const char *const conf_receiver_type_names[];  /* webhook snmp */
-extern const char *const conf_snmp_version_names[];   /* 3 2c */
-extern const char *const conf_auth_protocol_names[];  /* SHA-256 ..., as net-snmp spells them */
-extern const char *const conf_priv_protocol_names[];  /* AES */
+extern const char *const conf_sign_names[SIGN_MAX + 1];
+extern const char *const conf_receiver_type_names[]; /* webhook snmp smtp exec */
+extern const char *const conf_tls_names[];	     /* starttls implicit none */
+extern const char *const conf_snmp_version_names[];  /* 3 2c 1 */
+extern const char *const conf_snmp_notify_names[];   /* inform trap */
+extern const char *const conf_auth_protocol_names[]; /* SHA-256 ..., as net-snmp spells them */
+extern const char *const conf_priv_protocol_names[]; /* AES ... */
 
 /* Where an object stands in the files; for errors found later. */
 struct conf_where {
@@ -64,6 +81,8 @@ struct conf_daemon {
 	char *http_listen;	/* loopback ADDRESS:PORT for /metrics and the API; NULL = off */
 	char *http_token;	/* secret: bearer token of loopback HTTP; without one only /metrics,
 				   /healthz */
+	char *external_url;	/* where people reach the web page; NULL = nowhere */
+	char **allow_addresses; /* nets that webhooks may go to whatever the name; NULL */
 	char **admins, **operators, **viewers; /* users, or @groups; root is admin */
 	int log_level;			       /* ENUM error..debug: a syslog level via table */
 	bool actions;			       /* the switch that stops all actions; default yes */
@@ -82,6 +101,9 @@ struct conf_daemon {
 	char **hold_on_login; /* users, or @groups; NULL = no */
 	char *agentx_socket;  /* AgentX master, e.g. unix path or tcp:...; NULL = tend-agentx off */
 	usec_t agentx_ping;   /* default 5s */
+	int64_t agentx_log_rows; /* of tendLogTable for one receiver; 0 = none */
+	usec_t agentx_log_age;
+	usec_t feedback_ttl; /* a user's report is over when no other comes for so long */
 	usec_t keep_notices, keep_history, keep_records; /* how long the store keeps what is over */
 	int64_t keep_records_max;			 /* of a kind in one scope */
 };
@@ -93,6 +115,7 @@ struct conf_system {
 	int environment;
 	char *doc;
 	char *owner;
+	char **labels;	       /* MAP label.NAME = value: of its notices */
 	struct vec components; /* struct conf_component * */
 };
 
@@ -104,9 +127,14 @@ struct conf_component {
 	int kind; /* index into conf_component_kinds */
 	char *doc;
 	char *unit;		/* systemd unit that runs it; NULL */
+	char **labels;		/* MAP label.NAME */
 	char *host_name;	/* as written; NULL = this host */
 	struct conf_host *host; /* [host NAME] or NULL */
 	char **depends;	     /* as written: "system/component" or "component" of the same system */
+	char *needs_text;    /* `needs = 2 of web1, web2, web3`: it is a group; NULL */
+	int64_t needs;	     /* so many members must be well; 0 = it is no group */
+	struct vec members;  /* struct conf_component *: of the group */
+	struct vec groups;   /* struct conf_component *: whose member it is */
 	struct vec parents;  /* struct conf_component *, resolved */
 	struct vec children; /* struct conf_component * */
 	struct vec checks;   /* struct conf_check * */
@@ -132,10 +160,23 @@ struct conf_check {
 	int64_t confirm_recoveries;		  /* good results in a row to recover; default 1 */
 	int severity;				  /* -1 = from the state */
 	bool notify;				  /* default yes */
+	char **labels;				  /* MAP label.NAME */
 	char **thresholds_warning, **thresholds_critical; /* MAP "metric=range" */
+	char **thresholds_clear;     /* MAP: what has alerted is well again only inside */
+	int64_t flap_high, flap_low; /* percent; flap_high 0 = it is not looked for */
+	/* of outside jobs, that report by themselves */
+	char *heartbeat_token; /* SECRET; NULL: it is none */
+	usec_t every, grace, max_runtime;
+	char *cron_text, *timezone;
+	struct conf_heartbeat *heartbeat; /* made of these; NULL */
 	char *probe_name;
 	const struct tend_probe *probe;
 	void *probe_conf; /* probe->conf_size bytes */
+};
+
+struct conf_heartbeat { /* when an outside job is expected: every check->every, or by cron */
+	struct cron cron;
+	struct zone *zone; /* NULL: by every */
 };
 
 struct conf_host { /* [host NAME]: another host, whose tend-exec is reached by ssh */
@@ -157,40 +198,110 @@ struct conf_database { /* how policies reach a component's database: [database s
 			   */
 };
 
-enum conf_receiver_type { RECEIVER_WEBHOOK, RECEIVER_SNMP, RECEIVER_TYPE_MAX };
+enum conf_receiver_type {
+	RECEIVER_WEBHOOK,
+	RECEIVER_SNMP,
+	RECEIVER_SMTP,
+	RECEIVER_EXEC,
+	RECEIVER_TYPE_MAX
+};
+enum conf_tls { CONF_TLS_STARTTLS, CONF_TLS_IMPLICIT, CONF_TLS_NONE }; /* of smtp */
 enum conf_snmp_version {
 	CONF_SNMP_3,
 	CONF_SNMP_2C,
+	CONF_SNMP_1,
 	CONF_SNMP_MAX
 }; /* index into the names above */
+enum conf_snmp_notify { CONF_SNMP_INFORM, CONF_SNMP_TRAP };
 struct conf_receiver {
 	struct conf_where where;
 	char *name;
 	int type;
 	int min_severity;
 	usec_t timeout, retry_min, retry_max,
-		ttl;		 /* ttl: a notice older than it is given up, told */
-	int64_t rate_per_minute; /* token bucket; 0 = no limit */
-	char *fallback;		 /* a receiver's name; NULL */
+		ttl;		       /* ttl: a notice older than it is given up, told */
+	usec_t ttl_of[SEVERITY_MAX];   /* by severity; 0 = ttl */
+	int64_t rate_per_minute;       /* token bucket; 0 = no limit, -1 = as the type says */
+	int64_t drain_rate_per_minute; /* of what waited through an outage; 0 = no other limit */
+	int64_t outbox_rows;	       /* that wait; more are shed */
+	uint64_t outbox_bytes;
+	int64_t storm_burst; /* notices in storm_interval that go alone; 0 = no storm guard */
+	usec_t storm_wait, storm_interval;
+	usec_t heartbeat; /* a notice so often; 0 = none */
+	char *fallback;	  /* a receiver's name; NULL */
+	int language;	  /* enum conf_language */
 	/* webhook */
 	char *url;
 	char *secret, *secret_old; /* SECRET */
-	char *ca_file;
+	char *token;		   /* SECRET: what {token} in the url stands for */
+	char *ca_file, *cert_file, *key_file;
+	char *format;	       /* NAME of a shipped one, or an absolute path; NULL = built in */
+	char **format_options; /* MAP option.NAME = value */
+	int sign;	       /* index into conf_sign_names; -1 = as the format says */
+	char **allow;	       /* addresses and nets; NULL = none */
+	bool insecure;
 	/* snmp */
 	char *host;	  /* ADDRESS:PORT, default port 162 */
-	int snmp_version; /* enum conf_snmp_version; -1 (as the protocols) when not snmp */
+	int snmp_version; /* enum conf_snmp_version; -1 (as the next ones) when not snmp */
+	int snmp_notify;  /* enum conf_snmp_notify */
 	char *user, *auth_password, *priv_password,
 		*community;		  /* passwords and community: SECRET */
 	int auth_protocol, priv_protocol; /* indices into the names above */
+	/* smtp; its server is `url', its user `user' */
+	char *password; /* SECRET */
+	char *from, **to;
+	int tls; /* enum conf_tls; -1 when not smtp */
+	/* exec */
+	char *command; /* of tend-spawn's file */
+	char **args;   /* MAP arg.NAME = value */
+};
+
+struct conf_step {	  /* of an escalation */
+	usec_t after;	  /* since the raise, while nobody has acknowledged */
+	char **receivers; /* names, or rota:NAME */
 };
 
 struct conf_route { /* the first whose patterns match wins unless `continue` */
 	struct conf_where where;
 	char *name;
-	char **match_component; /* globs over "system/component"; NULL = all */
+	char **match_component;		/* globs over "system/component"; NULL = all */
+	char *match_text;		/* matchers over labels, as written; NULL = all */
+	char **classes, **environments; /* NULL = all */
 	int min_severity;
-	char **receivers;
-	bool go_on; /* key `continue` */
+	char *times_text, *timezone; /* when it is looked at; NULL = always */
+	char **receivers;	     /* names, or rota:NAME */
+	bool go_on;		     /* key `continue` */
+	char **group_by;	     /* labels; NULL = the receiver's storm guard groups */
+	usec_t group_wait, group_interval;
+	usec_t remind; /* 0 = no reminders */
+	int64_t remind_max;
+	char *digest_text; /* moments of the week; NULL = none */
+	int digest_below;  /* what is less severe waits for the digest */
+	char **escalate;   /* MAP "SPAN=RECEIVER ..." */
+	/* made of the above */
+	struct matchers *match; /* NULL = all */
+	struct zone *zone;
+	struct times times, digest;
+	struct vec steps; /* struct conf_step *, by time */
+};
+
+struct conf_rota { /* [rota NAME]: who is on call; alert/rota.h has the form of the file */
+	struct conf_where where;
+	char *name;
+	char *doc;
+	char *path, *timezone;
+	char *fallback; /* a receiver's name: when nobody is on call; NULL */
+	struct zone *zone;
+	struct rota *rota;
+};
+
+struct conf_inhibit { /* [inhibit NAME]: an open incident keeps back the notices of others */
+	struct conf_where where;
+	char *name;
+	char *doc;
+	char *source_text, *target_text; /* matchers, as written */
+	char **equal;			 /* labels that must be the same in both; NULL = none */
+	struct matchers *source, *target;
 };
 
 struct conf_policy { /* [policy NAME]: settings for lua/policies/NAME.lua */
@@ -206,6 +317,27 @@ struct conf_policy { /* [policy NAME]: settings for lua/policies/NAME.lua */
 	char **match_component;	   /* narrows the policy's own triggers; NULL = all */
 	int window;		   /* enum conf_policy_window; -1 = as the policy declares */
 	char *schedule, *timezone; /* instead of what it declares; NULL */
+};
+
+struct conf_source { /* [source NAME]: another system that pushes events to us */
+	struct conf_where where;
+	char *name;
+	char *doc;
+	char *token;	       /* SECRET: its bearer token */
+	char **matches;	       /* MAP match.SYSTEM/COMPONENT = matchers, in the order of the file */
+	char *component_label; /* the label that names a component; NULL */
+	char *component_name;  /* where what matches nothing goes; NULL = it is refused */
+	char *severity_label;
+	char **critical, **ignore; /* its values that are critical, and that are no fault */
+	usec_t ttl;		   /* an event that is not repeated for so long is over */
+	int64_t max;		   /* events that stand at a time */
+	/* made of the above */
+	struct vec rules; /* struct conf_source_rule * */
+	struct conf_component *component;
+};
+struct conf_source_rule {
+	struct conf_component *component;
+	struct matchers *match;
 };
 
 struct conf_window { /* [window NAME], and [freeze NAME]; calendar/window.h says what they mean */
@@ -234,6 +366,9 @@ struct conf {
 	struct map systems, components, checks, databases, receivers, policies; /* by name */
 	struct map hosts;	     /* struct conf_host *, by name */
 	struct map windows, freezes; /* struct conf_window *, by name */
+	struct map rotas;	     /* struct conf_rota *, by name */
+	struct map sources;	     /* struct conf_source *, by name */
+	struct map inhibits;	     /* struct conf_inhibit *, by name */
 	struct vec routes;	     /* in order */
 	struct vec files;	     /* char *: every file that was read, in order */
 };
@@ -245,6 +380,10 @@ int conf_load(const char *path, const char *plugin_dir, struct conf_errors *erro
 struct conf *conf_ref(struct conf *conf);
 struct conf *conf_unref(struct conf *conf); /* NULL is fine */
 DEFINE_AUTO(struct conf *, conf_unref)
+
+/* The check SYSTEM/COMPONENT/group of a group has it; watch/ knows what to do. */
+extern const struct tend_probe conf_group_probe;
+#define CONF_GROUP_CHECK "group"
 
 /* The whole configuration with every default, secrets as "***"; as ini text, or JSON. */
 int conf_dump(const struct conf *conf, struct str *out);

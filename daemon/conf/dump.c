@@ -50,15 +50,23 @@ int conf_dump(const struct conf *conf, struct str *out)
 	MAP_FOREACH (&conf->databases, struct conf_database *, database)
 		r = r < 0 ? r : dump_database(out, database);
 	MAP_FOREACH (&conf->checks, struct conf_check *, check)
-		r = r < 0 ? r : dump_check(out, check);
+		if (check->probe != &conf_group_probe)
+			r = r < 0 ? r : dump_check(out, check);
 	MAP_FOREACH (&conf->receivers, struct conf_receiver *, receiver)
 		r = r < 0 ? r
 			  : dump_object(
 				    out, "receiver", receiver->name, conf_receiver_rows, receiver);
 	VEC_FOREACH (&conf->routes, struct conf_route *, route)
 		r = r < 0 ? r : dump_object(out, "route", route->name, conf_route_rows, route);
+	MAP_FOREACH (&conf->rotas, struct conf_rota *, rota)
+		r = r < 0 ? r : dump_object(out, "rota", rota->name, conf_rota_rows, rota);
+	MAP_FOREACH (&conf->inhibits, struct conf_inhibit *, inhibit)
+		r = r < 0 ? r
+			  : dump_object(out, "inhibit", inhibit->name, conf_inhibit_rows, inhibit);
 	MAP_FOREACH (&conf->policies, struct conf_policy *, policy)
 		r = r < 0 ? r : dump_object(out, "policy", policy->name, conf_policy_rows, policy);
+	MAP_FOREACH (&conf->sources, struct conf_source *, source)
+		r = r < 0 ? r : dump_object(out, "source", source->name, conf_source_rows, source);
 	MAP_FOREACH (&conf->windows, struct conf_window *, window)
 		r = r < 0 ? r : dump_object(out, "window", window->name, conf_window_rows, window);
 	MAP_FOREACH (&conf->freezes, struct conf_window *, window)
@@ -118,7 +126,8 @@ json_t *conf_to_json(const struct conf *conf)
 	json_t *systems = json_array(), *components = json_array(), *databases = json_array();
 	json_t *checks = json_array(), *receivers = json_array(), *routes = json_array();
 	json_t *policies = json_array(), *windows = json_array(), *freezes = json_array();
-	json_t *hosts = json_array();
+	json_t *hosts = json_array(), *rotas = json_array(), *inhibits = json_array();
+	json_t *sources = json_array();
 	bool failed = false;
 
 	OBJECTS_TO_JSON(systems, &conf->systems, MAP_FOREACH, struct conf_system *,
@@ -132,8 +141,14 @@ json_t *conf_to_json(const struct conf *conf)
 		object_to_json(it->name, &it->where, conf_receiver_rows, it));
 	OBJECTS_TO_JSON(routes, &conf->routes, VEC_FOREACH, struct conf_route *,
 		object_to_json(it->name, &it->where, conf_route_rows, it));
+	OBJECTS_TO_JSON(rotas, &conf->rotas, MAP_FOREACH, struct conf_rota *,
+		object_to_json(it->name, &it->where, conf_rota_rows, it));
+	OBJECTS_TO_JSON(inhibits, &conf->inhibits, MAP_FOREACH, struct conf_inhibit *,
+		object_to_json(it->name, &it->where, conf_inhibit_rows, it));
 	OBJECTS_TO_JSON(policies, &conf->policies, MAP_FOREACH, struct conf_policy *,
 		object_to_json(it->name, &it->where, conf_policy_rows, it));
+	OBJECTS_TO_JSON(sources, &conf->sources, MAP_FOREACH, struct conf_source *,
+		object_to_json(it->name, &it->where, conf_source_rows, it));
 	OBJECTS_TO_JSON(hosts, &conf->hosts, MAP_FOREACH, struct conf_host *,
 		object_to_json(it->name, &it->where, conf_host_rows, it));
 	OBJECTS_TO_JSON(windows, &conf->windows, MAP_FOREACH, struct conf_window *,
@@ -150,8 +165,11 @@ json_t *conf_to_json(const struct conf *conf)
 	failed = json_object_set_new(all, "checks", checks) < 0 || failed;
 	failed = json_object_set_new(all, "receivers", receivers) < 0 || failed;
 	failed = json_object_set_new(all, "routes", routes) < 0 || failed;
+	failed = json_object_set_new(all, "rotas", rotas) < 0 || failed;
+	failed = json_object_set_new(all, "inhibits", inhibits) < 0 || failed;
 	failed = json_object_set_new(all, "policies", policies) < 0 || failed;
 	failed = json_object_set_new(all, "hosts", hosts) < 0 || failed;
+	failed = json_object_set_new(all, "sources", sources) < 0 || failed;
 	failed = json_object_set_new(all, "windows", windows) < 0 || failed;
 	failed = json_object_set_new(all, "freezes", freezes) < 0 || failed;
 	return failed ? NULL : TAKE(all);

@@ -24,6 +24,8 @@ static void component_free(struct conf_component *component)
 	vec_clear(&component->parents);
 	vec_clear(&component->children);
 	vec_clear(&component->checks);
+	vec_clear(&component->members);
+	vec_clear(&component->groups);
 	free(component->name);
 	free(component->short_name);
 	free(component);
@@ -33,6 +35,9 @@ static void check_free(struct conf_check *check)
 {
 	conf_options_free(conf_check_rows, check);
 	probe_conf_free(check->probe, check->probe_conf);
+	if (check->heartbeat)
+		zone_free(check->heartbeat->zone);
+	free(check->heartbeat);
 	free(check->name);
 	free(check->short_name);
 	free(check);
@@ -61,6 +66,42 @@ static void window_free(const struct tend_option *rows, struct conf_window *wind
 	named_free(rows, window, window->name);
 }
 
+static void route_free(struct conf_route *route)
+{
+	VEC_FOREACH (&route->steps, struct conf_step *, step) {
+		strv_free(step->receivers);
+		free(step);
+	}
+	vec_clear(&route->steps);
+	matchers_free(route->match);
+	zone_free(route->zone);
+	named_free(conf_route_rows, route, route->name);
+}
+
+static void rota_section_free(struct conf_rota *rota)
+{
+	rota_free(rota->rota);
+	zone_free(rota->zone);
+	named_free(conf_rota_rows, rota, rota->name);
+}
+
+static void source_free(struct conf_source *source)
+{
+	VEC_FOREACH (&source->rules, struct conf_source_rule *, rule) {
+		matchers_free(rule->match);
+		free(rule);
+	}
+	vec_clear(&source->rules);
+	named_free(conf_source_rows, source, source->name);
+}
+
+static void inhibit_free(struct conf_inhibit *inhibit)
+{
+	matchers_free(inhibit->source);
+	matchers_free(inhibit->target);
+	named_free(conf_inhibit_rows, inhibit, inhibit->name);
+}
+
 static struct conf *conf_free(struct conf *conf)
 {
 	MAP_FOREACH (&conf->systems, struct conf_system *, system)
@@ -82,7 +123,16 @@ static struct conf *conf_free(struct conf *conf)
 	MAP_FOREACH (&conf->hosts, struct conf_host *, host)
 		named_free(conf_host_rows, host, host->name);
 	VEC_FOREACH (&conf->routes, struct conf_route *, route)
-		named_free(conf_route_rows, route, route->name);
+		route_free(route);
+	MAP_FOREACH (&conf->rotas, struct conf_rota *, rota)
+		rota_section_free(rota);
+	MAP_FOREACH (&conf->inhibits, struct conf_inhibit *, inhibit)
+		inhibit_free(inhibit);
+	MAP_FOREACH (&conf->sources, struct conf_source *, source)
+		source_free(source);
+	map_clear(&conf->sources);
+	map_clear(&conf->rotas);
+	map_clear(&conf->inhibits);
 	map_clear(&conf->systems);
 	map_clear(&conf->components);
 	map_clear(&conf->checks);

@@ -2,30 +2,45 @@
 /* What a type of receiver needs, and what it has no use for. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
-#include "base/base64.h"
+#include <strings.h>
 #include "conf/conf_internal.h"
 #include "conf/options.h"
 
-enum { KEY_MIN_BYTES = 16, PASSWORD_MIN_BYTES = 8 };
+enum { PASSWORD_MIN_BYTES = 8, PASSWORD_MAX_BYTES = 256, USER_MAX_BYTES = 32 };
 
-/* Which keys belong to which type; a key that is not here belongs to all. */
+#define OF(type) (1u << RECEIVER_##type)
+
+/* Which keys belong to which types; a key that is not here belongs to all. */
 static const struct {
 	const char *key;
-	enum conf_receiver_type type;
+	unsigned types; /* bit by enum conf_receiver_type */
 } owned[] = {
-	{"url", RECEIVER_WEBHOOK},
-	{"secret", RECEIVER_WEBHOOK},
-	{"secret_old", RECEIVER_WEBHOOK},
-	{"ca_file", RECEIVER_WEBHOOK},
-	{"host", RECEIVER_SNMP},
-	{"version", RECEIVER_SNMP},
-	{"user", RECEIVER_SNMP},
-	{"auth_protocol", RECEIVER_SNMP},
-	{"auth_password", RECEIVER_SNMP},
-	{"priv_protocol", RECEIVER_SNMP},
-	{"priv_password", RECEIVER_SNMP},
-	{"community", RECEIVER_SNMP},
+	{"url", OF(WEBHOOK) | OF(SMTP)},
+	{"secret", OF(WEBHOOK)},
+	{"secret_old", OF(WEBHOOK)},
+	{"ca_file", OF(WEBHOOK) | OF(SMTP)},
+	{"cert_file", OF(WEBHOOK) | OF(SMTP)},
+	{"key_file", OF(WEBHOOK) | OF(SMTP)},
+	{"token", OF(WEBHOOK)},
+	{"format", OF(WEBHOOK)},
+	{"sign", OF(WEBHOOK)},
+	{"allow", OF(WEBHOOK) | OF(SMTP)},
+	{"host", OF(SNMP)},
+	{"notify", OF(SNMP)},
+	{"version", OF(SNMP)},
+	{"user", OF(SNMP) | OF(SMTP)},
+	{"auth_protocol", OF(SNMP)},
+	{"auth_password", OF(SNMP)},
+	{"priv_protocol", OF(SNMP)},
+	{"priv_password", OF(SNMP)},
+	{"community", OF(SNMP)},
+	{"password", OF(SMTP)},
+	{"from", OF(SMTP)},
+	{"to", OF(SMTP)},
+	{"tls", OF(SMTP)},
+	{"command", OF(EXEC)},
 };
 
 static bool port_is_valid(const char *text)
@@ -75,7 +90,7 @@ bool check_host_port(const char *text, bool port_required, bool loopback_only)
 }
 
 /* One that is there and was refused has had its error. */
-static void needs(
+void receiver_needs(
 	struct builder *b, const struct conf_section *section, const char *key, const char *what)
 {
 	const struct conf_key *given = conf_section_key(section, key);
@@ -85,52 +100,6 @@ static void needs(
 			section->name, key, what);
 }
 
-/* whsec_BASE64, as https://www.standardwebhooks.com writes its keys; its text is never shown. */
-static void check_key(
-	struct builder *b, const struct conf_section *section, const char *key, const char *secret)
-{
-	auto_free void *data = NULL;
-	size_t len = 0;
-
-	if (!secret)
-		return;
-	if (!str_startswith(secret, "whsec_") || base64_decode(secret + 6, &data, &len) < 0)
-		conf_section_error(section, key, b->errors,
-			"%s: what stands there is not a key of Standard Webhooks: whsec_ and then "
-			"base64",
-			key);
-	else if (len < KEY_MIN_BYTES)
-		conf_section_error(section, key, b->errors,
-			"%s: the key has %zu bytes, at least %d are needed", key, len,
-			KEY_MIN_BYTES);
-	if (data)
-		explicit_bzero(data, len);
-}
-
-static bool url_is_valid(const char *url)
-{
-	const char *host = str_startswith(url, "https://")  ? url + 8
-			   : str_startswith(url, "http://") ? url + 7
-							    : NULL;
-
-	return host && *host && !strchr("/:?#", *host) && !strpbrk(url, " \t\n\"<>\\");
-}
-
-static void check_webhook(
-	struct builder *b, const struct conf_section *section, const struct conf_receiver *receiver)
-{
-	needs(b, section, "url", "where notices are posted");
-	needs(b, section, "secret", "key of the signature, file:PATH or cred:NAME");
-	if (receiver->url && !url_is_valid(receiver->url))
-		conf_section_error(section, "url", b->errors,
-			"url: '%.200s' is not an http:// or https:// address", receiver->url);
-	check_key(b, section, "secret", receiver->secret);
-	check_key(b, section, "secret_old", receiver->secret_old);
-	if (receiver->ca_file && receiver->ca_file[0] != '/')
-		conf_section_error(section, "ca_file", b->errors,
-			"ca_file: '%.200s' is not an absolute path", receiver->ca_file);
-}
-
 static void check_password(struct builder *b, const struct conf_section *section, const char *key,
 	const char *password)
 {
@@ -138,45 +107,144 @@ static void check_password(struct builder *b, const struct conf_section *section
 		conf_section_error(section, key, b->errors,
 			"%s: SNMPv3 wants at least %d characters (RFC 3414)", key,
 			PASSWORD_MIN_BYTES);
+	if (password && strlen(password) > PASSWORD_MAX_BYTES)
+		conf_section_error(section, key, b->errors, "%s: has more than %d bytes", key,
+			PASSWORD_MAX_BYTES);
+}
+
+/* The reader has said what there is; these say why what was known once is not among it. */
+static void check_protocols(struct builder *b, const struct conf_section *section)
+{
+	static const struct {
+		const char *key, *value, *why;
+	} weak[] = {
+		{"auth_protocol", "MD5", "MD5 is broken; use SHA-256, also at the manager"},
+		{"auth_protocol", "SHA", "SHA-1 is too weak; use SHA-256, also at the manager"},
+		{"auth_protocol", "SHA-1", "SHA-1 is too weak; use SHA-256, also at the manager"},
+		{"auth_protocol", "SHA-224",
+			"SHA-224 is too weak; use SHA-256, also at the manager"},
+		{"priv_protocol", "DES", "DES is broken; use AES, also at the manager"},
+		{"priv_protocol", "3DES", "3DES is too weak; use AES, also at the manager"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(weak); i++) {
+		const struct conf_key *given = conf_section_key(section, weak[i].key);
+
+		if (given && given->value && strcasecmp(given->value, weak[i].value) == 0)
+			conf_section_error(section, weak[i].key, b->errors, "%s: %s", weak[i].key,
+				weak[i].why);
+	}
+}
+
+static void check_snmp_host(struct builder *b, const struct conf_section *section, const char *host)
+{
+	char address[INET6_ADDRSTRLEN];
+	unsigned char raw[sizeof(struct in6_addr)];
+
+	if (!host)
+		return;
+	snprintf(address, sizeof(address), "%.*s", (int)strcspn(host, ":"), host);
+	if (!check_host_port(host, false, false) ||
+		(*host != '[' && inet_pton(AF_INET, address, raw) != 1))
+		conf_section_error(section, "host", b->errors,
+			"host: '%.200s' is not ADDRESS or ADDRESS:PORT, without a name; an IPv6 "
+			"address stands in [brackets]",
+			host);
+}
+
+static void check_snmp_user(
+	struct builder *b, const struct conf_section *section, const struct conf_receiver *receiver)
+{
+	receiver_needs(b, section, "user", "for version = 3");
+	receiver_needs(b, section, "auth_password", "for version = 3");
+	receiver_needs(b, section, "priv_password", "for version = 3");
+	if (receiver->user && strlen(receiver->user) > USER_MAX_BYTES)
+		conf_section_error(section, "user", b->errors,
+			"user: has more than %d bytes (RFC 3414)", USER_MAX_BYTES);
+	check_password(b, section, "auth_password", receiver->auth_password);
+	check_password(b, section, "priv_password", receiver->priv_password);
+}
+
+/* What was given and refused has had its error; nothing follows from it. */
+static bool is_refused(const struct conf_section *section, const char *key, int value)
+{
+	return value < 0 && conf_section_key(section, key);
 }
 
 static void check_snmp(
 	struct builder *b, const struct conf_section *section, struct conf_receiver *receiver)
 {
+	bool bad_version = is_refused(section, "version", receiver->snmp_version);
+	bool bad_notify = is_refused(section, "notify", receiver->snmp_notify);
+
 	/* Not defaults of the rows, which would show in the dump of a webhook. */
 	receiver->snmp_version = MAX(receiver->snmp_version, 0);
+	receiver->snmp_notify = MAX(receiver->snmp_notify, 0);
 	receiver->auth_protocol = MAX(receiver->auth_protocol, 0);
 	receiver->priv_protocol = MAX(receiver->priv_protocol, 0);
-	needs(b, section, "host", "ADDRESS:PORT of the manager");
-	if (receiver->host && !check_host_port(receiver->host, false, false))
-		conf_section_error(section, "host", b->errors,
-			"host: '%.200s' is not ADDRESS or ADDRESS:PORT; an IPv6 address stands in "
-			"[brackets]",
-			receiver->host);
-	if (receiver->snmp_version == CONF_SNMP_2C) {
-		needs(b, section, "community", "for version = 2c");
+	receiver_needs(b, section, "host", "ADDRESS:PORT of the manager");
+	check_snmp_host(b, section, receiver->host);
+	check_protocols(b, section);
+	if (bad_version)
 		return;
+	if (receiver->snmp_version == CONF_SNMP_1 && receiver->snmp_notify != CONF_SNMP_TRAP &&
+		!bad_notify)
+		conf_section_error(section, "version", b->errors,
+			"version: SNMPv1 has no informs; write `notify = trap', which nobody "
+			"acknowledges");
+	if (receiver->snmp_version == CONF_SNMP_3)
+		check_snmp_user(b, section, receiver);
+	else
+		receiver_needs(b, section, "community", "for version = 2c and 1");
+}
+
+/* "webhook or smtp" */
+static void name_types(unsigned types, char *buf, size_t size)
+{
+	size_t len = 0;
+
+	buf[0] = '\0';
+	for (int i = 0; i < RECEIVER_TYPE_MAX && len < size; i++)
+		if (types & 1u << i)
+			len += (size_t)snprintf(buf + len, size - len, "%s%s", len ? " or " : "",
+				conf_receiver_type_names[i]);
+}
+
+static void check_owners(
+	struct builder *b, const struct conf_section *section, const struct conf_receiver *receiver)
+{
+	char types[64];
+
+	for (size_t i = 0; i < ARRAY_SIZE(owned); i++) {
+		if (owned[i].types & 1u << receiver->type ||
+			!conf_section_key(section, owned[i].key))
+			continue;
+		name_types(owned[i].types, types, sizeof(types));
+		conf_section_error(section, owned[i].key, b->errors,
+			"%s: this key is for type = %s", owned[i].key, types);
 	}
-	needs(b, section, "user", "for version = 3");
-	needs(b, section, "auth_password", "for version = 3");
-	needs(b, section, "priv_password", "for version = 3");
-	check_password(b, section, "auth_password", receiver->auth_password);
-	check_password(b, section, "priv_password", receiver->priv_password);
+	if (receiver->args && receiver->type != RECEIVER_EXEC)
+		conf_section_error(
+			section, NULL, b->errors, "arg.*: these keys are for type = exec");
 }
 
 void check_receiver(
 	struct builder *b, const struct conf_section *section, struct conf_receiver *receiver)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(owned); i++)
-		if ((int)owned[i].type != receiver->type && conf_section_key(section, owned[i].key))
-			conf_section_error(section, owned[i].key, b->errors,
-				"%s: this key is for type = %s", owned[i].key,
-				conf_receiver_type_names[owned[i].type]);
+	check_owners(b, section, receiver);
+	if (receiver->heartbeat && receiver->type != RECEIVER_WEBHOOK &&
+		receiver->type != RECEIVER_SNMP)
+		conf_section_error(section, "heartbeat", b->errors,
+			"heartbeat: only a webhook or an SNMP manager can watch for one");
 	if (receiver->retry_min > receiver->retry_max)
 		conf_section_error(
 			section, "retry_min", b->errors, "retry_min: it is longer than retry_max");
 	if (receiver->type == RECEIVER_WEBHOOK)
 		check_webhook(b, section, receiver);
-	else
+	else if (receiver->type == RECEIVER_SNMP)
 		check_snmp(b, section, receiver);
+	else if (receiver->type == RECEIVER_SMTP)
+		check_smtp(b, section, receiver);
+	else
+		check_exec(b, section, receiver);
 }

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 #include "conf/conf_internal.h"
+#include "conf/rows.h"
+#include "conf/options.h"
 
 enum { MAX_FALLBACKS = 8 }; /* in a row */
 
@@ -129,6 +131,10 @@ static int resolve_receiver(struct builder *b, const struct conf_section *sectio
 	const struct conf_receiver *next = receiver;
 	size_t n = 0;
 
+	if (receiver->type == RECEIVER_WEBHOOK)
+		resolve_webhook(b, section, receiver);
+	if (receiver->type == RECEIVER_SMTP)
+		resolve_smtp(b, section, receiver);
 	if (receiver->fallback && !map_get(&b->conf->receivers, receiver->fallback)) {
 		unknown_reference(b, section, "fallback", "receiver", receiver->fallback,
 			&b->conf->receivers);
@@ -150,19 +156,6 @@ static int resolve_receiver(struct builder *b, const struct conf_section *sectio
 	return 0;
 }
 
-static void resolve_routes(struct builder *b)
-{
-	VEC_FOREACH (&b->conf->routes, const struct conf_route *, route) {
-		const struct conf_section *section =
-			conf_sections_find(b->sections, "route", route->name);
-
-		for (char **name = route->receivers; section && name && *name; name++)
-			if (!map_get(&b->conf->receivers, *name))
-				unknown_reference(b, section, "receivers", "receiver", *name,
-					&b->conf->receivers);
-	}
-}
-
 /* A configuration with receivers and no route means that they get everything. */
 static int add_default_route(struct conf *conf)
 {
@@ -174,6 +167,10 @@ static int add_default_route(struct conf *conf)
 	route = calloc(1, sizeof(*route));
 	if (!route)
 		return -ENOMEM;
+	if (conf_options_init(conf_route_rows, route, NULL) < 0) {
+		free(route);
+		return -ENOMEM;
+	}
 	route->name = strdup("default");
 	route->receivers = calloc(conf->receivers.len + 1, sizeof(char *));
 	MAP_FOREACH (&conf->receivers, struct conf_receiver *, receiver)
@@ -181,7 +178,7 @@ static int add_default_route(struct conf *conf)
 			route->receivers[n++] = strdup(receiver->name);
 	if (!route->name || !route->receivers || n != strv_len(route->receivers) ||
 		vec_push(&conf->routes, route) < 0) {
-		strv_free(route->receivers);
+		conf_options_free(conf_route_rows, route);
 		free(route->name);
 		free(route);
 		return -ENOMEM;
@@ -205,6 +202,14 @@ static struct node *node_of(const struct map *nodes, const struct conf_component
 	return map_get(nodes, component->name);
 }
 
+static int take_parent(
+	const struct map *nodes, struct vec *ready, const struct conf_component *component)
+{
+	struct node *n = node_of(nodes, component);
+
+	return n->n_parents > 0 && --n->n_parents == 0 && !n->gone ? vec_push(ready, n) : 0;
+}
+
 /* Takes away what depends on nothing, and then what depended only on that. */
 static int take_away_free(const struct map *nodes, struct vec *ready)
 {
@@ -215,12 +220,12 @@ static int take_away_free(const struct map *nodes, struct vec *ready)
 
 		vec_remove(ready, ready->len - 1);
 		node->gone = true;
-		VEC_FOREACH (&node->component->children, struct conf_component *, child) {
-			struct node *n = node_of(nodes, child);
-
-			if (n->n_parents > 0 && --n->n_parents == 0 && !n->gone && r == 0)
-				r = vec_push(ready, n);
-		}
+		VEC_FOREACH (&node->component->children, struct conf_component *, child)
+			if (r == 0)
+				r = take_parent(nodes, ready, child);
+		VEC_FOREACH (&node->component->groups, struct conf_component *, group)
+			if (r == 0)
+				r = take_parent(nodes, ready, group);
 	}
 	return r;
 }
@@ -229,6 +234,12 @@ static struct node *parent_that_is_left(const struct map *nodes, const struct no
 {
 	VEC_FOREACH (&node->component->parents, struct conf_component *, parent) {
 		struct node *n = node_of(nodes, parent);
+
+		if (!n->gone)
+			return n;
+	}
+	VEC_FOREACH (&node->component->members, struct conf_component *, member) {
+		struct node *n = node_of(nodes, member);
 
 		if (!n->gone)
 			return n;
@@ -256,6 +267,9 @@ static void report_cycle(struct builder *b, const struct map *nodes, struct node
 		const struct conf_section *at =
 			conf_sections_find(b->sections, "component", node->component->name);
 		const struct conf_key *key = at ? conf_section_key(at, "depends") : NULL;
+
+		if (!key && at)
+			key = conf_section_key(at, "needs");
 
 		if (key)
 			(void)str_appendf(&way, "%s%s (%s:%u)", way.len ? " -> " : "",
@@ -311,7 +325,8 @@ static int check_depends(struct builder *b)
 	MAP_FOREACH (&b->conf->components, struct conf_component *, component) {
 		if (r < 0)
 			break;
-		all[n] = (struct node){.component = component, .n_parents = component->parents.len};
+		all[n] = (struct node){.component = component,
+			.n_parents = component->parents.len + component->members.len};
 		r = map_put(&nodes, component->name, &all[n++]);
 	}
 	if (r == 0)
@@ -344,6 +359,10 @@ int resolve_all(struct builder *b)
 
 	if (r == 0)
 		r = resolve_each(b, "component", &conf->components, resolve_depends);
+	if (r == 0)
+		r = resolve_each(b, "component", &conf->components, resolve_needs);
+	if (r == 0)
+		r = resolve_each(b, "source", &conf->sources, resolve_source);
 	if (r == 0)
 		r = check_depends(b);
 	if (r == 0)

@@ -25,14 +25,30 @@ const char *const conf_environment_names[ENVIRONMENT_MAX + 1] = {
 };
 const char *const conf_component_kinds[] = {"web", "app", "scheduler", "database", "cache", "mail",
 	"storage", "integration", "host", NULL};
+const char *const conf_language_names[LANGUAGE_MAX + 1] = {
+	[LANGUAGE_EN] = "en",
+	[LANGUAGE_ZH] = "zh",
+};
+const char *const conf_sign_names[SIGN_MAX + 1] = {
+	[SIGN_NONE] = "none",
+	[SIGN_STANDARD] = "standard",
+	[SIGN_BEARER] = "bearer",
+	[SIGN_DINGTALK] = "dingtalk",
+	[SIGN_FEISHU] = "feishu",
+	[SIGN_HMAC_SHA256] = "hmac-sha256",
+};
 const char *const conf_receiver_type_names[RECEIVER_TYPE_MAX + 1] = {
 	[RECEIVER_WEBHOOK] = "webhook",
 	[RECEIVER_SNMP] = "snmp",
+	[RECEIVER_SMTP] = "smtp",
+	[RECEIVER_EXEC] = "exec",
 };
-const char *const conf_snmp_version_names[] = {"3", "2c", NULL};
-const char *const conf_auth_protocol_names[] = {
-	"SHA-256", "SHA-512", "SHA-384", "SHA-224", "SHA", NULL};
-const char *const conf_priv_protocol_names[] = {"AES", NULL};
+const char *const conf_tls_names[] = {"starttls", "implicit", "none", NULL};
+const char *const conf_snmp_version_names[] = {"3", "2c", "1", NULL};
+const char *const conf_snmp_notify_names[] = {"inform", "trap", NULL};
+const char *const conf_auth_protocol_names[] = {"SHA-256", "SHA-512", "SHA-384", NULL};
+const char *const conf_priv_protocol_names[] = {
+	"AES", "AES-128", "AES-192", "AES-256", "AES-192-C", "AES-256-C", NULL};
 const char *const conf_window_checks_names[] = {"run", "pause", NULL};
 const char *const conf_window_alerts_names[] = {"tell", "quiet", NULL};
 const char *const conf_window_actions_names[] = {"normal", "allow", NULL};
@@ -53,6 +69,12 @@ int conf_log_level(const struct conf_daemon *daemon)
 #define ROUTE(kind, member, ...)     TEND_OPT(kind, struct conf_route, member, __VA_ARGS__)
 #define POLICY(kind, member, ...)    TEND_OPT(kind, struct conf_policy, member, __VA_ARGS__)
 #define WINDOW(kind, member, ...)    TEND_OPT(kind, struct conf_window, member, __VA_ARGS__)
+#define ROTA(kind, member, ...)	     TEND_OPT(kind, struct conf_rota, member, __VA_ARGS__)
+#define SOURCE(kind, member, ...)    TEND_OPT(kind, struct conf_source, member, __VA_ARGS__)
+#define INHIBIT(kind, member, ...)   TEND_OPT(kind, struct conf_inhibit, member, __VA_ARGS__)
+#define LABELS_HELP                                                                                \
+	"A label of its notices, as in `label.team = crm': routes and silences match it. That of " \
+	"a check goes before that of its component, that before that of its system."
 
 #define SECONDS(n) ((double)(n)*USEC_PER_SEC)
 #define DAY	   SECONDS(86400)
@@ -87,6 +109,12 @@ const struct tend_option conf_daemon_rows[] = {
 	DAEMON(SECRET, http_token, "http_token", NULL,
 		"Bearer token of the API on http_listen; without one it serves only /metrics and "
 		"/healthz."),
+	DAEMON(STRING, external_url, "external_url", NULL,
+		"Where people reach the web page, as in https://tend.example/: notices link to it "
+		"for acknowledging. Not set: they say the command."),
+	DAEMON(LIST, allow_addresses, "allow_addresses", NULL,
+		"Addresses and nets, as in 10.0.0.0/8, that names of webhooks may lead to although "
+		"they are no public ones. [receiver] allow has the same for one."),
 	DAEMON(LIST, admins, "admins", NULL,
 		"Users, or @groups, who may do everything; root always may."),
 	DAEMON(LIST, operators, "operators", NULL,
@@ -162,8 +190,19 @@ const struct tend_option conf_daemon_rows[] = {
 		"AgentX socket of the SNMP master agent, as in /run/agentx/master or "
 		"tcp:127.0.0.1:705. Not set: no TEND-MIB."),
 	DAEMON(USEC, agentx_ping, "agentx_ping", "5s",
-		"How often the connection to the SNMP master agent is tried and tested.",
+		"How often the connection to the SNMP master agent is tested; a lost one is tried "
+		"again every second.",
 		.min = SECONDS(1), .max = SECONDS(300)),
+	DAEMON(INT, agentx_log_rows, "agentx_log_rows", "1000",
+		"How many notices for each SNMP receiver TEND-MIB's log shows at most; 0: none.",
+		.max = 10000),
+	DAEMON(USEC, agentx_log_age, "agentx_log_age", "24h",
+		"How old a notice in TEND-MIB's log gets.", .min = SECONDS(60),
+		.max = SECONDS(30 * 86400)),
+	DAEMON(USEC, feedback_ttl, "feedback_ttl", "4h",
+		"What users report of a component is over when nobody has closed it and no other "
+		"report has come for so long.",
+		.min = SECONDS(1), .max = 30 * DAY),
 	DAEMON(USEC, keep_notices, "keep_notices", "30d",
 		"So long a notice is kept that was delivered and whose incident is over.",
 		.min = DAY, .max = 3660 * DAY),
@@ -188,6 +227,7 @@ const struct tend_option conf_system_rows[] = {
 		.names = conf_environment_names),
 	SYSTEM(STRING, doc, "doc", NULL, "A sentence for people."),
 	SYSTEM(STRING, owner, "owner", NULL, "Who answers for it; shown with incidents."),
+	SYSTEM(MAP, labels, "label", NULL, LABELS_HELP),
 	TEND_OPTION_END,
 };
 
@@ -195,6 +235,7 @@ const struct tend_option conf_component_rows[] = {
 	COMPONENT(ENUM, kind, "kind", "app", "What kind of part this is.",
 		.names = conf_component_kinds),
 	COMPONENT(STRING, doc, "doc", NULL, "A sentence for people."),
+	COMPONENT(MAP, labels, "label", NULL, LABELS_HELP),
 	COMPONENT(STRING, unit, "unit", NULL,
 		"The systemd unit that runs it, as in postgresql@15-main.service; policies act on "
 		"it."),
@@ -204,6 +245,10 @@ const struct tend_option conf_component_rows[] = {
 	COMPONENT(LIST, depends, "depends", NULL,
 		"Components that must work for this one to work: COMPONENT of the same system, or "
 		"SYSTEM/COMPONENT."),
+	COMPONENT(STRING, needs_text, "needs", NULL,
+		"Makes it a group: N of COMPONENT, COMPONENT, ... It is down while fewer than N of "
+		"these are well, and well else; its check SYSTEM/COMPONENT/group says so. What "
+		"needs only that enough of them are well depends on the group."),
 	TEND_OPTION_END,
 };
 
@@ -257,12 +302,46 @@ const struct tend_option conf_check_rows[] = {
 		.names = conf_severity_names),
 	CHECK(BOOL, notify, "notify", "yes",
 		"With no, its incidents are kept and shown, not sent."),
+	CHECK(MAP, labels, "label", NULL, LABELS_HELP),
 	CHECK(MAP, thresholds_warning, "warning", NULL,
 		"Range of a metric by its name, as in `warning.total_seconds = 0.5'; a value "
 		"outside makes the result a warning."),
 	CHECK(MAP, thresholds_critical, "critical", NULL,
 		"The same for critical. A range is [@]START:END: `10' alerts outside 0..10, `10:' "
 		"below 10, `~:10' above 10, `10:20' outside, `@10:20' inside."),
+	CHECK(MAP, thresholds_clear, "clear", NULL,
+		"Once a metric has alerted it is well again only in this range, as in "
+		"`clear.total_seconds = 0.3': a value at the edge of the threshold does not tell "
+		"again and again."),
+	CHECK(INT, flap_high, "flap_high", "30",
+		"When so many percent of the last 20 results were changes of the state (newer ones "
+		"count more), the check is flapping: that is told once, and the changes are not, "
+		"until it ends. 0: flapping is not looked for.",
+		.min = 0, .max = 100),
+	CHECK(INT, flap_low, "flap_low", "25",
+		"Below so many percent flapping has ended, and the state is told as it is then.",
+		.min = 0, .max = 100),
+	CHECK(SECRET, heartbeat_token, "heartbeat_token", NULL,
+		"probe = passive: makes it the heartbeat of an outside job, that says start, ok "
+		"or fail by POST (or GET) /v1/heartbeats/TOKEN[/start|/ok|/fail]. At least 16 "
+		"letters, digits and -_=.~+; whoever has it can report. With it `confirm' is "
+		"1 of 1 by default."),
+	CHECK(USEC, every, "every", NULL, "Heartbeat: the longest time between two reports.",
+		.min = SECONDS(1), .max = 400 * DAY),
+	CHECK(STRING, cron_text, "cron", NULL,
+		"Heartbeat: instead of `every', when the job runs: minute hour day month weekday "
+		"as "
+		"in cron(5), or @daily and the like."),
+	CHECK(STRING, timezone, "timezone", NULL,
+		"Heartbeat: of cron, a name of the IANA, as in Europe/Berlin; UTC by default."),
+	CHECK(USEC, grace, "grace", NULL,
+		"Heartbeat: so much later than expected is not late yet; by default 15m.", .min = 0,
+		.max = 31 * DAY),
+	CHECK(USEC, max_runtime, "max_runtime", NULL,
+		"Heartbeat: a job that has said start and neither ok nor fail for so long is "
+		"stuck; "
+		"by default when the next report would be late.",
+		.min = SECONDS(1), .max = 31 * DAY),
 	TEND_OPTION_END,
 };
 
@@ -282,51 +361,188 @@ const struct tend_option conf_receiver_rows[] = {
 		"A notice that could not be delivered for so long is given up, told, and goes to "
 		"the fallback.",
 		.min = SECONDS(1), .max = 365 * DAY),
-	RECEIVER(INT, rate_per_minute, "rate_per_minute", "600",
-		"At most so many notices a minute; 0 is no limit.", .min = 0, .max = 1000000),
+	RECEIVER(USEC, ttl_of[SEVERITY_CRITICAL], "ttl.critical", NULL,
+		"The same for critical notices; by default ttl.", .min = SECONDS(1),
+		.max = 365 * DAY),
+	RECEIVER(USEC, ttl_of[SEVERITY_WARNING], "ttl.warning", NULL,
+		"The same for warnings; by default ttl.", .min = SECONDS(1), .max = 365 * DAY),
+	RECEIVER(USEC, ttl_of[SEVERITY_INFO], "ttl.info", NULL,
+		"The same for what is only information; by default ttl.", .min = SECONDS(1),
+		.max = 365 * DAY),
+	RECEIVER(INT, rate_per_minute, "rate_per_minute", "-1",
+		"At most so many requests a minute; 0 is no limit; -1 is what the format or the "
+		"type of the receiver wants: 600, for snmp 6000, for smtp and exec 60.",
+		.min = -1, .max = 1000000),
+	RECEIVER(INT, drain_rate_per_minute, "drain_rate_per_minute", "0",
+		"After an outage, what waited goes with at most so many requests a minute; what is "
+		"new goes before it. 0: only rate_per_minute limits it.",
+		.min = 0, .max = 1000000),
+	RECEIVER(INT, outbox_rows, "outbox_rows", "20000",
+		"At most so many notices wait; beyond that the least severe, of these the oldest, "
+		"are given up, which the other receivers are told.",
+		.min = 100, .max = 1000000),
+	RECEIVER(BYTES, outbox_bytes, "outbox_bytes", "64M", "The same by the size of what waits.",
+		.min = 1 << 20, .max = 4.0 * (1u << 30)),
+	RECEIVER(INT, storm_burst, "storm_burst", "10",
+		"The storm guard, for notices that no route groups: so many go at once and alone "
+		"in "
+		"storm_interval, what comes then is gathered into one request. 0 turns it off.",
+		.min = 0, .max = 10000),
+	RECEIVER(USEC, storm_wait, "storm_wait", "1s",
+		"The first request of what has gathered goes so long after the storm began.",
+		.min = 0, .max = SECONDS(3600)),
+	RECEIVER(USEC, storm_interval, "storm_interval", "30s",
+		"While notices storm, one request of all that has gathered so often.",
+		.min = 100000, .max = SECONDS(3600)),
+	RECEIVER(USEC, heartbeat, "heartbeat", NULL,
+		"webhook, snmp: a notice that Tend lives and how it does, so often, for a watcher "
+		"outside that alarms when it stays away. By default none.",
+		.min = SECONDS(1), .max = DAY),
 	RECEIVER(STRING, fallback, "fallback", NULL,
 		"The receiver that gets what could not be delivered here."),
+	RECEIVER(ENUM, language, "language", "en",
+		"Language of titles and texts: en or zh. CloudEvents and SNMP have none.",
+		.names = conf_language_names),
 	RECEIVER(STRING, url, "url", NULL,
-		"webhook: where notices are posted, http:// or https://. What is behind the host "
-		"may "
-		"be a secret and is not shown.",
+		"webhook: where notices are posted, https://, or http:// to loopback, to what "
+		"`allow' lists, or with `insecure = yes'. What is behind the host may be a secret "
+		"and is not shown. `{token}' in it stands for the value of token. smtp: the mail "
+		"server, smtp://HOST:PORT (587 by default) or smtps://HOST:PORT (465).",
 		.flags = TEND_OPTION_PRIVATE_URL),
+	RECEIVER(SECRET, token, "token", NULL,
+		"webhook: a secret part of the url, where this says {token}, as the key of a "
+		"group's robot."),
+	RECEIVER(STRING, format, "format", NULL,
+		"webhook: what is posted: cloudevents, the default, built in and signed as "
+		"Standard Webhooks; the name of a shipped format (`tendctl format list'); or the "
+		"absolute path of a Lua file of one's own."),
+	RECEIVER(MAP, format_options, "option", NULL,
+		"webhook: an option of the format, as in `option.mention = all'."),
 	RECEIVER(SECRET, secret, "secret", NULL,
-		"webhook: key of the signature (Standard Webhooks), whsec_ and base64."),
+		"webhook: key of the signature; for Standard Webhooks whsec_ and base64, else what "
+		"the receiver's maker gave. Formats have uses of their own, as PagerDuty's routing "
+		"key."),
 	RECEIVER(SECRET, secret_old, "secret_old", NULL,
-		"webhook: the key before, signed with as well while keys are changed."),
+		"webhook: the key before, signed with as well while keys are changed; of Standard "
+		"Webhooks only."),
+	RECEIVER(ENUM, sign, "sign", NULL,
+		"webhook: how requests are signed with `secret': none, standard (Standard "
+		"Webhooks), bearer (Authorization: Bearer), hmac-sha256 (X-Hub-Signature-256), "
+		"dingtalk, feishu; by default as the format says.",
+		.names = conf_sign_names),
+	RECEIVER(LIST, allow, "allow", NULL,
+		"webhook, smtp: addresses and nets, as in 10.0.0.0/8, that the host's name may "
+		"lead to "
+		"although they are no public ones; those of allow_addresses are allowed as well. "
+		"An address that stands in the url needs no listing."),
+	RECEIVER(BOOL, insecure, "insecure", "no",
+		"webhook: with yes, http:// may go anywhere; smtp: the same with tls = none: "
+		"whoever is on the way can read and change it."),
 	RECEIVER(STRING, ca_file, "ca_file", NULL,
-		"webhook: file of the certificate authorities to trust, PEM; by default the "
+		"webhook, smtp: file of the certificate authorities to trust, PEM; by default the "
 		"system's."),
+	RECEIVER(STRING, cert_file, "cert_file", NULL,
+		"webhook, smtp: file of a client certificate to show, PEM."),
+	RECEIVER(STRING, key_file, "key_file", NULL,
+		"webhook, smtp: file of its key, PEM; by default it is in cert_file as well."),
 	RECEIVER(STRING, host, "host", NULL,
 		"snmp: ADDRESS or ADDRESS:PORT of the manager, as in 192.0.2.7:162 or "
-		"[2001:db8::7]; the port is 162 by default."),
+		"[2001:db8::7]; no name; the port is 162 by default."),
+	RECEIVER(ENUM, snmp_notify, "notify", NULL,
+		"snmp: inform, the default: each is sent until the manager acknowledges it; or "
+		"trap, for managers that know no informs: sent once, and lost if it is lost.",
+		.names = conf_snmp_notify_names),
 	RECEIVER(ENUM, snmp_version, "version", NULL,
-		"snmp: 3, the default (authenticated and encrypted), or 2c (in the clear, only for "
-		"managers that know no better).",
+		"snmp: 3, the default (authenticated and encrypted); in the clear, for managers "
+		"that know no better: 2c, or, for traps only, 1.",
 		.names = conf_snmp_version_names),
-	RECEIVER(STRING, user, "user", NULL, "snmp 3: the user (USM security name)."),
+	RECEIVER(STRING, user, "user", NULL,
+		"snmp 3: the user (USM security name). smtp: who logs in."),
 	RECEIVER(ENUM, auth_protocol, "auth_protocol", NULL,
-		"snmp 3: authentication; by default SHA-256.", .names = conf_auth_protocol_names),
+		"snmp 3: authentication; by default SHA-256. MD5, SHA-1 and SHA-224 are not "
+		"served.",
+		.names = conf_auth_protocol_names),
 	RECEIVER(SECRET, auth_password, "auth_password", NULL,
 		"snmp 3: password of the authentication, at least 8 characters."),
-	RECEIVER(ENUM, priv_protocol, "priv_protocol", NULL, "snmp 3: encryption; by default AES.",
+	RECEIVER(ENUM, priv_protocol, "priv_protocol", NULL,
+		"snmp 3: encryption; by default AES, which is AES-128. The longer ones are no "
+		"standard: managers that lengthen keys as Cisco does want those with -C. DES is "
+		"not served.",
 		.names = conf_priv_protocol_names),
 	RECEIVER(SECRET, priv_password, "priv_password", NULL,
 		"snmp 3: password of the encryption, at least 8 characters."),
-	RECEIVER(SECRET, community, "community", NULL, "snmp 2c: the community."),
+	RECEIVER(SECRET, community, "community", NULL, "snmp 2c and 1: the community."),
+	RECEIVER(ENUM, tls, "tls", NULL,
+		"smtp: starttls, the default of smtp://: nothing is said before the connection is "
+		"encrypted; implicit, the default of smtps://; none: in the clear, only to "
+		"loopback or with `insecure = yes'.",
+		.names = conf_tls_names),
+	RECEIVER(SECRET, password, "password", NULL,
+		"smtp: password of `user'; without both nobody logs in."),
+	RECEIVER(STRING, from, "from", NULL,
+		"smtp: whom mails are from, as in tend@crm.example or Tend <tend@crm.example>."),
+	RECEIVER(LIST, to, "to", NULL,
+		"smtp: who gets the mails, all the same one, as in ops@crm.example or Ops "
+		"<ops@crm.example>; at most 50."),
+	RECEIVER(STRING, command, "command", NULL,
+		"exec: which program is run by tend-spawn for each notice: NAME of [command NAME] "
+		"in /etc/tend/spawn.conf. It reads the notice as JSON from its standard input; 0 "
+		"is delivered, 75 is to be tried again, another exit status failed."),
+	RECEIVER(MAP, args, "arg", NULL,
+		"exec: a parameter of the command, as in `arg.queue = ops'; spawn.conf says which "
+		"there are and of what type."),
 	TEND_OPTION_END,
 };
 
 const struct tend_option conf_route_rows[] = {
-	ROUTE(LIST, receivers, "receivers", NULL, "Who gets the notices.",
+	ROUTE(LIST, receivers, "receivers", NULL,
+		"Who gets the notices: names of receivers, or rota:NAME for who is on call in "
+		"[rota NAME].",
 		.flags = TEND_OPTION_REQUIRED),
+	ROUTE(STRING, match_text, "match", NULL,
+		"Only notices whose labels fit all of these: NAME=VALUE, NAME!=VALUE, "
+		"NAME=~REGEX, NAME!~REGEX, separated by commas. Labels are system, environment, "
+		"component, kind, check, severity, state, reason, class, host, source and those "
+		"of label.NAME; one that is not there is empty."),
 	ROUTE(LIST, match_component, "match_component", NULL,
 		"Only notices of these components, SYSTEM/COMPONENT with * and ?; by default all."),
 	ROUTE(ENUM, min_severity, "min_severity", "info", "Only notices at least so severe.",
 		.names = conf_severity_names),
+	ROUTE(LIST, classes, "class", NULL,
+		"Only faults of these classes: hardware, software, business, security."),
+	ROUTE(LIST, environments, "environment", NULL,
+		"Only notices of systems of these environments."),
+	ROUTE(STRING, times_text, "times", NULL,
+		"Only at these times of the week, as in `mon-fri 08:00-18:00, sat 10:00-12:00'; "
+		"at other times the route is passed over. An incident that is still open when "
+		"they begin, and that nobody has acknowledged, is told then."),
+	ROUTE(STRING, timezone, "timezone", "UTC",
+		"Of times and digest: a name of the IANA, as in Europe/Berlin."),
 	ROUTE(BOOL, go_on, "continue", "no",
 		"With yes, the routes after this one are looked at as well."),
+	ROUTE(LIST, group_by, "group_by", NULL,
+		"Notices with the same values of these labels go out together, in one request. "
+		"Without it notices go at once, and a storm of them is gathered (storm_burst of "
+		"the receiver)."),
+	ROUTE(USEC, group_wait, "group_wait", "10s",
+		"How long the first notice of a group waits for more.", .min = 0, .max = DAY),
+	ROUTE(USEC, group_interval, "group_interval", "5m",
+		"How long after it was told of a group the receiver is told of more of it.",
+		.min = 0, .max = DAY),
+	ROUTE(USEC, remind, "remind", "0",
+		"Who was told is reminded so often, as long as the incident is open and nobody "
+		"has acknowledged it; 0 = never. SNMP managers are not reminded.",
+		.min = 0, .max = 366 * DAY),
+	ROUTE(INT, remind_max, "remind_max", "3", "So many reminders, then no more.", .min = 1,
+		.max = 1000),
+	ROUTE(STRING, digest_text, "digest", NULL,
+		"What is less severe than digest_below is collected and told in one go at these "
+		"times, as in `daily 08:00' or `mon-fri 08:00'."),
+	ROUTE(ENUM, digest_below, "digest_below", "critical", "What the digest collects.",
+		.names = conf_severity_names),
+	ROUTE(MAP, escalate, "escalate", NULL,
+		"Who else is told when nobody has acknowledged for so long, as in `escalate.15m "
+		"= boss': names of receivers, or rota:NAME."),
 	TEND_OPTION_END,
 };
 
@@ -417,6 +633,61 @@ const struct tend_option conf_freeze_rows[] = {
 	TEND_OPTION_END,
 };
 
+const struct tend_option conf_rota_rows[] = {
+	ROTA(STRING, doc, "doc", NULL, "A sentence for people."),
+	ROTA(STRING, path, "file", NULL,
+		"The calendar, an absolute path. A line is `2026-11-23T08:00 NAME...' (from then "
+		"on), `weekly 2026-11-23T08:00 NAME NAME...' (a week each in turn; or daily), or "
+		"`FROM UNTIL NAME...' (between these two, whatever the others say); names are "
+		"those of receivers, '#' begins a comment. Read at start and reload.",
+		.flags = TEND_OPTION_REQUIRED),
+	ROTA(STRING, timezone, "timezone", "UTC",
+		"Of its times: a name of the IANA, as in Europe/Berlin."),
+	ROTA(STRING, fallback, "fallback", NULL, "The receiver for when nobody is on call."),
+	TEND_OPTION_END,
+};
+
+const struct tend_option conf_inhibit_rows[] = {
+	INHIBIT(STRING, doc, "doc", NULL, "A sentence for people."),
+	INHIBIT(STRING, source_text, "source_match", NULL,
+		"While an incident is open whose labels fit these (as in the route's match) ...",
+		.flags = TEND_OPTION_REQUIRED),
+	INHIBIT(STRING, target_text, "target_match", NULL,
+		"... the notices of other incidents, whose labels fit these, are kept back ...",
+		.flags = TEND_OPTION_REQUIRED),
+	INHIBIT(LIST, equal, "equal", NULL,
+		"... if these labels are the same in both. An incident that fits both matches is "
+		"not kept back by one that does, too."),
+	TEND_OPTION_END,
+};
+
+const struct tend_option conf_source_rows[] = {
+	SOURCE(STRING, doc, "doc", NULL, "A sentence for people."),
+	SOURCE(SECRET, token, "token", NULL,
+		"The bearer token with which it posts to /v1/events; at least 16 characters.",
+		.flags = TEND_OPTION_REQUIRED),
+	SOURCE(MAP, matches, "match", NULL,
+		"`match.SYSTEM/COMPONENT = MATCHERS': what fits these (as in the route's match) is "
+		"about that component. The first that fits decides."),
+	SOURCE(STRING, component_label, "component_label", NULL,
+		"The label that names the component, SYSTEM/COMPONENT; looked at after match."),
+	SOURCE(STRING, component_name, "component", NULL,
+		"The SYSTEM/COMPONENT for all the rest; without it the rest is refused."),
+	SOURCE(STRING, severity_label, "severity_label", "severity",
+		"The label that has the severity."),
+	SOURCE(LIST, critical, "critical", "critical, page, fatal, disaster, emergency",
+		"Its values that mean critical; all others mean warning."),
+	SOURCE(LIST, ignore, "ignore", "none, info",
+		"Its values that are accepted and raise nothing."),
+	SOURCE(USEC, ttl, "ttl", "24h",
+		"What is not said again for so long is over: longer than the repeat_interval of an "
+		"Alertmanager.",
+		.min = SECONDS(1), .max = 366 * DAY),
+	SOURCE(INT, max, "max", "200", "So many of its events stand at a time; more are refused.",
+		.min = 1, .max = 2000),
+	TEND_OPTION_END,
+};
+
 const struct conf_kind conf_kinds[] = {
 	{"daemon", NULL, 0, conf_daemon_rows, "The daemon itself; once."},
 	{"system", "SYSTEM", 1, conf_system_rows, "One CRM installation."},
@@ -436,7 +707,17 @@ const struct conf_kind conf_kinds[] = {
 		"Which notices go to which receivers. Routes are looked at in the order of the "
 		"files; the first that matches decides. Without any route every receiver gets "
 		"every notice."},
+	{"rota", "NAME", 1, conf_rota_rows,
+		"Who is on call: routes say rota:NAME among their receivers."},
+	{"inhibit", "NAME", 1, conf_inhibit_rows,
+		"Incidents that keep back the notices of others while they are open. That a "
+		"component depends on another needs none: its incidents wait while there is one, "
+		"no less severe, of what it depends on."},
 	{"policy", "NAME", 1, conf_policy_rows, "Settings of the policy NAME.lua."},
+	{"source", "NAME", 1, conf_source_rows,
+		"Another system that pushes events in, to /v1/events: webhooks of an Alertmanager, "
+		"or CloudEvents. Each becomes a check of the component it is about, named "
+		"SOURCE-FINGERPRINT, for as long as it stands."},
 	{"window", "NAME", 1, conf_window_rows,
 		"A maintenance window: times, what it is about, and three switches. It opens by "
 		"cron and duration, or once by start."},

@@ -19,6 +19,9 @@ extern const struct tend_option conf_route_rows[];
 extern const struct tend_option conf_policy_rows[];
 extern const struct tend_option conf_window_rows[];
 extern const struct tend_option conf_freeze_rows[];
+extern const struct tend_option conf_rota_rows[];
+extern const struct tend_option conf_inhibit_rows[];
+extern const struct tend_option conf_source_rows[];
 
 /* The kinds of sections, in the order of the manual and of the dump. Ended by kind NULL. */
 struct conf_kind {

@@ -14,7 +14,7 @@ const struct ctl_option ctl_options[CTL_OPT_MAX] = {
 #undef X
 };
 
-static const unsigned global_options =
+static const uint64_t global_options =
 	CTL_BIT(OUTPUT) | CTL_BIT(SOCKET) | CTL_BIT(NO_COLOR) | CTL_BIT(HELP) | CTL_BIT(VERSION);
 
 static int option_of_letter(char letter)
@@ -131,10 +131,10 @@ static int find_verb(struct ctl_args *args, const char *name, struct tend_error 
 
 static int check_options(const struct ctl_args *args, struct tend_error *err)
 {
-	unsigned allowed = global_options | args->verb->options;
+	uint64_t allowed = global_options | args->verb->options;
 
 	for (int i = 0; i < CTL_OPT_MAX; i++)
-		if (args->values[i] && !(allowed & (1u << i)))
+		if (args->values[i] && !(allowed & (UINT64_C(1) << i)))
 			return tend_error_set(err, -EINVAL,
 				"option '--%s' means nothing to '%s%s%s': see 'tendctl help %s'",
 				ctl_options[i].name, args->command->name,
@@ -202,13 +202,13 @@ int ctl_parse(int argc, char *const *argv, struct tend_error *err, struct ctl_ar
 	return 0;
 }
 
-static void print_options(FILE *out, unsigned mask)
+static void print_options(FILE *out, uint64_t mask)
 {
 	for (int i = 0; i < CTL_OPT_MAX; i++) {
 		const struct ctl_option *o = &ctl_options[i];
 		char left[64], letter[8] = "    ";
 
-		if (!(mask & (1u << i)))
+		if (!(mask & (UINT64_C(1) << i)))
 			continue;
 		if (o->letter)
 			(void)snprintf(letter, sizeof(letter), "-%c, ", o->letter);

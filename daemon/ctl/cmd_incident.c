@@ -29,6 +29,8 @@ static const struct ctl_column fields[] = {
 	{"Members", "members", CTL_JOIN},
 	{"Acknowledged by", "acknowledged.author", CTL_TEXT},
 	{"at", "acknowledged.at", CTL_TIME},
+	{"until", "acknowledged.until", CTL_TIME},
+	{"Also if worse", "acknowledged.sticky", CTL_YESNO},
 	{"because", "acknowledged.comment", CTL_TEXT},
 	{"Summary", "summary", CTL_TEXT},
 	{0},
@@ -90,10 +92,36 @@ static int incident_acknowledge(struct ctl *ctl, char *const *args, int n_args)
 		ctl_complain(ctl, "the comment is no valid UTF-8");
 		return CTL_USAGE;
 	}
-	r = client_post(ctl, path, body, false, &incident);
+	if (ctl->values[CTL_OPT_STICKY])
+		(void)json_object_set_new(body, "sticky", json_true());
+	r = ctl_put_times(ctl, body);
+	if (r == 0)
+		r = client_post(ctl, path, body, false, &incident);
 	if (r != 0)
 		return r;
 	ctl->writer->page(ctl, incident, acknowledged_page);
+	return CTL_OK;
+}
+
+static void unacknowledged_page(struct ctl *ctl, const json_t *incident)
+{
+	(void)fputs("nobody has ", ctl->out);
+	text_put(ctl, ctl_string(incident, "id"));
+	(void)fputs(" any more (", ctl->out);
+	text_put(ctl, ctl_string(incident, "fingerprint"));
+	(void)fputs(")\n", ctl->out);
+}
+
+static int incident_unacknowledge(struct ctl *ctl, char *const *args, int n_args)
+{
+	auto_free char *path = client_path("/v1/incidents/", args[0], "/unacknowledge");
+	auto_json json_t *body = json_pack("{s:s*}", "comment", ctl->values[CTL_OPT_COMMENT]);
+	auto_json json_t *incident = NULL;
+	int r = client_post(ctl, path, body, false, &incident);
+
+	if (r != 0)
+		return r;
+	ctl->writer->page(ctl, incident, unacknowledged_page);
 	return CTL_OK;
 }
 
@@ -101,8 +129,11 @@ static const struct ctl_verb verbs[] = {
 	{"list", "", 0, 0, CTL_BIT(OPEN), incident_list,
 		"the open and the latest closed incidents"},
 	{"show", "ID", 1, 1, 0, incident_show, "one of them, with its timeline"},
-	{"acknowledge", "ID -m COMMENT", 1, 1, CTL_BIT(COMMENT), incident_acknowledge,
-		"say that somebody looks after it"},
+	{"acknowledge", "ID -m COMMENT", 1, 1,
+		CTL_BIT(COMMENT) | CTL_BIT(STICKY) | CTL_BIT(FOR) | CTL_BIT(UNTIL),
+		incident_acknowledge, "say that somebody looks after it: no more reminders"},
+	{"unacknowledge", "ID", 1, 1, CTL_BIT(COMMENT), incident_unacknowledge,
+		"say that nobody does any more"},
 	{0},
 };
 const struct ctl_command ctl_incident = {

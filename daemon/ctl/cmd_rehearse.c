@@ -6,79 +6,44 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "base/str.h"
+#include "ctl/become.h"
 #include "ctl/writer.h"
 
 #define CONFIG_PATH "/etc/tend/tend.conf"
 
-enum { MAX_ARGV = CTL_MAX_ARGS + 16 };
-
-struct call {
-	char *argv[MAX_ARGV];
-	size_t n;
-};
-
-static void add(struct call *call, char *arg)
+static void begin(struct ctl *ctl, struct ctl_call *call, const char *command, const char *config)
 {
-	if (arg && call->n + 1 < MAX_ARGV)
-		call->argv[call->n++] = arg;
-	else
-		free(arg);
-}
-
-static void add_option(struct call *call, const char *name, const char *value)
-{
-	if (value)
-		add(call, *value ? str_printf("--%s=%s", name, value) : str_printf("--%s", name));
-}
-
-/* Ends only when it cannot be started. */
-static int become(struct ctl *ctl, struct call *call)
-{
-	const char *dir = getenv("TEND_LIBEXECDIR");
-	auto_free char *path = str_printf("%s/tend-rehearse", dir && *dir ? dir : TEND_LIBEXECDIR);
-
-	(void)fflush(NULL);
-	if (path)
-		(void)execv(path, call->argv);
-	ctl_complain(ctl, "cannot start %s: %s", path ? path : "tend-rehearse", strerror(errno));
-	for (size_t i = 0; i < call->n; i++)
-		free(call->argv[i]);
-	return CTL_UNAVAILABLE;
-}
-
-static void begin(struct ctl *ctl, struct call *call, const char *command, const char *config)
-{
-	add(call, strdup("tend-rehearse"));
-	add(call, strdup(command));
+	ctl_call_add(call, strdup("tend-rehearse"));
+	ctl_call_add(call, strdup(command));
 	if (ctl->writer == ctl_writer_find("json"))
-		add_option(call, "json", "");
+		ctl_call_option(call, "json", "");
 	if (ctl->colour)
-		add_option(call, "colour", "");
-	add_option(call, "config", config);
-	add_option(call, "verbose", ctl->values[CTL_OPT_VERBOSE]);
-	add_option(call, "junit", ctl->values[CTL_OPT_JUNIT]);
-	add_option(call, "file", ctl->values[CTL_OPT_FILE]);
-	add(call, strdup("--"));
+		ctl_call_option(call, "colour", "");
+	ctl_call_option(call, "config", config);
+	ctl_call_option(call, "verbose", ctl->values[CTL_OPT_VERBOSE]);
+	ctl_call_option(call, "junit", ctl->values[CTL_OPT_JUNIT]);
+	ctl_call_option(call, "file", ctl->values[CTL_OPT_FILE]);
+	ctl_call_add(call, strdup("--"));
 }
 
 int policy_check(struct ctl *ctl, char *const *args, int n_args)
 {
-	struct call call = {0};
+	struct ctl_call call = {0};
 
 	begin(ctl, &call, "check", ctl->values[CTL_OPT_CONFIG]);
 	for (int i = 0; i < n_args; i++)
-		add(&call, strdup(args[i]));
-	return become(ctl, &call);
+		ctl_call_add(&call, strdup(args[i]));
+	return ctl_become(ctl, &call);
 }
 
 int policy_test(struct ctl *ctl, char *const *args, int n_args)
 {
-	struct call call = {0};
+	struct ctl_call call = {0};
 
 	begin(ctl, &call, "test", ctl->values[CTL_OPT_CONFIG]);
 	for (int i = 0; i < n_args; i++)
-		add(&call, strdup(args[i]));
-	return become(ctl, &call);
+		ctl_call_add(&call, strdup(args[i]));
+	return ctl_become(ctl, &call);
 }
 
 /* ---- replay
@@ -129,7 +94,7 @@ int policy_replay(struct ctl *ctl, char *const *args, int n_args)
 	const char *since = ctl->values[CTL_OPT_SINCE], *config = ctl->values[CTL_OPT_CONFIG];
 	auto_json json_t *history = NULL;
 	auto_free char *path = NULL;
-	struct call call = {0};
+	struct ctl_call call = {0};
 	long long sec = 0;
 	int r;
 
@@ -145,6 +110,6 @@ int policy_replay(struct ctl *ctl, char *const *args, int n_args)
 	if (r != CTL_OK)
 		return r;
 	begin(ctl, &call, "replay", config ? config : CONFIG_PATH);
-	add(&call, strdup(args[0]));
-	return become(ctl, &call);
+	ctl_call_add(&call, strdup(args[0]));
+	return ctl_become(ctl, &call);
 }

@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <tend/error.h>
 #include <tend/option.h>
@@ -47,14 +48,26 @@ enum ctl_exit { /* 0..3 as Nagios has them: ok, warning, critical, unknown */
 	X(VERBOSE, 'v', "verbose", NULL, "show the whole timeline")                                \
 	X(CONFIG, 'c', "config", "FILE", "this configuration (replay: /etc/tend/tend.conf)")       \
 	X(SINCE, 0, "since", "SPAN", "the history of this span: 12h, 30d (default)")               \
-	X(FILE, 'f', "file", "FILE", "this Lua file instead of the policy's own")
+	X(FILE, 'f', "file", "FILE", "this Lua file instead of the policy's own")                  \
+	X(FOR, 0, "for", "SPAN", "for so long: 30m, 2h, 1d12h")                                    \
+	X(UNTIL, 0, "until", "TIME", "until then: 18:00, 2026-12-01T02:00, or with Z")             \
+	X(FROM, 0, "from", "TIME", "not before then")                                              \
+	X(AT, 0, "at", "TIME", "as if it were then: 03:00, 2026-12-01T02:00, or with Z")           \
+	X(STICKY, 0, "sticky", NULL, "also if it gets worse")                                      \
+	X(UNTIL_RESOLVED, 0, "until-resolved", NULL,                                               \
+		"ends with the last incident that it matches, if that is earlier")                 \
+	X(LANGUAGE, 0, "language", "en|zh", "of the texts")                                        \
+	X(SAMPLE, 0, "sample", "NAME",                                                             \
+		"the made-up notice: raised (default), cleared, group, ...")                       \
+	X(SEND, 0, "send", NULL, "post it, once, to the receiver")                                 \
+	X(ALL, 0, "all", NULL, "also those that have ended")
 enum ctl_option_id {
 #define X(id, letter, name, value, help) CTL_OPT_##id,
 	CTL_OPTIONS(X)
 #undef X
 		CTL_OPT_MAX
 };
-#define CTL_BIT(id) (1u << CTL_OPT_##id)
+#define CTL_BIT(id) (UINT64_C(1) << CTL_OPT_##id)
 
 struct ctl_option {
 	char letter;
@@ -67,7 +80,7 @@ struct ctl_verb {
 	const char *name; /* NULL: the command has no verbs */
 	const char *args; /* for people: "NAME [TARGET]" */
 	int min_args, max_args;
-	unsigned options; /* CTL_BIT()s beside the global ones */
+	uint64_t options; /* CTL_BIT()s beside the global ones */
 	int (*run)(struct ctl *ctl, char *const *args, int n_args);
 	const char *help;
 };
@@ -122,6 +135,14 @@ int client_get_text(struct ctl *ctl, const char *path, char **ret_text);
 char *client_path(const char *head, const char *subject, const char *tail);
 char *client_escape(const char *text, bool slashes);
 int client_exit_of(long status); /* of an HTTP status */
+
+/* ctl/times.c: what people write. Seconds; -EINVAL. */
+int ctl_span_of(const char *text, int64_t *ret_seconds); /* "30m", "1d12h" */
+/* "18:00" (the next), "2026-12-01T02:00[:00]" by the clock here, or with Z; as RFC 3339. */
+enum { CTL_TIME_BYTES = 32 };
+int ctl_time_text(const char *text, usec_t now, char ret_text[CTL_TIME_BYTES]);
+/* --for and --until (and --from) into the body of a request; an exit code. */
+int ctl_put_times(struct ctl *ctl, json_t *body);
 
 int ctl_main(int argc, char **argv);
 

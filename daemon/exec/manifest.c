@@ -150,15 +150,6 @@ static bool unit_name_valid(const char *name)
 	return false;
 }
 
-bool command_name_valid(const char *name)
-{
-	for (const char *p = name; *p; p++)
-		if (!islower((unsigned char)*p) && !isdigit((unsigned char)*p) &&
-			(p == name || !strchr("-_.", *p)))
-			return false;
-	return strlen(name) <= 64;
-}
-
 static int parse_allow(
 	const struct conf_section *section, struct unit_rule *rule, struct conf_errors *errors)
 {
@@ -211,117 +202,11 @@ static int add_unit(
 
 /* ---- commands ---- */
 
-void params_free(struct param *params, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		param_clear(&params[i]);
-	free(params);
-}
-
-int params_parse(const struct conf_section *section, char *const *texts, struct param **params,
-	size_t *n_params, struct conf_errors *errors)
-{
-	size_t n = strv_len((char **)(uintptr_t)texts);
-	int result = 0;
-
-	if (n > MANIFEST_MAX_PARAMS)
-		return conf_section_error(
-			section, NULL, errors, "more than %d parameters", MANIFEST_MAX_PARAMS);
-	*params = calloc(n + 1, sizeof(**params));
-	if (!*params)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
-		const char *text = texts[i], *equals = strchr(text, '=');
-		auto_free char *name = strndup(text, (size_t)(equals - text));
-		auto_free char *key = name ? str_printf("param.%s", name) : NULL;
-		struct tend_error err = {0};
-		int r;
-
-		if (!key)
-			return -ENOMEM;
-		r = param_parse(name, equals + 1, &(*params)[*n_params], &err);
-		if (r == 0)
-			(*n_params)++;
-		else
-			result = conf_section_error(section, key, errors, "%s", err.text);
-	}
-	return result;
-}
-
-/* "{name}" -> the parameter; an argument with braces elsewhere is as it is. */
-static bool placeholder(const char *arg, size_t *ret_len)
-{
-	size_t n = strlen(arg);
-
-	if (n < 3 || arg[0] != '{' || arg[n - 1] != '}')
-		return false;
-	*ret_len = n - 2;
-	return true;
-}
-
-static const struct param *find_param(const struct command_rule *rule, const char *arg)
-{
-	size_t len;
-
-	if (!placeholder(arg, &len))
-		return NULL;
-	for (size_t i = 0; i < rule->n_params; i++)
-		if (strlen(rule->params[i].name) == len &&
-			memcmp(rule->params[i].name, arg + 1, len) == 0)
-			return &rule->params[i];
-	return NULL;
-}
-
-static int check_argv(
-	const struct conf_section *section, struct command_rule *rule, struct conf_errors *errors)
-{
-	size_t len;
-
-	if (rule->argv[0][0] != '/' || strpbrk(rule->argv[0], " \t"))
-		return conf_section_error(section, "argv", errors,
-			"'%s' is not an absolute path; write the program and every argument on a "
-			"line of its own",
-			rule->argv[0]);
-	for (char **arg = rule->argv; *arg; arg++)
-		if (placeholder(*arg, &len) && !find_param(rule, *arg))
-			return conf_section_error(section, "argv", errors,
-				"there is no parameter for '%s'; add param.%.*s", *arg, (int)len,
-				*arg + 1);
-	for (size_t i = 0; i < rule->n_params; i++) {
-		bool used = false;
-
-		for (char **arg = rule->argv; *arg; arg++)
-			used = used || find_param(rule, *arg) == &rule->params[i];
-		if (!used)
-			return conf_section_error(section, "argv", errors,
-				"the parameter '%s' is not used; write {%s} on a line of its own",
-				rule->params[i].name, rule->params[i].name);
-	}
-	return 0;
-}
-
 static int parse_argv(
 	const struct conf_section *section, struct command_rule *rule, struct conf_errors *errors)
 {
-	char *text = rule->argv_text;
-	size_t n = 0;
-
-	rule->argv = calloc(MANIFEST_MAX_ARGS + 1, sizeof(char *));
-	if (!rule->argv)
-		return -ENOMEM;
-	for (const char *p = text; *p;) {
-		size_t len = strcspn(p, "\n");
-
-		if (len > 0 && n == MANIFEST_MAX_ARGS)
-			return conf_section_error(section, "argv", errors, "more than %d arguments",
-				MANIFEST_MAX_ARGS);
-		if (len > 0 && !(rule->argv[n++] = strndup(p, len)))
-			return -ENOMEM;
-		p += len + (p[len] == '\n');
-	}
-	if (n == 0)
-		return conf_section_error(section, "argv", errors, "there is no program");
-	return check_argv(section, rule, errors);
+	return argv_parse(
+		section, rule->argv_text, rule->params, rule->n_params, errors, &rule->argv);
 }
 
 static int check_command(
@@ -521,46 +406,14 @@ json_t *manifest_risks(const struct manifest *manifest)
 	return risks;
 }
 
-int params_check(const char *what, const char *name, const struct param *params, size_t n,
-	const json_t *args, struct tend_error *err)
-{
-	const char *key;
-	json_t *value;
-
-	json_object_foreach ((json_t *)(uintptr_t)args, key, value) {
-		bool known = false;
-
-		for (size_t i = 0; i < n; i++)
-			known = known || strcmp(params[i].name, key) == 0;
-		if (!known)
-			return tend_error_set(
-				err, -EINVAL, "the %s '%s' has no parameter '%s'", what, name, key);
-	}
-	for (size_t i = 0; i < n; i++)
-		if (!json_object_get(args, params[i].name))
-			return tend_error_set(err, -EINVAL, "the %s '%s' needs the parameter '%s'",
-				what, name, params[i].name);
-	return 0;
-}
-
 int command_argv(const struct command_rule *rule, const json_t *args, char ***ret_argv,
 	struct tend_error *err)
 {
-	auto(strv_free) char **argv = calloc(strv_len(rule->argv) + 1, sizeof(char *));
-	int r = argv ? params_check("command", rule->name, rule->params, rule->n_params, args, err)
-		     : -ENOMEM;
+	const struct argv_template template = {.what = "command",
+		.name = rule->name,
+		.argv = rule->argv,
+		.params = rule->params,
+		.n_params = rule->n_params};
 
-	for (size_t i = 0; r == 0 && rule->argv[i]; i++) {
-		const struct param *param = find_param(rule, rule->argv[i]);
-
-		if (param)
-			r = param_render(param, json_object_get(args, param->name), rule->uid,
-				&argv[i], err);
-		else if (!(argv[i] = strdup(rule->argv[i])))
-			r = -ENOMEM;
-	}
-	if (r < 0)
-		return r;
-	*ret_argv = TAKE(argv);
-	return 0;
+	return argv_fill(&template, args, rule->uid, ret_argv, err);
 }

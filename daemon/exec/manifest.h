@@ -13,7 +13,7 @@
 #include <tend/option.h>
 #include "base/map.h"
 #include "conf/errors.h"
-#include "exec/param.h"
+#include "exec/argv.h"
 
 enum exec_verb {
 	EXEC_VERB_START,
@@ -33,8 +33,6 @@ enum {
 	MANIFEST_MAX_UNITS = 500,
 	MANIFEST_MAX_COMMANDS = 500,
 	MANIFEST_MAX_SQL = 200,
-	MANIFEST_MAX_ARGS = 64,
-	MANIFEST_MAX_PARAMS = 16,
 	MANIFEST_MAX_NAME_BYTES = 200,
 };
 

@@ -109,7 +109,7 @@ static int check_used(const struct conf_section *section, const struct sql_rule 
 static int number_params(const struct conf_section *section, const struct sql_rule *rule,
 	struct str *out, struct conf_errors *errors)
 {
-	bool used[MANIFEST_MAX_PARAMS] = {false};
+	bool used[ARGV_MAX_PARAMS] = {false};
 	int r = 0;
 
 	for (const char *p = rule->text; *p && r == 0;) {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "exec/argv.h"
 #include "exec/request.h"
 #include <ctype.h>
 #include <errno.h>
@@ -107,9 +108,9 @@ static int get_verb(const json_t *args, struct request *request, struct tend_err
 static int get_args(const json_t *args, struct request *request, struct tend_error *err)
 {
 	request->args = json_object_get(args, "args");
-	if (!json_is_object(request->args) || json_object_size(request->args) > MANIFEST_MAX_PARAMS)
+	if (!json_is_object(request->args) || json_object_size(request->args) > ARGV_MAX_PARAMS)
 		return tend_error_set(err, -EINVAL,
-			"'args' must be an object of at most %d parameters", MANIFEST_MAX_PARAMS);
+			"'args' must be an object of at most %d parameters", ARGV_MAX_PARAMS);
 	return 0;
 }
 

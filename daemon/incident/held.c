@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a maintenance window holds back. An incident that opens inside has `told` false and makes no
- * notices; one that was told before stays open. When no window holds it any more its checks are
- * looked at anew: what still fails is told then, what is well closes in silence, or with its clear
- * where the raise was told. All of it is in the incident's row, so a restart changes nothing.
+ * What a maintenance window, a silence or another incident holds back. An incident that opens
+ * inside has `told` false and makes no notices; one that was told before stays open. When nothing
+ * holds it any more its checks are looked at anew: what still fails is told then, what is well
+ * closes in silence, or with its clear where the raise was told. All of it is in the incident's
+ * row, so a restart changes nothing.
  */
 #include <string.h>
 #include "base/clock.h"
@@ -19,9 +20,11 @@ void incidents_set_hold(struct incidents *incidents, incidents_hold_fn fn, void 
 	incidents->hold_data = data;
 }
 
-const char *incident_held_by(const struct incidents *incidents, const struct incident *incident)
+bool incident_held(const struct incidents *incidents, const struct incident *incident, bool closing,
+	struct incident_hold *ret_hold)
 {
-	return incidents->hold ? incidents->hold(incident->component, incidents->hold_data) : NULL;
+	return incidents->hold &&
+	       incidents->hold(incident, closing, ret_hold, incidents->hold_data);
 }
 
 static bool is_held(const struct incident *incident)
@@ -80,8 +83,8 @@ static void begin_to_settle(struct incidents *incidents, struct incident *incide
 {
 	incident->settle = clock_now();
 	incident->mended = 0; /* what was well inside is proven anew */
-	incident_note(incidents, incident, "window",
-		"no window holds it any more: a fresh look before anybody is told");
+	incident_note(incidents, incident, "released",
+		"nothing holds it any more: a fresh look before anybody is told");
 	ask(incidents, incident);
 	incident_look_for_end(incidents, incident);
 }
@@ -97,10 +100,11 @@ void incidents_release(struct incidents *incidents)
 
 	for (size_t i = incidents->open.len; i-- > 0;) {
 		struct incident *incident = incidents->open.items[i];
+		struct incident_hold hold;
 
 		if (!is_held(incident))
 			continue;
-		if (incident_held_by(incidents, incident))
+		if (incident_held(incidents, incident, incident->close_held, &hold))
 			incident->settle = 0;
 		else if (!incident->settle)
 			begin_to_settle(incidents, incident);
@@ -112,7 +116,7 @@ void incidents_release(struct incidents *incidents)
 	if (waiting && !incidents->settle_timer &&
 		loop_timer_new(
 			incidents->loop, on_settle_timer, incidents, &incidents->settle_timer) < 0)
-		log_error("incidents: no timer for what a window held: out of memory");
+		log_error("incidents: no timer for what was held: out of memory");
 	if (incidents->settle_timer)
 		loop_timer_set(
 			incidents->settle_timer, waiting ? clock_now() + SETTLE_MAX_USEC / 4 : 0);

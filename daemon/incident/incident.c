@@ -24,6 +24,7 @@ const char *const incident_event_names[INCIDENT_EVENT_MAX] = {
 	[INCIDENT_RAISED] = "raised",
 	[INCIDENT_CHANGED] = "changed",
 	[INCIDENT_CLEARED] = "cleared",
+	[INCIDENT_ACKNOWLEDGED] = "acknowledged",
 };
 
 /* ---- the store
@@ -70,18 +71,21 @@ static void on_committed(int r, void *data)
 }
 
 /* Commits what the event made, together with its notices. A batch that cannot even be queued counts
- * as failed: the notices then go out from memory. What a window holds makes none. */
-static void commit_notices(struct incidents *incidents, struct incident *incident,
+ * as failed: the notices then go out from memory. What is held makes none. */
+void incident_commit(struct incidents *incidents, struct incident *incident,
 	enum incident_event event, struct store_batch *batch)
 {
 	const struct incidents_hooks *hooks = &incidents->hooks;
 	struct pending_commit *p = pending_new(incidents);
+	struct incident_hold hold;
 	uint64_t token = 0;
-	bool open = event == INCIDENT_CHANGED && !incident_held_by(incidents, incident);
+	bool open = event == INCIDENT_CHANGED && !incident_held(incidents, incident, false, &hold);
 	bool held = !open && (!incident->told || event == INCIDENT_CHANGED);
 	int r = p ? 0 : -ENOMEM;
 
-	/* What it is now lies outside of the window that held it. */
+	if (event == INCIDENT_CHANGED)
+		incident_ack_look(incident, batch);
+	/* What it is now lies outside of what held it. */
 	if (open && !incident->told) {
 		incident->told = true;
 		incident->settle = 0;
@@ -89,7 +93,7 @@ static void commit_notices(struct incidents *incidents, struct incident *inciden
 	}
 	if (open)
 		incident->change_held = false;
-	if (held && incident->told)
+	if (held && incident->told && event == INCIDENT_CHANGED)
 		incident->change_held = true;
 	if (batch && incident_put(incident, batch) < 0)
 		batch = store_batch_free(batch);
@@ -116,7 +120,7 @@ static void commit_event(struct incidents *incidents, struct incident *incident,
 {
 	const struct incidents_hooks *hooks = &incidents->hooks;
 
-	commit_notices(incidents, incident, event, batch);
+	incident_commit(incidents, incident, event, batch);
 	if (hooks->on_told)
 		hooks->on_told(incident, event, hooks->data);
 }
@@ -139,8 +143,8 @@ static void commit_quietly(
 		log_warning("incident %s: its change is not kept over a restart", incident->id);
 }
 
-__attribute__((format(printf, 4, 5))) static void add_timeline(struct incident *incident,
-	struct store_batch *batch, const char *kind, const char *format, ...)
+void incident_line(struct incident *incident, struct store_batch *batch, const char *kind,
+	const char *format, ...)
 {
 	char raw[1024], text[1024];
 	va_list ap;
@@ -194,6 +198,35 @@ static void log_incident(const struct incident *incident, const char *what)
 		incident->text);
 }
 
+/* The root begins to flap, or ends it and still fails: one notice each. */
+static void follow_flapping(
+	struct incidents *incidents, struct incident *incident, const struct check *check)
+{
+	struct store_batch *batch;
+	char *text;
+
+	if (strcmp(incident->check, check->conf->name) != 0) {
+		incident_note(incidents, incident, "flapping", "%s %s", check->conf->name,
+			check->state.flapping ? "flaps" : "does not flap any more");
+		return;
+	}
+	text = strdup(check->last.text);
+	if (!text || incident->flapping == check->state.flapping) {
+		free(text);
+		return;
+	}
+	batch = new_batch();
+	incident->flapping = check->state.flapping;
+	free(incident->text);
+	incident->text = text;
+	incident->reason = check->last.reason;
+	incident->severity = severity_of(check);
+	incident_line(incident, batch, "flapping", "%s%s",
+		incident->flapping ? "" : "has ended, it still fails: ", text);
+	log_incident(incident, incident->flapping ? "flapping" : "flapping has ended");
+	commit_event(incidents, incident, INCIDENT_CHANGED, batch);
+}
+
 static int set_root(struct incident *incident, const struct check *check)
 {
 	char *fingerprint = strdup(check->conf->name), *name = strdup(check->conf->name);
@@ -234,12 +267,37 @@ static int attach(struct incidents *incidents, struct incident *incident, const 
 	return r < 0 ? r : map_put(&incidents->by_check, check->conf->name, incident);
 }
 
+struct incident *incidents_at(const struct incidents *incidents, const char *component)
+{
+	return map_get(&incidents->by_component, component);
+}
+
+static void enter_component(struct incidents *incidents, struct incident *incident)
+{
+	if (!incidents_at(incidents, incident->component) &&
+		map_put(&incidents->by_component, incident->component, incident) < 0)
+		log_error("incident %s: out of memory: what fails there too may open another one",
+			incident->id);
+}
+
+/* Another one at the component takes its place. */
+static void leave_component(struct incidents *incidents, const struct incident *incident)
+{
+	if (incidents_at(incidents, incident->component) != incident)
+		return;
+	(void)map_remove(&incidents->by_component, incident->component);
+	VEC_FOREACH (&incidents->open, struct incident *, other)
+		if (other != incident && strcmp(other->component, incident->component) == 0)
+			enter_component(incidents, other);
+}
+
 static void open_incident(struct incidents *incidents, struct check *check)
 {
 	auto(incident_free) struct incident *incident = calloc(1, sizeof(*incident));
 	struct store_batch *batch = new_batch();
 	char when[CLOCK_TEXT_BYTES];
-	const char *held_by;
+	struct incident_hold hold = {0};
+	bool held;
 
 	if (!incident || set_root(incident, check) < 0 ||
 		vec_push(&incidents->open, incident) < 0) {
@@ -248,25 +306,25 @@ static void open_incident(struct incidents *incidents, struct check *check)
 		return;
 	}
 	uuid7(incident->id);
-	held_by = incident_held_by(incidents, incident);
+	held = incident_held(incidents, incident, false, &hold);
 	incident->opened_wall = clock_wall();
 	incident->located_wall = incident->opened_wall;
 	incident->phase = INCIDENT_LOCATED;
-	incident->told = !held_by;
+	incident->told = !held;
 	incident->unconfirmed = check->unconfirmed;
+	incident->flapping = check->state.flapping;
 	incident->snmp_index = ++incidents->next_index;
 	(void)attach(incidents, incident, check);
-	add_timeline(incident, batch, "discovered", "%s: %s; failing since %s", check->conf->name,
+	enter_component(incidents, incident);
+	incident_line(incident, batch, "discovered", "%s: %s; failing since %s", check->conf->name,
 		check->last.text, clock_format(check->state.since_wall, when));
-	add_timeline(incident, batch, "located", "root cause is at %s (%s)%s", incident->component,
+	incident_line(incident, batch, "located", "root cause is at %s (%s)%s", incident->component,
 		tend_reason_name(incident->reason),
 		incident->unconfirmed ? ", not confirmed: what it depends on did not answer" : "");
-	if (held_by)
-		add_timeline(incident, batch, "window",
-			"the window '%s' is open: nobody is told before it has ended and this "
-			"still fails",
-			held_by);
-	log_incident(incident, held_by ? "raised in a window" : "raised");
+	if (held)
+		incident_line(incident, batch, hold.kind,
+			"%s: nobody is told before that has ended and this still fails", hold.why);
+	log_incident(incident, held ? "raised, and held" : "raised");
 	commit_event(incidents, TAKE(incident), INCIDENT_RAISED, batch);
 }
 
@@ -276,6 +334,8 @@ static struct incident *find_to_reparent(struct incidents *incidents, const stru
 {
 	usec_t now = clock_wall();
 
+	if (check->conf->component->children.len == 0)
+		return NULL;
 	VEC_FOREACH (&incidents->open, struct incident *, incident) {
 		struct component *c = watch_find_component(incidents->watch, incident->component);
 
@@ -290,21 +350,15 @@ static void reparent(struct incidents *incidents, struct incident *incident, str
 {
 	struct store_batch *batch = new_batch();
 
-	add_timeline(incident, batch, "located", "root cause moved from %s to %s: %s",
+	incident_line(incident, batch, "located", "root cause moved from %s to %s: %s",
 		incident->component, check->conf->component->name, check->last.text);
+	leave_component(incidents, incident);
 	(void)set_root(incident, check);
+	enter_component(incidents, incident);
 	(void)attach(incidents, incident, check);
 	incident->unconfirmed = false;
 	log_incident(incident, "root cause changed");
 	commit_event(incidents, incident, INCIDENT_CHANGED, batch);
-}
-
-static struct incident *find_by_component(const struct incidents *incidents, const char *component)
-{
-	VEC_FOREACH (&incidents->open, struct incident *, incident)
-		if (strcmp(incident->component, component) == 0)
-			return incident;
-	return NULL;
 }
 
 static void add_member(struct incidents *incidents, struct incident *incident, struct check *check)
@@ -317,7 +371,7 @@ static void add_member(struct incidents *incidents, struct incident *incident, s
 		return;
 	batch = new_batch();
 	(void)attach(incidents, incident, check);
-	add_timeline(incident, batch, "member", "%s%s: %s", check->conf->name,
+	incident_line(incident, batch, "member", "%s%s: %s", check->conf->name,
 		check->unreachable ? " is unreachable" : "", check->last.text);
 	if (worse) {
 		incident->severity = severity;
@@ -331,7 +385,7 @@ static void add_member(struct incidents *incidents, struct incident *incident, s
 static void on_fault(struct incidents *incidents, struct check *check)
 {
 	const char *at = check->unreachable ? check->unreachable_why : check->conf->component->name;
-	struct incident *incident = find_by_component(incidents, at);
+	struct incident *incident = incidents_at(incidents, at);
 
 	if (incident) {
 		add_member(incidents, incident, check);
@@ -380,10 +434,10 @@ static void close_incident(struct incidents *incidents, struct incident *inciden
 
 	incident->closed_wall = clock_wall();
 	incident->phase = INCIDENT_CLOSED;
-	add_timeline(incident, batch, "verified", "every check that hung on it is well again");
+	incident_line(incident, batch, "verified", "every check that hung on it is well again");
 	free(incident->summary);
 	incident->summary = incident_summary(incident);
-	add_timeline(incident, batch, "closed", "%s", incident->summary ? incident->summary : "");
+	incident_line(incident, batch, "closed", "%s", incident->summary ? incident->summary : "");
 	VEC_FOREACH (&incident->members, const char *, name)
 		if (map_get(&incidents->by_check, name) == incident)
 			(void)map_remove(&incidents->by_check, name);
@@ -392,8 +446,10 @@ static void close_incident(struct incidents *incidents, struct incident *inciden
 			vec_remove(&incidents->open, i);
 			break;
 		}
+	leave_component(incidents, incident);
 	log_incident(incident, "cleared");
 	commit_event(incidents, incident, INCIDENT_CLEARED, batch);
+	loop_defer_set(incidents->release_defer, true);
 	if (vec_push(&incidents->recent, incident) < 0)
 		incident_free(incident);
 	trim_recent(incidents);
@@ -431,20 +487,19 @@ static bool all_proven(struct incidents *incidents, struct incident *incident, b
 	return proven;
 }
 
-/* Those who were told hear of the end when the window has ended, by a fresh look: until then the
+/* Those who were told hear of the end when nothing holds it, by a fresh look: until then the
  * incident stays open, so that it can also go on. */
 static bool hold_close(struct incidents *incidents, struct incident *incident)
 {
-	const char *window = incident->told ? incident_held_by(incidents, incident) : NULL;
+	struct incident_hold hold;
+	bool held = incident->told && incident_held(incidents, incident, true, &hold);
 
-	if (window && !incident->close_held) {
+	if (held && !incident->close_held) {
 		incident->close_held = true;
-		incident_note(incidents, incident, "window",
-			"all is well; the window '%s' is open: who was told hears of it when it "
-			"has ended",
-			window);
+		incident_note(incidents, incident, hold.kind,
+			"all is well; %s: who was told hears of it when that has ended", hold.why);
 	}
-	return window;
+	return held;
 }
 
 void incident_look_for_end(struct incidents *incidents, struct incident *incident)
@@ -478,8 +533,8 @@ static void follow_reason(
 	char *text;
 
 	if (strcmp(incident->check, check->conf->name) != 0 || check->unreachable ||
-		incident->phase >= INCIDENT_RECOVERING || incident->reason == check->last.reason ||
-		check->last.verdict != check->state.hard)
+		check->state.flapping || incident->phase >= INCIDENT_RECOVERING ||
+		incident->reason == check->last.reason || check->last.verdict != check->state.hard)
 		return;
 	text = strdup(check->last.text);
 	if (!text)
@@ -509,8 +564,10 @@ static void follow_fault(struct incidents *incidents, struct incident *incident)
 		return;
 	incident_note(incidents, incident, "located", "%s is well, what still fails is %s: %s",
 		incident->check, next->conf->name, next->last.text);
+	leave_component(incidents, incident);
 	if (set_root(incident, next) == 0)
 		commit_quietly(incidents, incident, new_batch());
+	enter_component(incidents, incident);
 }
 
 void incidents_on_result(struct incidents *incidents, struct check *check, unsigned events)
@@ -520,6 +577,8 @@ void incidents_on_result(struct incidents *incidents, struct check *check, unsig
 	if (incident && incident->settle)
 		incident_settle(incidents, incident);
 	if (state_failed(check->state.hard)) {
+		if (incident && (events & (STATE_EVENT_FLAPPING | STATE_EVENT_STEADY)))
+			follow_flapping(incidents, incident, check);
 		if (events & STATE_EVENT_HARD)
 			on_fault(incidents, check);
 		else if (incident)
@@ -532,7 +591,7 @@ void incidents_on_result(struct incidents *incidents, struct check *check, unsig
 		return;
 	}
 	if (!incident)
-		incident = find_by_component(incidents, check->conf->component->name);
+		incident = incidents_at(incidents, check->conf->component->name);
 	if (incident)
 		incident_look_for_end(incidents, incident);
 }
@@ -545,9 +604,9 @@ void incident_tell(
 	incident->told = true;
 	incident->change_held = false;
 	incident->settle = 0;
-	add_timeline(incident, batch, "window", "no window holds it any more, and it still fails");
-	log_incident(incident, "told after a window");
-	commit_notices(incidents, incident, event, batch);
+	incident_line(incident, batch, "released", "nothing holds it any more, and it still fails");
+	log_incident(incident, "told after it was held");
+	incident_commit(incidents, incident, event, batch);
 }
 
 void incidents_apply(struct incidents *incidents)
@@ -566,33 +625,6 @@ int incident_set_phase(
 		return 0;
 	incident->phase = phase;
 	commit_quietly(incidents, incident, new_batch());
-	return 0;
-}
-
-int incident_acknowledge(struct incidents *incidents, struct incident *incident, const char *author,
-	const char *comment, struct tend_error *err)
-{
-	char text[512];
-	char *who, *what;
-
-	if (incident->phase == INCIDENT_CLOSED)
-		return tend_error_set(err, -EALREADY, "incident %s is closed", incident->id);
-	if (!comment || !*comment)
-		return tend_error_set(err, -EINVAL, "an acknowledgement needs a comment");
-	str_sanitize(text, sizeof(text), comment, strlen(comment));
-	who = strdup(author);
-	what = strdup(text);
-	if (!who || !what) {
-		free(who);
-		free(what);
-		return tend_error_set(err, -ENOMEM, "out of memory");
-	}
-	free(incident->ack_author);
-	free(incident->ack_comment);
-	incident->ack_author = who;
-	incident->ack_comment = what;
-	incident->ack_wall = clock_wall();
-	incident_note(incidents, incident, "acknowledged", "by %s: %s", author, text);
 	return 0;
 }
 
@@ -633,6 +665,14 @@ const struct vec *incidents_recent(const struct incidents *incidents)
 	return &incidents->recent;
 }
 
+static void on_release(void *data)
+{
+	struct incidents *incidents = data;
+
+	loop_defer_set(incidents->release_defer, false);
+	incidents_release(incidents);
+}
+
 int incidents_new(struct loop *loop, struct store *store, struct watch *watch,
 	struct incidents **ret_incidents)
 {
@@ -644,9 +684,16 @@ int incidents_new(struct loop *loop, struct store *store, struct watch *watch,
 	incidents->loop = loop;
 	incidents->store = store;
 	incidents->watch = watch;
+	r = loop_defer_new(loop, on_release, incidents, &incidents->release_defer);
+	if (r < 0)
+		return r;
+	loop_source_name(incidents->release_defer, "incidents-release");
+	loop_defer_set(incidents->release_defer, false);
 	r = incidents_load(incidents);
 	if (r < 0)
 		return r;
+	VEC_FOREACH (&incidents->open, struct incident *, incident)
+		enter_component(incidents, incident);
 	*ret_incidents = TAKE(incidents);
 	return 0;
 }
@@ -667,6 +714,8 @@ struct incidents *incidents_free(struct incidents *incidents)
 	vec_clear(&incidents->open);
 	vec_clear(&incidents->recent);
 	map_clear(&incidents->by_check);
+	map_clear(&incidents->by_component);
+	loop_source_free(incidents->release_defer);
 	loop_source_free(incidents->settle_timer);
 	/* The store ends without calling back. */
 	while (incidents->pending)

@@ -26,6 +26,7 @@ enum incident_event {
 	INCIDENT_RAISED,  /* opened and told */
 	INCIDENT_CHANGED, /* severity or root cause changed */
 	INCIDENT_CLEARED,
+	INCIDENT_ACKNOWLEDGED, /* those who were told hear that somebody has it */
 	INCIDENT_EVENT_MAX,
 };
 extern const char *const incident_event_names[INCIDENT_EVENT_MAX]; /* "raised", ... */
@@ -49,15 +50,19 @@ struct incident {
 	usec_t mended; /* clock_now() since when no member fails; 0 = one does. It closes on younger
 			  results */
 	bool unconfirmed; /* raised as `cause unconfirmed` */
-	bool told; /* a raise went out (routes may drop it later); false: a window holds it */
-	bool change_held;    /* it has changed, which a window has kept from those who were told */
-	bool close_held;     /* all is well, but those who were told hear it when the window ends */
-	usec_t settle;	     /* clock_now() when its window ended: a fresh look is awaited; 0 */
-	struct vec members;  /* char *: names of checks that hang on it, the root's first */
-	struct vec timeline; /* struct timeline_entry *, at most 500 */
-	char *ack_author, *ack_comment;
-	usec_t ack_wall;
-	char *summary; /* when closed */
+	bool flapping;	  /* its root is: what changes meanwhile is not told */
+	bool told; /* a raise went out (routes may drop it later); false: it is held (held.c) */
+	bool change_held;   /* it has changed, which was kept from those who were told */
+	bool close_held;    /* all is well, but those who were told hear it when nothing holds it */
+	usec_t settle;	    /* clock_now() when what held it ended: a fresh look is awaited; 0 */
+	struct vec members; /* char *: names of checks that hang on it, the root's first */
+	struct vec timeline;		 /* struct timeline_entry *, at most 500 */
+	char *ack_author, *ack_comment;	 /* NULL: nobody has it */
+	usec_t ack_wall, ack_until_wall; /* until: when it ends by itself; 0 = not */
+	bool ack_sticky;		 /* holds even if it gets worse */
+	enum conf_severity ack_severity; /* as it was then */
+	usec_t unacked_wall;		 /* when the last acknowledgement ended; 0 */
+	char *summary;			 /* when closed */
 	uint32_t snmp_index;
 };
 
@@ -82,10 +87,16 @@ int incidents_new(struct loop *loop, struct store *store, struct watch *watch,
 struct incidents *incidents_free(struct incidents *incidents);
 DEFINE_AUTO(struct incidents *, incidents_free)
 void incidents_set_hooks(struct incidents *incidents, const struct incidents_hooks *hooks);
-/* Name of the window that keeps back notices of this component now (borrowed), NULL: none. What it
- * holds is told, if it is still so, after a fresh look once it has ended: incidents_release() is to
- * be called when a window may have opened or ended. */
-typedef const char *(*incidents_hold_fn)(const char *component, void *data);
+/* Does anything (a window, a silence, another incident) keep back the incident's notices now? What
+ * it holds is told, if it is still so, after a fresh look once nothing holds it any more:
+ * incidents_release() is to be called when that may have changed. `closing`: its end is to be told,
+ * which less holds back. */
+struct incident_hold {
+	const char *kind; /* of the line in the timeline: window, silence, inhibited */
+	char why[256];	  /* "the window 'x' is open" */
+};
+typedef bool (*incidents_hold_fn)(
+	const struct incident *incident, bool closing, struct incident_hold *ret_hold, void *data);
 void incidents_set_hold(struct incidents *incidents, incidents_hold_fn fn, void *data);
 void incidents_release(struct incidents *incidents);
 size_t incidents_n_held(const struct incidents *incidents);
@@ -105,8 +116,20 @@ __attribute__((format(printf, 4, 5))) void incident_note(struct incidents *incid
 	struct incident *incident, const char *kind, const char *format, ...);
 int incident_set_phase(
 	struct incidents *incidents, struct incident *incident, enum incident_phase phase);
-int incident_acknowledge(struct incidents *incidents, struct incident *incident, const char *author,
-	const char *comment, struct tend_error *err);
+struct incident_ack {
+	const char *author, *comment;
+	usec_t until_wall; /* 0 = until it is taken back, or its end */
+	bool sticky;	   /* also if it gets worse */
+};
+/* A second one takes the place of the first. */
+int incident_acknowledge(struct incidents *incidents, struct incident *incident,
+	const struct incident_ack *ack, struct tend_error *err);
+int incident_unacknowledge(struct incidents *incidents, struct incident *incident,
+	const char *author, const char *comment, struct tend_error *err);
+/* Ends what has expired; when the next one does (wall; USEC_INFINITY: none). */
+usec_t incidents_expire_acks(struct incidents *incidents);
+/* The open incident at a component; NULL. */
+struct incident *incidents_at(const struct incidents *incidents, const char *component);
 json_t *incident_to_json(const struct incident *incident, bool full);
 
 #endif

@@ -89,8 +89,9 @@ static json_t *members_to_json(const struct incident *incident)
 
 int incident_put(struct incident *incident, struct store_batch *batch)
 {
-	auto_json json_t *doc = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:b, s:o, "
-					  "s:s?, s:s?, s:I, s:s?, s:b, s:b}",
+	auto_json json_t *doc = json_pack(
+		"{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:b, s:o, "
+		"s:s?, s:s?, s:I, s:s?, s:b, s:b, s:I, s:b, s:s, s:I, s:b}",
 		"system", incident->system, "component", incident->component, "check",
 		incident->check, "severity", conf_severity_names[incident->severity], "reason",
 		tend_reason_name(incident->reason), "text", incident->text, "located",
@@ -98,7 +99,10 @@ int incident_put(struct incident *incident, struct store_batch *batch)
 		incident->told, "members", members_to_json(incident), "ack_author",
 		incident->ack_author, "ack_comment", incident->ack_comment, "ack_at",
 		(json_int_t)incident->ack_wall, "summary", incident->summary, "change_held",
-		incident->change_held, "close_held", incident->close_held);
+		incident->change_held, "close_held", incident->close_held, "ack_until",
+		(json_int_t)incident->ack_until_wall, "ack_sticky", incident->ack_sticky,
+		"ack_severity", conf_severity_names[incident->ack_severity], "unacked_at",
+		(json_int_t)incident->unacked_wall, "flapping", incident->flapping);
 
 	if (!doc)
 		return -ENOMEM;
@@ -172,7 +176,13 @@ static struct incident *incident_from_row(struct incidents *incidents, json_t *r
 	incident->closed_wall = (usec_t)json_integer_value(json_object_get(row, "closed"));
 	incident->located_wall = (usec_t)json_integer_value(json_object_get(doc, "located"));
 	incident->ack_wall = (usec_t)json_integer_value(json_object_get(doc, "ack_at"));
+	incident->ack_until_wall = (usec_t)json_integer_value(json_object_get(doc, "ack_until"));
+	incident->unacked_wall = (usec_t)json_integer_value(json_object_get(doc, "unacked_at"));
+	incident->ack_sticky = json_is_true(json_object_get(doc, "ack_sticky"));
+	incident->ack_severity = (enum conf_severity)index_of(conf_severity_names, SEVERITY_MAX,
+		json_string_value(json_object_get(doc, "ack_severity")));
 	incident->unconfirmed = json_is_true(json_object_get(doc, "unconfirmed"));
+	incident->flapping = json_is_true(json_object_get(doc, "flapping"));
 	incident->told = json_is_true(json_object_get(doc, "told"));
 	incident->change_held = json_is_true(json_object_get(doc, "change_held"));
 	incident->close_held = json_is_true(json_object_get(doc, "close_held"));
@@ -262,8 +272,10 @@ json_t *incident_to_json(const struct incident *incident, bool full)
 	json_t *doc;
 
 	if (incident->ack_author)
-		ack = json_pack("{s:s, s:s, s:o}", "author", incident->ack_author, "comment",
-			incident->ack_comment, "at", clock_to_json(incident->ack_wall));
+		ack = json_pack("{s:s, s:s, s:o, s:b, s:o}", "author", incident->ack_author,
+			"comment", incident->ack_comment, "at", clock_to_json(incident->ack_wall),
+			"sticky", incident->ack_sticky, "until",
+			clock_to_json(incident->ack_until_wall));
 	doc = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, "
 			"s:s?, s:b, s:o, s:b}",
 		"id", incident->id, "fingerprint", incident->fingerprint, "system",
@@ -279,6 +291,8 @@ json_t *incident_to_json(const struct incident *incident, bool full)
 		members_to_json(incident), "held",
 		incident->phase != INCIDENT_CLOSED &&
 			(!incident->told || incident->change_held || incident->close_held));
+	if (doc)
+		(void)json_object_set_new(doc, "flapping", json_boolean(incident->flapping));
 	if (!doc || !full)
 		return doc;
 	timeline = json_array();

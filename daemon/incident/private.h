@@ -18,10 +18,12 @@ struct incidents {
 	struct incidents_hooks hooks;
 	struct vec open, recent; /* struct incident *, in order of their opening / closing */
 	struct map by_check;	 /* member's name -> open incident */
+	struct map by_component; /* of its root -> the oldest open incident there */
 	uint32_t next_index;
 	incidents_hold_fn hold;
 	void *hold_data;
-	struct loop_source *settle_timer; /* for what is never answered */
+	struct loop_source *settle_timer;  /* for what is never answered */
+	struct loop_source *release_defer; /* one has ended, which may have held others */
 	struct pending_commit *pending;
 	/* While on_event runs: what is noted of this incident belongs into its batch. */
 	struct incident *telling;
@@ -32,8 +34,15 @@ struct incidents {
 void incident_look_for_end(struct incidents *incidents, struct incident *incident);
 void incident_tell(
 	struct incidents *incidents, struct incident *incident, enum incident_event event);
+void incident_commit(struct incidents *incidents, struct incident *incident,
+	enum incident_event event, struct store_batch *batch);
+__attribute__((format(printf, 4, 5))) void incident_line(struct incident *incident,
+	struct store_batch *batch, const char *kind, const char *format, ...);
+/* ack.c: it has changed: an acknowledgement that does not stick ends when it has become worse. */
+void incident_ack_look(struct incident *incident, struct store_batch *batch);
 /* held.c */
-const char *incident_held_by(const struct incidents *incidents, const struct incident *incident);
+bool incident_held(const struct incidents *incidents, const struct incident *incident, bool closing,
+	struct incident_hold *ret_hold);
 void incident_settle(struct incidents *incidents, struct incident *incident);
 
 struct incident *incident_free(struct incident *incident);

@@ -372,6 +372,7 @@ static int add_notice(struct approval *a, struct step *step, struct store_batch 
 		.text = text,
 		.wall = a->created,
 		.details = details,
+		.urgent = true, /* who is to decide cannot do so after the window */
 	};
 	int r;
 

@@ -179,19 +179,26 @@ void policies_page(struct policies *p, const struct run *run, struct store_batch
 	char text[1024];
 	const struct incident *incident =
 		run->incident[0] ? incidents_find(p->deps.incidents, run->incident) : NULL;
+	const struct conf_component *c =
+		p->conf && run->component ? map_get(&p->conf->components, run->component) : NULL;
 	auto_json json_t *details = json_pack("{s:s, s:s}", "run", run->id, "policy", run->policy);
 	struct notice notice = {
 		.kind = NOTICE_POLICY_FAILED,
 		.severity = SEVERITY_CRITICAL,
 		.fingerprint = incident ? incident->fingerprint : run->component,
 		.incident_id = run->incident[0] ? run->incident : NULL,
-		.system = incident ? incident->system : NULL,
+		.system = incident ? incident->system
+			  : c	   ? c->system->name
+				   : NULL,
+		.environment = c ? conf_environment_names[c->system->environment] : NULL,
 		.component = run->component,
 		.check = run->check,
 		.reason = run_state_names[run->state],
 		.text = text,
 		.wall = clock_wall(),
 		.details = details,
+		/* It has changed something, and that went wrong: no window is so quiet. */
+		.urgent = run->acted,
 	};
 	va_list ap;
 
@@ -434,7 +441,8 @@ void policies_on_result(struct policies *policies, struct check *check, unsigned
 {
 	act_on_result(policies, check);
 	worse_on_result(policies, check, events);
-	if ((events & STATE_EVENT_HARD) && check->last.reason == TEND_REASON_REPORT_MISSING)
+	if ((events & STATE_EVENT_HARD) && (check->last.reason == TEND_REASON_REPORT_MISSING ||
+						   check->last.reason == TEND_REASON_JOB_STUCK))
 		policies_event(policies, POLICY_EVENT_HEARTBEAT_LATE, check->component->conf->name,
 			json_pack("{s:s, s:s}", "check", check->conf->name, "text",
 				check->last.text));

@@ -51,6 +51,19 @@ bool policies_reading(const struct policies *policies);
  * ends. Unless the call itself failed. */
 int policies_await(struct policies *policies, usec_t timeout, policies_kept_fn fn, void *data);
 json_t *policies_to_json(const struct policies *policies); /* list */
+/* Each policy as a row of a table has it; texts are borrowed for the call. */
+struct policies_glance {
+	const char *name;
+	const char *error;   /* why it cannot run; NULL */
+	enum conf_mode mode; /* the boldest of all systems */
+	const char *modes;   /* "SYSTEM=MODE ..." */
+	bool enabled;
+	const char *state; /* of its last run that was not a dry one, of the last 200; NULL: none */
+	const char *message;
+	usec_t started_wall, ended_wall, next_wall; /* 0: none */
+};
+typedef void (*policies_glance_fn)(const struct policies_glance *glance, void *data);
+void policies_glance(const struct policies *policies, policies_glance_fn fn, void *data);
 size_t policies_n_broken(const struct policies *policies); /* entries of it with an error */
 bool policies_runner_up(const struct policies *policies);  /* tend-run */
 json_t *policies_actions_to_json(

@@ -282,6 +282,7 @@ void start_queued(struct policies *p); /* runs whose target is free now */
 enum concurrency start_concurrency(const struct policy_def *def);
 
 /* schedule.c */
+usec_t schedule_next(const struct policies *p, const struct policy_def *def); /* 0: never */
 int schedule_new(const struct policies *p, const struct policy_def *def,
 	struct schedule **ret_schedule, struct tend_error *err); /* 0 and NULL: it has none */
 struct schedule *schedule_free(struct schedule *schedule);

@@ -462,3 +462,23 @@ json_t *policies_next(
 	vec_clear(&rows);
 	return list;
 }
+
+usec_t schedule_next(const struct policies *p, const struct policy_def *def)
+{
+	const struct conf_policy *settings = policy_settings(p, def->name);
+	const struct schedule *s = def->schedule;
+	usec_t now = clock_wall(), next = USEC_INFINITY, at;
+
+	if (!s)
+		return 0;
+	MAP_FOREACH (&p->conf->components, const struct conf_component *, component) {
+		if (!trigger_is_target(def, settings, component))
+			continue;
+		at = cron_next(&s->cron, s->zone, now);
+		if (at != USEC_INFINITY)
+			next = MIN(next, at + jitter_of(s, def->name, component->name, at));
+		if (s->jitter == 0)
+			break; /* the same for all */
+	}
+	return next == USEC_INFINITY ? 0 : next;
+}

@@ -14,28 +14,41 @@ static const char *error_of(const struct policies *p, const struct policy_def *d
 	return def->error ? def->error : strike_disabled(p, def);
 }
 
-static json_t *policy_to_json(const struct policies *p, const struct policy_def *def)
+static const struct run *last_run(const struct policies *p, const struct policy_def *def)
+{
+	const struct run *last = NULL;
+
+	VEC_FOREACH (&p->recent, const struct run *, run)
+		if (!run->dry && strcmp(run->policy, def->name) == 0)
+			last = run;
+	return last;
+}
+
+static bool is_enabled(const struct policies *p, const struct policy_def *def)
 {
 	const struct conf_policy *settings = policy_settings(p, def->name);
+
+	return (settings ? settings->enabled : true) && !strike_disabled(p, def);
+}
+
+static json_t *policy_to_json(const struct policies *p, const struct policy_def *def)
+{
+	const struct run *last = last_run(p, def);
 	json_t *modes = json_object();
-	const struct run *last = NULL;
 
 	MAP_FOREACH (&p->conf->systems, const struct conf_system *, system)
 		(void)json_object_set_new(modes, system->name,
 			json_string(conf_mode_names[trigger_mode(p, def->name, system)]));
-	VEC_FOREACH (&p->recent, const struct run *, run)
-		if (!run->dry && strcmp(run->policy, def->name) == 0)
-			last = run;
 	return json_pack("{s:s, s:s, s:O?, s:O?, s:O?, s:O?, s:O?, s:b, s:s, s:b, s:o, s:s, s:o, "
 			 "s:o*, s:s*}",
 		"name", def->name, "file", def->file->path, "doc", declared(def, "doc"), "on",
 		declared(def, "on"), "params", declared(def, "params"), "targets",
 		declared(def, "targets"), "schedule", declared(def, "schedule"), "hand",
 		json_is_true(declared(def, "hand")), "concurrency",
-		concurrency_names[start_concurrency(def)], "enabled",
-		(settings ? settings->enabled : true) && !strike_disabled(p, def), "mode", modes,
-		"source", def->file->hash, "last_run", last ? run_to_json(last) : json_null(),
-		"strikes", strike_to_json(p, def), "error", error_of(p, def));
+		concurrency_names[start_concurrency(def)], "enabled", is_enabled(p, def), "mode",
+		modes, "source", def->file->hash, "last_run",
+		last ? run_to_json(last) : json_null(), "strikes", strike_to_json(p, def), "error",
+		error_of(p, def));
 }
 
 json_t *policies_to_json(const struct policies *policies)
@@ -52,6 +65,50 @@ json_t *policies_to_json(const struct policies *policies)
 				list, json_pack("{s:s, s:s, s:s, s:b}", "name", file->chunk, "file",
 					      file->path, "error", file->error, "enabled", 0));
 	return list;
+}
+
+static void glance_at(
+	const struct policies *p, const struct policy_def *def, policies_glance_fn fn, void *data)
+{
+	const struct run *last = last_run(p, def);
+	struct policies_glance glance = {
+		.name = def->name,
+		.error = error_of(p, def),
+		.enabled = is_enabled(p, def),
+		.next_wall = schedule_next(p, def),
+	};
+	char modes[512] = "";
+	size_t len = 0;
+
+	MAP_FOREACH (&p->conf->systems, const struct conf_system *, system) {
+		enum conf_mode mode = trigger_mode(p, def->name, system);
+		int n = snprintf(modes + len, sizeof(modes) - len, "%s%s=%s", len ? " " : "",
+			system->name, conf_mode_names[mode]);
+
+		glance.mode = MAX(glance.mode, mode);
+		if (n > 0 && (size_t)n < sizeof(modes) - len)
+			len += (size_t)n;
+		modes[len] = '\0';
+	}
+	glance.modes = modes;
+	VEC_FOREACH (&p->runs, const struct run *, run)
+		if (!run->dry && !run->describing && !run->queued &&
+			strcmp(run->policy, def->name) == 0)
+			last = run;
+	if (last) {
+		glance.state = run_state_names[last->state];
+		glance.message = last->message;
+		glance.started_wall = last->started_wall;
+		glance.ended_wall = last->ended_wall;
+	}
+	fn(&glance, data);
+}
+
+void policies_glance(const struct policies *policies, policies_glance_fn fn, void *data)
+{
+	if (policies->catalog)
+		MAP_FOREACH (&policies->catalog->defs, const struct policy_def *, def)
+			glance_at(policies, def, fn, data);
 }
 
 size_t policies_n_broken(const struct policies *policies)

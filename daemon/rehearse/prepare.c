@@ -131,8 +131,9 @@ static bool key_is_kept(const struct conf_section *section, const char *key)
 	static const char *const outside[] = {"state_dir", "run_dir", "socket", "plugin_dir",
 		"libexec_dir", "lua_dir", "policy_dirs", "exec_socket", "http_listen", "http_token",
 		"agentx_socket", "spawn_socket"};
-	static const char *const of_receivers[] = {
-		"min_severity", "fallback", "ttl", "rate_per_minute", "retry_min", "retry_max"};
+	static const char *const of_receivers[] = {"min_severity", "fallback", "ttl",
+		"rate_per_minute", "retry_min", "retry_max", "storm_burst", "storm_wait",
+		"storm_interval"};
 
 	if (strcmp(section->kind, "daemon") == 0)
 		return !is_one_of(key, outside, ARRAY_SIZE(outside));
@@ -158,7 +159,7 @@ static void put_paths(struct writing *w)
 static void put_receiver(struct writing *w)
 {
 	put_line(w, 0, "type = webhook");
-	put_line(w, 0, "url = http://rehearsal.invalid/");
+	put_line(w, 0, "url = https://rehearsal.invalid/");
 	put_line(w, 0, "secret = file:%s/secret", w->play->dir);
 	w->any_receiver = true;
 }

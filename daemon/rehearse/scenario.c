@@ -163,7 +163,8 @@ static const char *line_start(const char *text, unsigned line)
 {
 	while (text && line > 1) {
 		text = strchr(text, '\n');
-		text += text != NULL;
+		if (text)
+			text++;
 		line--;
 	}
 	return text;
@@ -191,6 +192,15 @@ static unsigned line_of(const char *text, unsigned key, unsigned n)
 	return line;
 }
 
+/* The reader puts no newline behind an empty first line. */
+static unsigned first_line_is_empty(const char *text, unsigned key)
+{
+	const char *line = line_start(text, key);
+	const char *value = line ? strpbrk(line, "=:") : NULL;
+
+	return value && !counts(value + 1);
+}
+
 /* Calls fn for each line of the key's value. */
 static void each_entry(
 	struct reading *rd, const char *key, void (*fn)(struct reading *rd, struct words *words))
@@ -198,8 +208,7 @@ static void each_entry(
 	const struct conf_key *k = conf_section_key(rd->section, key);
 	const char *p = k ? k->value : "";
 	unsigned n = 0, n_entries = 0;
-	/* The reader puts no newline behind an empty first line. */
-	unsigned first = k && !counts(strchr(line_start(rd->text, k->line), '=') + 1);
+	unsigned first = k ? first_line_is_empty(rd->text, k->line) : 0;
 
 	for (; *p; n++) {
 		size_t len = strcspn(p, "\n");

@@ -394,7 +394,7 @@ bool __wrap_operators_allow(const struct conf_daemon *conf, char why[256])
  */
 
 struct delivered {
-	struct delivery *d;
+	struct shipment *shipment;
 	try_fn done;
 	struct loop_source *defer;
 	struct delivered *next;
@@ -436,7 +436,7 @@ static void delivered_free(struct delivered *one)
 	if (*p)
 		*p = one->next;
 	loop_source_free(one->defer);
-	delivery_unref(one->d);
+	shipment_unref(one->shipment);
 	free(one);
 }
 
@@ -444,13 +444,14 @@ static void on_delivered(void *data)
 {
 	struct delivered *one = data;
 	const struct judgement j = {.verdict = VERDICT_DELIVERED};
-	struct delivery *d = delivery_ref(one->d);
+	struct shipment *s = shipment_ref(one->shipment);
 	try_fn done = one->done;
 
-	see_notice(d);
+	VEC_FOREACH (&s->deliveries, const struct delivery *, d)
+		see_notice(d);
 	delivered_free(one);
-	done(d, &j);
-	delivery_unref(d);
+	done(s, &j);
+	shipment_unref(s);
 }
 
 void delivered_drop(void)
@@ -459,14 +460,14 @@ void delivered_drop(void)
 		delivered_free(play->delivered);
 }
 
-static int deliver(const struct try_context *context, struct delivery *d)
+static int deliver(const struct try_context *context, struct shipment *s)
 {
 	struct delivered *one = calloc(1, sizeof(*one));
 	int r;
 
 	if (!one)
 		return -ENOMEM;
-	*one = (struct delivered){.d = delivery_ref(d), .done = context->done};
+	*one = (struct delivered){.shipment = shipment_ref(s), .done = context->done};
 	r = loop_defer_new(play->manager.loop, on_delivered, one, &one->defer);
 	one->next = play->delivered;
 	play->delivered = one;
@@ -476,11 +477,9 @@ static int deliver(const struct try_context *context, struct delivery *d)
 }
 
 __typeof__(webhook_start) __wrap_webhook_start;
-int __wrap_webhook_start(
-	const struct try_context *context, struct delivery *d, struct webhook_try **ret_try)
+int __wrap_webhook_start(const struct try_context *context, struct shipment *s)
 {
-	*ret_try = NULL;
-	return deliver(context, d);
+	return deliver(context, s);
 }
 
 /* ---- what a rehearsal has no use for

@@ -146,12 +146,13 @@ static void do_acknowledge(const struct words *words)
 	struct incidents *incidents = play->manager.incidents;
 	struct incident *incident = incidents_of_check(incidents, words_plain(words, 2));
 	const char *reason = words_value(words, "reason");
+	const struct incident_ack ack = {
+		.author = person(words), .comment = reason ? reason : "rehearsed"};
 	struct tend_error why = {0};
 
 	if (!incident)
 		play_fault("acknowledge: there is no incident at %s", words_plain(words, 2));
-	else if (incident_acknowledge(incidents, incident, person(words),
-			 reason ? reason : "rehearsed", &why) < 0)
+	else if (incident_acknowledge(incidents, incident, &ack, &why) < 0)
 		play_fault("acknowledge: %s", why.text);
 }
 

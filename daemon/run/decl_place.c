@@ -71,8 +71,11 @@ void decl_place_error(
 	va_start(ap, format);
 	(void)vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
-	lua_pushfstring(
-		L, "%s:%d: policy '%s': %s", place->source->chunk, line, place->policy, text);
+	if (place->policy)
+		lua_pushfstring(L, "%s:%d: policy '%s': %s", place->source->chunk, line,
+			place->policy, text);
+	else
+		lua_pushfstring(L, "%s:%d: %s", place->source->chunk, line, text);
 	(void)lua_error(L);
 	abort();
 }

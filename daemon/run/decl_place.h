@@ -12,9 +12,9 @@
 
 struct decl_place {
 	const struct decl_source *source;
-	int line; /* of the declaration */
-	const char *policy;
-	const char *key; /* being checked, NULL at the top */
+	int line;	    /* of the declaration */
+	const char *policy; /* NULL: the file is none of policies */
+	const char *key;    /* being checked, NULL at the top */
 };
 
 /* Line of the first `word =`, `["word"]` or "word" at or below `line`, and above the next

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "run/format.h"
 #include "run/parent.h"
 #include "run/sanitizer.h"
 
@@ -15,11 +16,15 @@ int main(int argc, char **argv)
 
 	if (argc == 2 && strcmp(argv[1], "--version") == 0)
 		return printf("tend-run %s\n", TEND_VERSION) < 0;
-	if (argc != 1 || fstat(DAEMON_FD, &st) < 0 || !S_ISSOCK(st.st_mode)) {
-		(void)fputs("tend-run runs policies for tendd, which starts it; see tend-run(8)\n",
+	if ((argc != 1 && !(argc == 2 && strcmp(argv[1], "--format") == 0)) ||
+		fstat(DAEMON_FD, &st) < 0 || !S_ISSOCK(st.st_mode)) {
+		(void)fputs("tend-run runs policies and formats for tendd, which starts it; see "
+			    "tend-run(8)\n",
 			stderr);
 		return EXIT_USAGE;
 	}
 	log_open("tend-run", LOG_INFO);
+	if (argc == 2)
+		return format_run(DAEMON_FD) < 0;
 	return parent_run(DAEMON_FD, NULL) < 0;
 }

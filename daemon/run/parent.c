@@ -88,15 +88,6 @@ static int take_fd(struct parent *p)
 	return fd;
 }
 
-static int make_blocking(int fd)
-{
-	int flags = fcntl(fd, F_GETFL);
-
-	if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
-		return -errno;
-	return 0;
-}
-
 /* The clone is tendd's child and ends with tendd's signal for ended children. There are no threads
  * here whose locks it could inherit. */
 static pid_t clone_sibling(void)
@@ -106,7 +97,7 @@ static pid_t clone_sibling(void)
 
 __attribute__((noreturn)) static void child(struct parent *p, int fd, uint64_t wall_msec)
 {
-	if (make_blocking(fd) < 0 || sandbox_apply(p->sandbox, fd, wall_msec) < 0)
+	if (sandbox_make_blocking(fd) < 0 || sandbox_apply(p->sandbox, fd, wall_msec) < 0)
 		_exit(EXIT_SANDBOX);
 	session_run(p->L, &p->memory, SANDBOX_FD);
 }
@@ -185,7 +176,7 @@ int parent_run(int fd, void (*prepare)(lua_State *L))
 	int r;
 
 	prepare_process();
-	r = make_blocking(fd);
+	r = sandbox_make_blocking(fd);
 	if (r == 0)
 		r = sandbox_new(&p.sandbox);
 	if (r == 0)

@@ -131,19 +131,23 @@ static int limit(__rlimit_resource_t what, rlim_t most)
 {
 	/* One second more for CPU time: at its soft limit comes SIGXCPU, which tells the daemon
 	 * why; at the hard one SIGKILL, which looks like anybody's. */
-	struct rlimit limit = {.rlim_cur = most, .rlim_max = what == RLIMIT_CPU ? most + 1 : most};
+	struct rlimit limit = {.rlim_cur = most,
+		.rlim_max = what == RLIMIT_CPU && most != RLIM_INFINITY ? most + 1 : most};
 
 	return setrlimit(what, &limit) < 0 ? -errno : 0;
 }
 
 static int limit_all(uint64_t wall_msec)
 {
-	uint64_t cpu_sec = wall_msec ? (wall_msec + 999) / 1000 : SANDBOX_CPU_SEC;
+	uint64_t cpu_sec = wall_msec && wall_msec != SANDBOX_RESIDENT ? (wall_msec + 999) / 1000
+								      : SANDBOX_CPU_SEC;
 	const struct {
 		__rlimit_resource_t what;
 		rlim_t most;
 	} limits[] = {
-		{RLIMIT_CPU, MIN(cpu_sec, (uint64_t)SANDBOX_CPU_SEC)},
+		{RLIMIT_CPU, wall_msec == SANDBOX_RESIDENT
+				     ? RLIM_INFINITY
+				     : MIN(cpu_sec, (uint64_t)SANDBOX_CPU_SEC)},
 		/* The sanitizers map terabytes of shadow; Lua's allocator has its own limit. */
 		{RLIMIT_AS, SANITIZED ? RLIM_INFINITY : SANDBOX_AS_BYTES},
 		{RLIMIT_NOFILE, 0},
@@ -160,6 +164,15 @@ static int limit_all(uint64_t wall_msec)
 	return r;
 }
 
+int sandbox_make_blocking(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
+		return -errno;
+	return 0;
+}
+
 int sandbox_apply(const struct sandbox *sandbox, int fd, uint64_t wall_msec)
 {
 	int r;
@@ -168,7 +181,8 @@ int sandbox_apply(const struct sandbox *sandbox, int fd, uint64_t wall_msec)
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return -errno;
 	/* A busy run yields to the daemon and to the CRM. */
-	(void)setpriority(PRIO_PROCESS, 0, 5);
+	if (wall_msec != SANDBOX_RESIDENT)
+		(void)setpriority(PRIO_PROCESS, 0, 5);
 	r = keep_only(fd);
 	if (r == 0)
 		r = limit_all(wall_msec);

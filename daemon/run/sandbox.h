@@ -28,8 +28,12 @@ int sandbox_new(struct sandbox **ret_sandbox);
 struct sandbox *sandbox_free(struct sandbox *sandbox);
 DEFINE_AUTO(struct sandbox *, sandbox_free)
 
+/* What waits in read() wants no EAGAIN; the daemon's sockets are non-blocking from birth. */
+int sandbox_make_blocking(int fd);
 /* In the child: moves `fd` to SANDBOX_FD, closes all else, sets limits, loads the filter. CPU time
- * is limited to the wall time rounded up, at most SANDBOX_CPU_SEC; wall_msec 0 = only that. */
+ * is limited to the wall time rounded up, at most SANDBOX_CPU_SEC; wall_msec 0 = only that.
+ * SANDBOX_RESIDENT: no limit of CPU time and no low priority, as whoever asks keeps the time. */
+#define SANDBOX_RESIDENT UINT64_MAX
 int sandbox_apply(const struct sandbox *sandbox, int fd, uint64_t wall_msec);
 
 #endif

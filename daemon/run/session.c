@@ -11,12 +11,13 @@
 #include "run/decl.h"
 #include "run/door.h"
 #include "run/finally.h"
+#include "run/library.h"
 #include "run/param.h"
 #include "run/sandbox.h"
 #include "run/value.h"
 #include "run/wire.h"
 
-enum { MESSAGE_BYTES = 4096, CHUNK_BYTES = 256, MODULE_BYTES = 128 };
+enum { MESSAGE_BYTES = 4096, CHUNK_BYTES = 256 };
 enum { EXIT_PROTOCOL = 2, EXIT_TOLD = 0 };
 
 struct session {
@@ -70,63 +71,6 @@ __attribute__((noreturn)) static void out_of_memory(void *data)
 	_exit(write(s->wire.fd, line, strlen(line)) < 0 ? EXIT_PROTOCOL : EXIT_TOLD);
 }
 
-/* "tend.x" -> the text of "tend/x.lua" in the library the daemon sent. */
-static const json_t *find_module(const struct session *s, const char *name, char path[MODULE_BYTES])
-{
-	size_t len = strlen(name);
-
-	if (len + sizeof(".lua") > MODULE_BYTES)
-		return NULL;
-	for (size_t i = 0; i < len; i++)
-		path[i] = name[i];
-	for (size_t i = 0; i < len; i++)
-		if (path[i] == '.')
-			path[i] = '/';
-	memcpy(path + len, ".lua", sizeof(".lua"));
-	return json_object_get(json_object_get(s->args, "library"), path);
-}
-
-/* require(name): upvalues are the session and the table of what is loaded. */
-static int require_module(lua_State *L)
-{
-	const struct session *s = lua_touserdata(L, lua_upvalueindex(1));
-	const char *name = luaL_checkstring(L, 1);
-	char path[MODULE_BYTES], chunk[MODULE_BYTES + 1];
-	const json_t *text = find_module(s, name, path);
-
-	lua_settop(L, 1);
-	lua_pushvalue(L, 1);
-	if (lua_rawget(L, lua_upvalueindex(2)) == LUA_TLIGHTUSERDATA)
-		env_error(L, "require: '%.64s' requires itself", name);
-	if (!lua_isnil(L, -1))
-		return 1;
-	if (!json_is_string(text))
-		env_error(L, "require: there is no '%.64s' in the policy library", name);
-	(void)snprintf(chunk, sizeof(chunk), "@%s", path);
-	if (luaL_loadbufferx(L, json_string_value(text), json_string_length(text), chunk, "t"))
-		return lua_error(L);
-	lua_pushvalue(L, 1);
-	lua_pushlightuserdata(L, lua_touserdata(L, lua_upvalueindex(1)));
-	lua_rawset(L, lua_upvalueindex(2));
-	lua_call(L, 0, 1);
-	if (lua_isnil(L, -1)) {
-		lua_pop(L, 1);
-		lua_pushboolean(L, true);
-	}
-	lua_pushvalue(L, 1);
-	lua_pushvalue(L, -2);
-	lua_rawset(L, lua_upvalueindex(2));
-	return 1;
-}
-
-static void open_require(lua_State *L, struct session *s)
-{
-	lua_pushlightuserdata(L, s);
-	lua_newtable(L);
-	lua_pushcclosure(L, require_module, 2);
-	lua_setglobal(L, "require");
-}
-
 static void push_given_params(lua_State *L, const struct session *s)
 {
 	const json_t *params = json_object_get(s->args, "params");
@@ -174,7 +118,7 @@ static int body(lua_State *L)
 	lua_settop(L, 0);
 	decl_open(L, &s->source);
 	door_open(L, &s->door, json_object_get(s->args, "verbs"));
-	open_require(L, s);
+	library_open(L, json_object_get(s->args, "library"));
 	(void)snprintf(chunk, sizeof(chunk), "@%s", s->chunk);
 	if (luaL_loadbufferx(L, s->source.text, s->source.len, chunk, "t") != LUA_OK)
 		return lua_error(L);

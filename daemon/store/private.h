@@ -13,7 +13,7 @@
 #include "store/store.h"
 
 enum {
-	STORE_MAX_PARAMETERS = 12,
+	STORE_MAX_PARAMETERS = 16,
 	STORE_MAX_BATCH_BYTES = 16 << 20,
 	STORE_MAX_QUEUED = 10000,
 	STORE_MAX_QUEUED_BYTES = 64 << 20,
@@ -144,8 +144,8 @@ struct store_request {
 	int result;
 	json_t *rows;
 };
-struct store_request *request_free(struct store_request *request);
-DEFINE_AUTO(struct store_request *, request_free)
+struct store_request *store_request_free(struct store_request *request);
+DEFINE_AUTO(struct store_request *, store_request_free)
 int reader_new(sqlite3 *db, int event_fd, struct reader **ret_reader);
 struct reader *reader_free(struct reader *reader);
 int reader_submit(

@@ -99,6 +99,15 @@ static const struct rule {
 	{KEEP_SCHEDULES, NULL, NULL,
 		"DELETE FROM schedule WHERE (policy, target) IN (SELECT policy, target FROM "
 		"schedule INDEXED BY schedule_last WHERE last < ?5 ORDER BY last LIMIT ?6)"},
+	{KEEP_HISTORY, NULL, NULL,
+		"DELETE FROM feedback WHERE id IN (SELECT id FROM feedback WHERE at < ?5 ORDER BY "
+		"at LIMIT ?6)"},
+	{KEEP_NOTICES, NULL, NULL,
+		"DELETE FROM try WHERE (shipment, receiver, slot) IN (SELECT shipment, receiver, "
+		"slot FROM try t INDEXED BY try_at WHERE at < ?5 AND NOT EXISTS (SELECT 1 FROM "
+		"delivery d WHERE d.notice = t.shipment AND d.receiver = t.receiver) AND NOT "
+		"EXISTS (SELECT 1 FROM delivery d WHERE d.batch = t.shipment) ORDER BY at "
+		"LIMIT ?6)"},
 	/* No strikes are no row. */
 	{KEEP_ALWAYS, NULL, NULL,
 		"DELETE FROM strike WHERE policy IN (SELECT policy FROM strike INDEXED BY "

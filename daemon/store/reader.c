@@ -50,7 +50,7 @@ static struct store_request *list_pop(struct request_list *list)
 	return request;
 }
 
-struct store_request *request_free(struct store_request *request)
+struct store_request *store_request_free(struct store_request *request)
 {
 	if (!request)
 		return NULL;
@@ -192,7 +192,7 @@ static void reader_dispose(struct reader *reader)
 	struct store_request *request;
 
 	while ((request = list_pop(&reader->queue)) || (request = list_pop(&reader->done)))
-		request_free(request);
+		store_request_free(request);
 	for (size_t i = 0; i < STORE_QUERY_MAX; i++)
 		(void)sqlite3_finalize(reader->stmts[i]);
 	database_close(reader->db);

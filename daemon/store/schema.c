@@ -79,7 +79,24 @@ static const char version_3[] = "CREATE INDEX record_at ON record(kind, scope, a
 				"CREATE INDEX run_source ON run(source);"
 				"CREATE INDEX run_library ON run(library);";
 
-const char *const schema_migrations[] = {version_1, version_2, version_3};
+/* Notices: what goes together, and every try of it. */
+static const char version_4[] =
+	"ALTER TABLE delivery ADD COLUMN group_key TEXT;"
+	"ALTER TABLE delivery ADD COLUMN batch TEXT;"
+	"ALTER TABLE delivery ADD COLUMN group_json TEXT;"
+	"CREATE INDEX delivery_batch ON delivery(batch) WHERE batch IS NOT NULL;"
+	"CREATE TABLE try(shipment TEXT NOT NULL, receiver TEXT NOT NULL, slot INTEGER NOT NULL,"
+	" n INTEGER NOT NULL, at INTEGER NOT NULL, elapsed_msec INTEGER NOT NULL,"
+	" verdict TEXT NOT NULL, code INTEGER, error TEXT, detail TEXT,"
+	" PRIMARY KEY(shipment, receiver, slot)) WITHOUT ROWID;"
+	"CREATE INDEX try_at ON try(at);"
+	"CREATE TABLE silence(id TEXT PRIMARY KEY, starts INTEGER NOT NULL, ends INTEGER NOT NULL,"
+	" ended INTEGER, doc_json TEXT NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE feedback(id TEXT PRIMARY KEY, component TEXT NOT NULL, at INTEGER NOT NULL,"
+	" doc_json TEXT NOT NULL) WITHOUT ROWID;"
+	"CREATE INDEX feedback_at ON feedback(at);";
+
+const char *const schema_migrations[] = {version_1, version_2, version_3, version_4};
 const int schema_version = (int)ARRAY_SIZE(schema_migrations);
 
 static int backup_steps(sqlite3 *from, sqlite3 *to)

@@ -8,7 +8,8 @@
 	"d.notice AS notice, d.receiver AS receiver, d.sequence AS sequence, d.state AS state, "   \
 	"d.tries AS tries, d.next_at AS next_at, d.delivered_at AS delivered_at, "                 \
 	"d.last_error AS last_error, d.superseded_by AS superseded_by, "                           \
-	"d.added_at AS added_at, d.via AS via, "                                                   \
+	"d.added_at AS added_at, d.via AS via, d.group_key AS group_key, d.batch AS batch, "       \
+	"d.group_json AS group_json, "                                                             \
 	"n.kind AS kind, n.incident AS incident, n.fingerprint AS fingerprint, "                   \
 	"n.severity AS severity, n.at AS at"
 
@@ -47,12 +48,22 @@ const struct store_sql store_statements[STORE_STATEMENT_MAX] = {
 		"doc_json) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(id) DO NOTHING"),
 	STATEMENT(DELIVERY_PUT,
 		"INSERT INTO delivery(notice, receiver, sequence, state, tries, "
-		"next_at, delivered_at, last_error, superseded_by, merged_json, added_at, via) "
-		"VALUES(?1, ?2, ?3, ?4, ?5, ?6, nullif(?7, 0), ?8, ?9, ?10, ?11, ?12) "
+		"next_at, delivered_at, last_error, superseded_by, merged_json, added_at, via, "
+		"group_key, batch, group_json) "
+		"VALUES(?1, ?2, ?3, ?4, ?5, ?6, nullif(?7, 0), ?8, ?9, ?10, ?11, ?12, ?13, ?14, "
+		"?15) "
 		"ON CONFLICT(notice, receiver) DO UPDATE SET sequence = excluded.sequence, "
 		"state = excluded.state, tries = excluded.tries, next_at = excluded.next_at, "
 		"delivered_at = excluded.delivered_at, last_error = excluded.last_error, "
-		"superseded_by = excluded.superseded_by, merged_json = excluded.merged_json"),
+		"superseded_by = excluded.superseded_by, merged_json = excluded.merged_json, "
+		"batch = excluded.batch"),
+	STATEMENT(TRY_PUT,
+		"INSERT INTO try(shipment, receiver, slot, n, at, elapsed_msec, verdict, code, "
+		"error, detail) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, nullif(?8, 0), ?9, ?10) "
+		"ON CONFLICT(shipment, receiver, slot) DO UPDATE SET n = excluded.n, "
+		"at = excluded.at, elapsed_msec = excluded.elapsed_msec, "
+		"verdict = excluded.verdict, code = excluded.code, error = excluded.error, "
+		"detail = excluded.detail"),
 	STATEMENT(RECEIVER_PUT,
 		"INSERT INTO receiver(name, sequence, disabled_at, disabled_why) "
 		"VALUES(?1, ?2, ?3, ?4) ON CONFLICT(name) DO UPDATE SET "
@@ -106,6 +117,13 @@ const struct store_sql store_statements[STORE_STATEMENT_MAX] = {
 		"INSERT INTO record(kind, scope, key, at, doc_json) VALUES(?1, ?2, ?3, ?4, ?5) "
 		"ON CONFLICT(kind, scope, key) DO UPDATE SET at = excluded.at, "
 		"doc_json = excluded.doc_json"),
+	STATEMENT(SILENCE_PUT,
+		"INSERT INTO silence(id, starts, ends, ended, doc_json) "
+		"VALUES(?1, ?2, ?3, nullif(?4, 0), ?5) ON CONFLICT(id) DO UPDATE SET "
+		"ended = excluded.ended, doc_json = excluded.doc_json"),
+	STATEMENT(FEEDBACK_PUT,
+		"INSERT INTO feedback(id, component, at, doc_json) VALUES(?1, ?2, ?3, ?4) "
+		"ON CONFLICT(id) DO UPDATE SET doc_json = excluded.doc_json"),
 	STATEMENT(RECORD_DELETE, "DELETE FROM record WHERE kind = ?1 AND scope = ?2 AND key = ?3"),
 };
 
@@ -126,17 +144,38 @@ const struct store_sql store_queries[STORE_QUERY_MAX] = {
 		"?3) "
 		"ORDER BY d.sequence, d.notice LIMIT ?4"),
 	/* What was shed, or refused before any try, was never told. */
-	QUERY(RECEIVERS_TOLD, "SELECT i.id AS incident, d.receiver AS receiver FROM incident i "
+	QUERY(RECEIVERS_TOLD, "SELECT i.id AS incident, d.receiver AS receiver, n.at AS at "
+			      "FROM incident i "
 			      "JOIN notice n ON n.incident = i.id "
 			      "AND n.kind IN ('incident.raised', 'incident.changed') "
 			      "JOIN delivery d ON d.notice = n.id WHERE i.closed IS NULL "
 			      "AND NOT (d.tries = 0 AND d.state IN ('failed', 'expired')) "
-			      "ORDER BY i.opened, i.id, d.sequence"),
+			      "ORDER BY i.opened, i.id, n.at, d.sequence"),
+	QUERY(RECEIVERS_REMINDED,
+		"SELECT i.id AS incident, d.receiver AS receiver, max(n.at) AS at, count(*) AS n "
+		"FROM incident i JOIN notice n ON n.incident = i.id "
+		"AND n.kind = 'incident.reminder' JOIN delivery d ON d.notice = n.id "
+		"WHERE i.closed IS NULL GROUP BY i.id, d.receiver"),
 	QUERY(DELIVERIES,
 		"SELECT " DELIVERY_COLUMNS " FROM notice n "
 		"JOIN delivery d ON d.notice = n.id WHERE (?1 IS NULL OR n.incident = ?1) "
 		"AND (?2 IS NULL OR d.receiver = ?2) ORDER BY n.at DESC, n.id DESC, d.receiver "
 		"LIMIT ?3"),
+	QUERY(DELIVERIES_OF,
+		"SELECT " DELIVERY_COLUMNS ", d.merged_json AS merged_json, "
+		"n.doc_json AS doc_json FROM delivery d JOIN notice n ON n.id = d.notice "
+		"WHERE d.notice BETWEEN ?1 AND ?1 || '~' UNION ALL "
+		"SELECT " DELIVERY_COLUMNS ", d.merged_json AS merged_json, "
+		"n.doc_json AS doc_json FROM delivery d JOIN notice n ON n.id = d.notice "
+		"WHERE d.batch BETWEEN ?1 AND ?1 || '~' "
+		"AND d.notice NOT BETWEEN ?1 AND ?1 || '~' ORDER BY receiver, sequence LIMIT 1000"),
+	QUERY(TRIES_OF,
+		"SELECT shipment, receiver, n, at, elapsed_msec, verdict, code, error, detail "
+		"FROM try WHERE shipment = ?1 UNION ALL "
+		"SELECT t.shipment, t.receiver, t.n, t.at, t.elapsed_msec, t.verdict, t.code, "
+		"t.error, t.detail FROM delivery d JOIN try t ON t.shipment = d.batch "
+		"AND t.receiver = d.receiver WHERE d.notice = ?1 AND d.batch <> ?1 "
+		"ORDER BY receiver, at, n"),
 	QUERY(RECEIVERS, "SELECT name, sequence, disabled_at, disabled_why FROM receiver "
 			 "ORDER BY name"),
 	QUERY(RUNS, "SELECT " RUN_COLUMNS " FROM run ORDER BY started DESC, id DESC LIMIT ?1"),
@@ -165,6 +204,20 @@ const struct store_sql store_queries[STORE_QUERY_MAX] = {
 			  "WHERE kind = ?1 AND scope = ?2 AND key = ?3"),
 	QUERY(INCIDENTS_SINCE, "SELECT " INCIDENT_COLUMNS " FROM incident WHERE opened >= ?1 "
 			       "ORDER BY opened, id LIMIT ?2"),
+	QUERY(SILENCES,
+		"SELECT id, starts, ends, ended, doc_json FROM (SELECT * FROM silence "
+		"WHERE ended IS NULL AND ends > ?1 UNION ALL SELECT * FROM (SELECT * FROM silence "
+		"WHERE ended IS NOT NULL OR ends <= ?1 ORDER BY id DESC LIMIT ?2)) ORDER BY id"),
+	QUERY(FEEDBACK_ONE, "SELECT id, component, at, doc_json FROM feedback WHERE id = ?1"),
+	QUERY(FEEDBACKS, "SELECT id, component, at, doc_json FROM feedback "
+			 "WHERE ?1 IS NULL OR component = ?1 ORDER BY at DESC, id DESC LIMIT ?2"),
 	QUERY(RUNS_SINCE, "SELECT " RUN_COLUMNS " FROM run WHERE started >= ?1 "
 			  "ORDER BY started, id LIMIT ?2"),
+	QUERY(NOTICE_LOG,
+		"SELECT d.sequence AS sequence, d.state AS state, d.delivered_at AS delivered_at, "
+		"n.id AS id, n.kind AS kind, n.incident AS incident, "
+		"n.fingerprint AS fingerprint, n.severity AS severity, n.at AS at, "
+		"json_extract(n.doc_json, '$.text') AS text FROM notice n "
+		"JOIN delivery d ON d.notice = n.id AND d.receiver = ?1 WHERE n.at >= ?2 "
+		"ORDER BY n.at DESC, n.id DESC LIMIT ?3"),
 };

@@ -16,9 +16,13 @@
 	X(INCIDENT_PUT, "sssiij") /* id, fingerprint, phase, opened, closed, doc_json; replaces */ \
 	X(TIMELINE_ADD, "siss")	  /* incident, at, kind, text; seq is given by the store */        \
 	X(NOTICE_PUT, "sssssij")  /* id, kind, incident, fingerprint, severity, at, doc_json */    \
-	X(DELIVERY_PUT, "ssisiiissjis") /* notice, receiver, sequence, state, tries, next_at,      \
-					   delivered_at, last_error, superseded_by, merged_json,   \
-					   added_at, via; replaces */                              \
+	X(DELIVERY_PUT, "ssisiiissjisssj") /* notice, receiver, sequence, state, tries, next_at,   \
+					      delivered_at, last_error, superseded_by,             \
+					      merged_json, added_at, via, group_key, batch,        \
+					      group_json; replaces */                              \
+	X(TRY_PUT, "ssiiiisiss") /* shipment (a notice or a batch), receiver, slot, n, at,         \
+				    elapsed_msec, verdict, code, error, detail; replaces by        \
+				    (shipment, receiver, slot) */                                  \
 	X(RECEIVER_PUT,                                                                            \
 		"siis") /* name, sequence, disabled_at, disabled_why; the sequence only rises */   \
 	X(RUN_PUT, "sssssiij") /* id, policy, target, incident, state, started, ended, doc_json;   \
@@ -38,7 +42,9 @@
 	X(SCHEDULE_PUT, "ssij")	      /* policy, target, last tick, doc_json; replaces */          \
 	X(STRIKE_PUT, "ssiis")	      /* policy, hash, n, disabled_at, why; replaces */            \
 	X(RECORD_PUT, "sssij")	      /* kind, scope, key, at, doc_json; replaces */               \
-	X(RECORD_DELETE, "sss")	      /* kind, scope, key */
+	X(RECORD_DELETE, "sss")	      /* kind, scope, key */                                       \
+	X(SILENCE_PUT, "siiij")	      /* id, starts, ends, ended, doc_json; replaces */            \
+	X(FEEDBACK_PUT, "ssij")	      /* id, component, at, doc_json; replaces */
 enum store_statement {
 #define X(code, format) STORE_##code,
 	STORE_STATEMENTS(X)
@@ -56,8 +62,13 @@ enum store_statement {
 	X(TIMELINE_OF, "s")	 /* incident: seq, at, kind, text; in order, the last 1,000 */     \
 	X(DELIVERIES_WAITING, "sisi") /* receiver, sequence and notice after which, limit: for     \
 					 alert: notice and delivery joined, in order */            \
-	X(RECEIVERS_TOLD, "") /* incident, receiver: who got the raise of an open incident */      \
-	X(DELIVERIES, "ssi")  /* incident or NULL, receiver or NULL, limit; newest first */        \
+	X(RECEIVERS_TOLD, "") /* incident, receiver, at: who got the raise of an open incident */  \
+	X(RECEIVERS_REMINDED, "") /* incident, receiver, at (the last), n: of open incidents */    \
+	X(DELIVERIES, "ssi")	  /* incident or NULL, receiver or NULL, limit; newest first */    \
+	X(DELIVERIES_OF, "s") /* notice or batch, or its beginning: the same, with n.doc_json; in  \
+				 order */                                                          \
+	X(TRIES_OF, "s")      /* notice or batch: shipment, receiver, n, at, elapsed_msec,         \
+				 verdict, code, error, detail; in order */                         \
 	X(RECEIVERS, "")      /* name, sequence, disabled_at, disabled_why */                      \
 	X(RUNS, "i")	 /* limit: id, policy, target, incident, state, started, ended, doc_json;  \
 			    newest first */                                                        \
@@ -79,7 +90,13 @@ enum store_statement {
 				first */                                                           \
 	X(RECORD_ONE, "sss") /* kind, scope, key: the same */                                      \
 	X(INCIDENTS_SINCE, "ii") /* opened since, limit: as INCIDENT_ONE; oldest first */          \
-	X(RUNS_SINCE, "ii")	 /* started since, limit: as RUNS; oldest first */
+	X(SILENCES, "ii") /* wall, limit: id, starts, ends, ended, doc_json: that have not ended,  \
+			     and the last `limit` of those that have; oldest first */              \
+	X(FEEDBACK_ONE, "s") /* id: id, component, at, doc_json */                                 \
+	X(FEEDBACKS, "si")   /* component or NULL, limit: the same; newest first */                \
+	X(RUNS_SINCE, "ii")  /* started since, limit: as RUNS; oldest first */                     \
+	X(NOTICE_LOG, "sii") /* receiver, at since, limit: sequence, state, delivered_at, id,      \
+				kind, incident, fingerprint, severity, at, text; newest first */
 enum store_query {
 #define X(code, format) STORE_QUERY_##code,
 	STORE_QUERIES(X)

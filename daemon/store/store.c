@@ -181,7 +181,7 @@ static void report_batches(struct store *s, struct store_batch *done)
 static void report_rows(struct store *s, struct store_request *done)
 {
 	while (done) {
-		auto(request_free) struct store_request *request = done;
+		auto(store_request_free) struct store_request *request = done;
 
 		done = request->next;
 		s->n_reads--;
@@ -296,7 +296,7 @@ static int request_new(
 int store_read(struct store *store, enum store_query query, store_rows_fn fn, void *data,
 	const char *format, ...)
 {
-	auto(request_free) struct store_request *request = NULL;
+	auto(store_request_free) struct store_request *request = NULL;
 	va_list ap;
 	int r;
 
@@ -318,7 +318,7 @@ int store_read(struct store *store, enum store_query query, store_rows_fn fn, vo
 int store_read_now(
 	struct store *store, enum store_query query, json_t **ret_rows, const char *format, ...)
 {
-	auto(request_free) struct store_request *request = NULL;
+	auto(store_request_free) struct store_request *request = NULL;
 	va_list ap;
 	int r;
 

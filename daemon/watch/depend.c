@@ -32,12 +32,38 @@ static bool is_down_now(const struct check *check)
 					      check->state.hard == TEND_STATE_CRITICAL);
 }
 
+static bool is_well(const struct component *member, bool confirmed)
+{
+	VEC_FOREACH (&member->checks, const struct check *, check) {
+		bool seen = check->state.now == TEND_STATE_CRITICAL && !confirmed;
+
+		if (check->state.hard == TEND_STATE_CRITICAL || (seen && !check->unreachable))
+			return false;
+	}
+	return member->members.len == 0 || confirmed || !depend_is_down(member);
+}
+
+size_t depend_n_well(const struct component *group, bool confirmed, struct str *bad)
+{
+	size_t n = 0;
+
+	VEC_FOREACH (&group->members, const struct component *, member) {
+		if (is_well(member, confirmed))
+			n++;
+		else if (bad)
+			(void)str_appendf(
+				bad, "%s%s", bad->len ? ", " : "", member->conf->short_name);
+	}
+	return n;
+}
+
 bool depend_is_down(const struct component *component)
 {
 	VEC_FOREACH (&component->checks, const struct check *, check)
 		if (is_down_now(check))
 			return true;
-	return false;
+	return component->members.len > 0 &&
+	       depend_n_well(component, false, NULL) < (size_t)component->conf->needs;
 }
 
 struct component *depend_culprit(
@@ -53,6 +79,14 @@ struct component *depend_culprit(
 			return deeper;
 		if (depend_is_down(parent))
 			return parent;
+	}
+	if (component->members.len == 0 || !depend_is_down(component))
+		return NULL;
+	VEC_FOREACH (&component->members, const struct component *, member) {
+		struct component *deeper = depend_culprit(member, lookup, data);
+
+		if (deeper)
+			return deeper;
 	}
 	return NULL;
 }
@@ -74,25 +108,33 @@ struct check *depend_root_check(const struct component *component)
 	return best;
 }
 
+static int add_ancestor(
+	struct component *parent, depend_lookup_fn lookup, void *data, struct vec *ret_components)
+{
+	int r;
+
+	VEC_FOREACH (ret_components, struct component *, c)
+		if (c == parent)
+			return 0;
+	r = vec_push(ret_components, parent);
+	return r < 0 ? r : depend_ancestors(parent, lookup, data, ret_components);
+}
+
 int depend_ancestors(const struct component *component, depend_lookup_fn lookup, void *data,
 	struct vec *ret_components)
 {
+	int r = 0;
+
 	VEC_FOREACH (&component->conf->parents, const struct conf_component *, conf) {
 		struct component *parent = lookup(conf, data);
-		bool known = false;
-		int r;
 
-		VEC_FOREACH (ret_components, struct component *, c)
-			known = known || c == parent;
-		if (!parent || known)
-			continue;
-		r = vec_push(ret_components, parent);
-		if (r == 0)
-			r = depend_ancestors(parent, lookup, data, ret_components);
-		if (r < 0)
-			return r;
+		if (parent && r == 0)
+			r = add_ancestor(parent, lookup, data, ret_components);
 	}
-	return 0;
+	VEC_FOREACH (&component->members, struct component *, member)
+		if (r == 0)
+			r = add_ancestor(member, lookup, data, ret_components);
+	return r;
 }
 
 bool depend_is_ancestor(const struct conf_component *ancestor, const struct conf_component *of)

@@ -3,7 +3,8 @@
  * watch/depend.h: which component is to blame. Pure reads of struct component and struct check;
  * nothing is changed, nothing blocks. A component is down when one of its checks says critical just
  * now (one failing answer of a parent is enough to locate a fault that a child has confirmed), and
- * until its recovery is confirmed.
+ * until its recovery is confirmed. A group is down while too few of its members are well; what lies
+ * behind its members counts only then.
  */
 #ifndef WATCH_DEPEND_H
 #define WATCH_DEPEND_H
@@ -14,6 +15,9 @@
 typedef struct component *(*depend_lookup_fn)(const struct conf_component *conf, void *data);
 
 bool depend_is_down(const struct component *component);
+/* Of a group: how many of its members are well; `bad` (may be NULL) gets the names of the others.
+ * `confirmed`: a failure counts when it is hard, else already when it is seen. */
+size_t depend_n_well(const struct component *group, bool confirmed, struct str *bad);
 /* The failing ancestor that has no failing ancestor itself, NULL if none is down. Of several, the
  * first in order of configuration, depth first. */
 struct component *depend_culprit(

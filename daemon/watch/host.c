@@ -6,10 +6,10 @@
 #include <stdarg.h>
 #include <string.h>
 #include "base/clock.h"
+#include "base/heap.h"
 #include "base/log.h"
 #include "exec/spawn/client.h"
 #include "net/net.h"
-#include "watch/heap.h"
 #include "watch/units.h"
 
 /* Later than this is not the target's fault: the daemon was stopped, or the machine paused. */
@@ -664,6 +664,7 @@ void tend_report_get(struct tend_attempt *a, struct tend_report *ret_report)
 		.reason = report->reason,
 		.text = report->text,
 		.age = now > at ? now - at : 0,
+		.judged = report->judged,
 	};
 }
 

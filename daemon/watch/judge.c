@@ -30,6 +30,8 @@ static struct state_conf state_conf_of(const struct conf_check *conf)
 		.confirm_failures = (unsigned)conf->confirm_failures,
 		.confirm_window = (unsigned)conf->confirm_window,
 		.confirm_recoveries = (unsigned)conf->confirm_recoveries,
+		.flap_high = (unsigned)conf->flap_high,
+		.flap_low = (unsigned)conf->flap_low,
 	};
 }
 
@@ -47,20 +49,30 @@ static void log_state(const struct check *check)
 		check->unreachable ? " (unreachable)" : "", check->last.text);
 }
 
+int watch_put_state(const struct check *check, struct store_batch *batch)
+{
+	auto_json json_t *state = json_pack("{s:s, s:s, s:I, s:s?, s:s, s:o*, s:o*, s:O*, s:o*}",
+		"hard", tend_state_name(check->state.hard), "reason",
+		tend_reason_name(check->last.reason), "hard_since",
+		(json_int_t)check->state.hard_since_wall, "unreachable_because",
+		check->unreachable ? check->unreachable_why : NULL, "text", check->last.text,
+		"report", report_to_json(check->report), "event", event_to_json(check->event),
+		"raised", json_object_size(check->raised) ? check->raised : NULL, "flapping",
+		check->state.flapping ? json_integer((json_int_t)check->state.verdicts) : NULL);
+
+	return state ? store_batch_add(batch, STORE_CHECK_STATE_PUT, "sji", check->conf->name,
+			       state, (int64_t)clock_wall())
+		     : -ENOMEM;
+}
+
 void watch_save_state(struct watch *w, const struct check *check)
 {
 	struct store_batch *batch;
-	auto_json json_t *state = json_pack("{s:s, s:s, s:I, s:s?, s:s, s:o*}", "hard",
-		tend_state_name(check->state.hard), "reason", tend_reason_name(check->last.reason),
-		"hard_since", (json_int_t)check->state.hard_since_wall, "unreachable_because",
-		check->unreachable ? check->unreachable_why : NULL, "text", check->last.text,
-		"report", report_to_json(&check->report));
 
-	if (!state || !w->store || store_batch_new(&batch) < 0)
+	if (!w->store || store_batch_new(&batch) < 0)
 		return;
 	/* A state that is lost is found again by the next results; nobody waits for this commit. */
-	if (store_batch_add(batch, STORE_CHECK_STATE_PUT, "sji", check->conf->name, state,
-		    (int64_t)clock_wall()) < 0)
+	if (watch_put_state(check, batch) < 0)
 		store_batch_free(batch);
 	else if (store_commit(w->store, batch, NULL, NULL) < 0)
 		log_warning("check '%s': its state is not kept over a restart", check->conf->name);
@@ -68,7 +80,7 @@ void watch_save_state(struct watch *w, const struct check *check)
 
 static void tell(struct watch *w, struct check *check, unsigned events)
 {
-	if (events & STATE_EVENT_HARD) {
+	if (events & (STATE_EVENT_HARD | STATE_EVENT_FLAPPING | STATE_EVENT_STEADY)) {
 		log_state(check);
 		watch_save_state(w, check);
 	}
@@ -95,9 +107,15 @@ static void promote(struct watch *w, struct check *check)
 static void conclude(struct watch *w, struct check *check, bool confirmed)
 {
 	struct component *culprit = depend_culprit(check->component, lookup_component, w);
-	struct check *root = depend_root_check(culprit ? culprit : check->component);
+	struct check *root;
 
 	check->locate = watch_locate_free(check->locate);
+	if (culprit && culprit->members.len > 0)
+		group_look(w, culprit);
+	VEC_FOREACH (&check->component->groups, struct component *, group)
+		if (!culprit && depend_is_down(group))
+			group_look(w, group);
+	root = depend_root_check(culprit ? culprit : check->component);
 	if (!state_failed(check->state.hard))
 		return; /* it has recovered meanwhile */
 	check->unconfirmed = !confirmed && !culprit;
@@ -111,6 +129,11 @@ static void conclude(struct watch *w, struct check *check, bool confirmed)
 	check->located = true;
 	watch_update_component(w, check->component);
 	tell(w, check, STATE_EVENT_HARD);
+}
+
+void watch_conclude(struct watch *w, struct check *check)
+{
+	conclude(w, check, true);
 }
 
 static void on_parent_answered(int r, struct check *parent, void *data)
@@ -147,6 +170,12 @@ static usec_t ask_parents(struct watch *w, struct locate *l)
 	usec_t longest = 0;
 
 	(void)depend_ancestors(l->check->component, lookup_component, w, &ancestors);
+	/* Where its whole group goes down that is told, so the others of the group are asked, too.
+	 */
+	VEC_FOREACH (&l->check->component->groups, const struct component *, group)
+		VEC_FOREACH (&group->members, struct component *, member)
+			if (member != l->check->component)
+				(void)vec_push(&ancestors, member);
 	VEC_FOREACH (&ancestors, struct component *, component)
 		VEC_FOREACH (&component->checks, struct check *, parent) {
 			if (watch_run_now(w, parent->conf->name, 0, on_parent_answered, l) < 0)
@@ -233,6 +262,7 @@ void watch_update_component(struct watch *w, struct component *component)
 		return;
 	component->state = state;
 	component->since_wall = clock_wall();
+	group_member_changed(w, component);
 	if (before == TEND_STATE_CRITICAL)
 		recheck_children(w, component->conf);
 }
@@ -250,6 +280,36 @@ const char *watch_threshold(char *const *map, const char *metric)
 	return NULL;
 }
 
+/* What has alerted stays so until it is inside the range of clear.METRIC. */
+static bool stays(struct check *check, struct metric *m)
+{
+	const char *clear = watch_threshold(check->conf->thresholds_clear, m->name);
+	const char *before = json_string_value(json_object_get(check->raised, m->name));
+	int was = before ? tend_state_from_name(before) : -ENOENT;
+	struct range range;
+
+	if (!clear || was < 0 || range_parse(clear, &range) < 0 || !range_alerts(&range, m->value))
+		return false;
+	if (state_worse((enum tend_state)was, m->verdict) == m->verdict)
+		return false; /* it alerts as it is */
+	m->verdict = (enum tend_state)was;
+	return true;
+}
+
+/* Remembers it, for the next result. */
+static void note_raised(struct check *check, const struct metric *m)
+{
+	if (!watch_threshold(check->conf->thresholds_clear, m->name))
+		return;
+	if (m->verdict == TEND_STATE_OK) {
+		(void)json_object_del(check->raised, m->name);
+		return;
+	}
+	if (!check->raised)
+		check->raised = json_object();
+	(void)json_object_set_new(check->raised, m->name, json_string(tend_state_name(m->verdict)));
+}
+
 static void judge_metric(const struct conf_check *conf, struct metric *m)
 {
 	const char *warning = watch_threshold(conf->thresholds_warning, m->name);
@@ -265,24 +325,31 @@ static void judge_metric(const struct conf_check *conf, struct metric *m)
 }
 
 /* Thresholds can make a good result bad, never a bad one good. */
-static void judge_metrics(const struct conf_check *conf, struct result *result)
+static void judge_metrics(struct check *check, struct result *result)
 {
+	const struct conf_check *conf = check->conf;
+
 	for (size_t i = 0; i < result->n_metrics; i++) {
 		struct metric *m = &result->metrics[i];
+		bool kept;
 
 		judge_metric(conf, m);
+		kept = stays(check, m);
+		note_raised(check, m);
 		if (m->verdict == TEND_STATE_OK || result->verdict == TEND_STATE_CRITICAL ||
 			(result->verdict != TEND_STATE_OK && m->verdict == TEND_STATE_WARNING))
 			continue;
 		if (result->reason == TEND_REASON_OK || result->reason == TEND_REASON_THRESHOLD) {
-			const char *range = watch_threshold(m->verdict == TEND_STATE_CRITICAL
+			const char *range = watch_threshold(kept ? conf->thresholds_clear
+							    : m->verdict == TEND_STATE_CRITICAL
 								    ? conf->thresholds_critical
 								    : conf->thresholds_warning,
 				m->name);
 			result->reason = TEND_REASON_THRESHOLD;
 			(void)snprintf(result->text, sizeof(result->text),
-				"%s is %g%s, %s outside the range %s", m->name, m->value, m->unit,
-				tend_state_name(m->verdict), range);
+				kept ? "%s is %g%s, still %s until it is in the range %s"
+				     : "%s is %g%s, %s outside the range %s",
+				m->name, m->value, m->unit, tend_state_name(m->verdict), range);
 		}
 		result->verdict = m->verdict;
 	}
@@ -317,6 +384,8 @@ static void tell_missing(struct check *check, struct result *result)
 		missing = missing_metric(result, check->conf->thresholds_warning);
 	if (!missing || result->reason != TEND_REASON_OK)
 		return;
+	if (check->report)
+		return; /* what was reported is said as it was said */
 	(void)str_appendf(&text, "threshold of '%.*s': the check has no such metric (it has: ",
 		(int)strcspn(missing, "="), missing);
 	for (size_t i = 0; i < result->n_metrics; i++)
@@ -350,7 +419,7 @@ static void keep_result(struct check *check, struct attempt_end *end)
 	last->metrics = TAKE(end->metrics);
 	last->n_metrics = end->n_metrics;
 	last->number++;
-	judge_metrics(check->conf, last);
+	judge_metrics(check, last);
 	tell_missing(check, last);
 	last->verdict = apply_severity(check->conf, last->verdict);
 }
@@ -371,7 +440,18 @@ static unsigned take_verdict(struct check *check, const struct state_conf *conf)
 	return state_step(&check->state, conf, verdict, clock_wall());
 }
 
-void watch_take_result(struct watch *w, struct check *check, struct attempt_end *end)
+static void say_flapping(struct check *check)
+{
+	char text[RESULT_TEXT_BYTES];
+
+	(void)snprintf(text, sizeof(text),
+		"flapping, %u%% of the last results were changes; last: %.380s",
+		state_flap_percent(&check->state), check->last.text);
+	(void)snprintf(check->last.text, sizeof(check->last.text), "%s", text);
+}
+
+/* `located`: what it depends on has just answered. */
+static void take_result(struct watch *w, struct check *check, struct attempt_end *end, bool located)
 {
 	struct state_conf conf = state_conf_of(check->conf);
 	enum tend_state shown = watch_check_shown_state(check);
@@ -382,6 +462,8 @@ void watch_take_result(struct watch *w, struct check *check, struct attempt_end 
 	if (state_failed(check->last.verdict))
 		check->n_failed++;
 	events = take_verdict(check, &conf);
+	if (events & STATE_EVENT_FLAPPING)
+		say_flapping(check);
 	if (!state_failed(check->state.hard)) {
 		check->locate = watch_locate_free(check->locate);
 		check->unreachable = false;
@@ -397,8 +479,20 @@ void watch_take_result(struct watch *w, struct check *check, struct attempt_end 
 	if (watch_check_shown_state(check) != shown)
 		watch_update_component(w, check->component);
 	tell(w, check, to_locate ? events & ~(unsigned)STATE_EVENT_HARD : events);
-	if (to_locate)
+	if (to_locate && located)
+		conclude(w, check, true);
+	else if (to_locate)
 		watch_locate(w, check);
+}
+
+void watch_take_result(struct watch *w, struct check *check, struct attempt_end *end)
+{
+	take_result(w, check, end, false);
+}
+
+void watch_take_located(struct watch *w, struct check *check, struct attempt_end *end)
+{
+	take_result(w, check, end, true);
 }
 
 /* ---- over restarts
@@ -425,10 +519,23 @@ void watch_restore_state(struct watch *w, const char *name, struct check *check)
 	const char *why = json_string_value(json_object_get(doc, "unreachable_because"));
 	int state = hard ? tend_state_from_name(hard) : -ENOENT;
 
-	report_from_json(json_object_get(doc, "report"), &check->report);
+	if (json_object_get(doc, "report")) {
+		check->report = calloc(1, sizeof(*check->report));
+		if (check->report)
+			report_from_json(json_object_get(doc, "report"), check->report);
+	}
 	if (state < 0)
 		return;
 	check->state.hard = (enum tend_state)state;
+	check->raised = json_incref(json_object_get(doc, "raised"));
+	if (json_is_integer(json_object_get(doc, "flapping"))) {
+		/* Goes on as it began: what is well by now shows that within 20 results. */
+		check->state.flapping = true;
+		check->state.verdicts =
+			(uint64_t)json_integer_value(json_object_get(doc, "flapping")) &
+			((UINT64_C(1) << 42) - 1);
+		check->state.n_verdicts = 21;
+	}
 	check->state.hard_since_wall =
 		(usec_t)json_integer_value(json_object_get(doc, "hard_since"));
 	check->unreachable = why != NULL;

@@ -8,7 +8,6 @@
 #define WATCH_PRIVATE_H
 
 #include "watch/depend.h"
-#include "watch/heap.h"
 #include "watch/host.h"
 #include "watch/units.h"
 #include "watch/watch.h"
@@ -27,6 +26,7 @@ struct watch {
 	void *on_result_data;
 	struct watch_stats stats;
 	uint32_t next_check_index, next_component_index;
+	struct vec events;	   /* struct event *, each with its check */
 	uint64_t n_waiters;	   /* ever; the next one's number */
 	json_t *restored;	   /* states of before the start, by check; until the first apply */
 	struct plugin_call *calls; /* running */
@@ -43,19 +43,56 @@ struct run_waiter {
 
 /* judge.c */
 void watch_take_result(struct watch *w, struct check *check, struct attempt_end *end);
+void watch_take_located(struct watch *w, struct check *check, struct attempt_end *end);
 void watch_update_component(struct watch *w, struct component *component);
 struct locate *watch_locate_free(struct locate *locate);
-void watch_locate(struct watch *w, struct check *check); /* asks the parents, then tells */
+void watch_conclude(struct watch *w, struct check *check); /* enough has been asked */
+void watch_locate(struct watch *w, struct check *check);   /* asks the parents, then tells */
 void watch_load_states(struct watch *w);
 void watch_restore_state(struct watch *w, const char *name, struct check *check);
 void watch_forget_state(struct watch *w, const char *name);
 void watch_save_state(struct watch *w, const struct check *check);
 const char *watch_threshold(char *const *map, const char *metric); /* of "metric=range"; NULL */
 
+/* Adds the row of what is kept of a check. */
+int watch_put_state(const struct check *check, struct store_batch *batch);
+
 /* report.c */
 json_t *report_to_json(const struct report *report); /* NULL: no report is wanted */
 void report_from_json(const json_t *doc, struct report *report);
+/* What the next attempt of the check reads; NULL: it takes no reports. *into holds what is judged
+ * just now. */
+const struct report *report_of(const struct check *check, struct report *into);
+/* Something new was reported: it is looked at, unless a window has paused the check: then when that
+ * ends. */
+void watch_reported(struct check *check);
+/* A window that paused it has ended. */
+void report_resumed(struct check *check);
 /* A check that wants reports has been made, or its options changed. */
-void watch_await_report(struct check *check);
+int watch_await_report(struct check *check);
+
+/* group.c */
+void group_report(const struct check *check, struct report *into);
+/* Its members have answered: its check is to say now what they do, without waiting. */
+void group_look(struct watch *w, struct component *group);
+/* A member's state has changed. */
+void group_member_changed(struct watch *w, struct component *member);
+
+/* event.c: of a check that was pushed */
+struct event {
+	struct conf_check conf; /* its own; the component is that of the configuration in force */
+	char source[41], fingerprint[17];
+	usec_t ttl;
+};
+extern const struct tend_probe watch_reported_probe;
+bool event_place(struct event *event, const struct conf *conf); /* false: it has no place there */
+void events_restore(struct watch *w);
+void event_drop(struct watch *w, struct event *event); /* frees it */
+json_t *event_to_json(const struct event *event);      /* NULL: it is none */
+bool event_is_over(const struct check *check);
+void event_report(const struct event *event, const struct report *report, usec_t wall,
+	struct report *ret_report);
+/* watch.c: its check, which owns it from there on */
+int watch_add_event(struct watch *w, struct event *event, struct check **ret_check);
 
 #endif

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <tend/plugin.h>
 #include "base/clock.h"
+#include "watch/depend.h"
+#include "watch/heartbeat.h"
 #include "watch/private.h"
 
 static const enum tend_reason plain_reasons[] = {
@@ -18,15 +20,17 @@ json_t *report_to_json(const struct report *report)
 {
 	json_t *metrics;
 
-	if (!report->at_wall)
+	if (!report || !report->at_wall)
 		return NULL;
 	metrics = json_object();
 	for (size_t i = 0; metrics && i < report->n_metrics; i++)
 		(void)json_object_set_new(
 			metrics, report->metrics[i].name, json_real(report->metrics[i].value));
-	return json_pack("{s:s, s:s, s:s, s:I, s:o}", "state", tend_state_name(report->state),
-		"reason", tend_reason_name(report->reason), "text", report->text, "at",
-		(json_int_t)report->at_wall, "metrics", metrics);
+	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "state",
+		tend_state_name(report->state), "reason", tend_reason_name(report->reason), "text",
+		report->text, "at", (json_int_t)report->at_wall, "started",
+		(json_int_t)report->started_wall, "runtime", (json_int_t)report->runtime, "resumed",
+		(json_int_t)report->resumed_wall, "metrics", metrics);
 }
 
 static bool metric_fits(const char *name, const json_t *value)
@@ -82,6 +86,9 @@ void report_from_json(const json_t *doc, struct report *report)
 	report->state = (enum tend_state)s;
 	report->reason = (enum tend_reason)why;
 	report->at_wall = (usec_t)json_integer_value(json_object_get(doc, "at"));
+	report->started_wall = (usec_t)json_integer_value(json_object_get(doc, "started"));
+	report->runtime = (usec_t)json_integer_value(json_object_get(doc, "runtime"));
+	report->resumed_wall = (usec_t)json_integer_value(json_object_get(doc, "resumed"));
 	(void)snprintf(report->text, sizeof(report->text), "%s", text ? text : "");
 	(void)take_metrics(report, json_object_get(doc, "metrics"), NULL);
 }
@@ -91,17 +98,58 @@ static bool wants_reports(const struct check *check)
 	return strcmp(check->conf->probe->name, "passive") == 0;
 }
 
-void watch_await_report(struct check *check)
+int watch_await_report(struct check *check)
 {
-	if (!wants_reports(check)) {
-		check->report = (struct report){0};
-	} else if (!check->report.at_wall) {
-		/* From now on it is waited for: this too must outlive restarts, or a daemon that is
-		 * started each day would wait for ever. */
-		check->report =
-			(struct report){.state = TEND_STATE_PENDING, .at_wall = clock_wall()};
-		watch_save_state(check->watch, check);
+	if (!wants_reports(check) && check->conf->probe != &watch_reported_probe) {
+		free(check->report);
+		check->report = NULL;
+		return 0;
 	}
+	if (!check->report)
+		check->report = calloc(1, sizeof(*check->report));
+	if (!check->report)
+		return -ENOMEM;
+	if (check->report->at_wall)
+		return 0;
+	/* From now on it is waited for: this too must outlive restarts, or a daemon that is started
+	 * each day would wait for ever. */
+	*check->report = (struct report){.state = TEND_STATE_PENDING, .at_wall = clock_wall()};
+	if (wants_reports(check))
+		watch_save_state(check->watch, check);
+	return 0;
+}
+
+const struct report *report_of(const struct check *check, struct report *into)
+{
+	if (check->conf->probe == &conf_group_probe) {
+		group_report(check, into);
+		return into;
+	}
+	if (!check->report)
+		return NULL;
+	if (check->event)
+		event_report(check->event, check->report, clock_wall(), into);
+	else if (check->conf->heartbeat)
+		heartbeat_report(check->conf, check->report, clock_wall(), into);
+	else
+		return check->report;
+	return into;
+}
+
+void watch_reported(struct check *check)
+{
+	/* However soon after another: each is an observation of its own. */
+	check->counted = 0;
+	if (!check->paused)
+		(void)watch_run_now(check->watch, check->conf->name, clock_now(), NULL, NULL);
+}
+
+void report_resumed(struct check *check)
+{
+	if (!check->report || !check->conf->heartbeat)
+		return;
+	check->report->resumed_wall = clock_wall();
+	watch_save_state(check->watch, check);
 }
 
 /* pending and unreachable are Tend's own to say. */
@@ -137,7 +185,7 @@ int watch_report(struct watch *watch, const char *check_name, const char *state,
 
 	if (!check)
 		return tend_error_set(err, -ENOENT, "there is no check '%.200s'", check_name);
-	if (!wants_reports(check))
+	if (!wants_reports(check) || !check->report)
 		return tend_error_set(err, -EINVAL,
 			"%s asks for itself; only a check with probe = passive takes reports",
 			check->conf->name);
@@ -147,7 +195,7 @@ int watch_report(struct watch *watch, const char *check_name, const char *state,
 	if (r < 0)
 		return r;
 	str_sanitize(report.text, sizeof(report.text), text, strlen(text));
-	check->report = report;
+	*check->report = report;
 	/* However soon after another: each is an observation of its own. */
 	check->counted = 0;
 	watch_save_state(watch, check);
@@ -157,6 +205,6 @@ int watch_report(struct watch *watch, const char *check_name, const char *state,
 void watch_clock_jumped(struct watch *watch)
 {
 	MAP_FOREACH (&watch->checks, struct check *, check)
-		if (wants_reports(check))
+		if (wants_reports(check) || check->event)
 			(void)watch_run_now(watch, check->conf->name, clock_now(), NULL, NULL);
 }

@@ -57,11 +57,18 @@ bool state_confirmed(const struct state *s, const struct state_conf *conf)
 	return (unsigned)__builtin_popcountll(s->history & mask) >= conf->confirm_failures;
 }
 
-void state_forget_history(struct state *s)
+static void forget_confirmations(struct state *s)
 {
 	s->history = 0;
 	s->n_history = 0;
 	s->n_same = 0;
+}
+
+void state_forget_history(struct state *s)
+{
+	forget_confirmations(s);
+	s->verdicts = 0;
+	s->n_verdicts = 0;
 }
 
 static unsigned step_good(struct state *s, const struct state_conf *conf, usec_t wall)
@@ -72,7 +79,7 @@ static unsigned step_good(struct state *s, const struct state_conf *conf, usec_t
 	if (state_failed(s->hard) && s->n_same_good < conf->confirm_recoveries)
 		return 0;
 	/* What came before the recovery must not count towards the next failure. */
-	state_forget_history(s);
+	forget_confirmations(s);
 	return set_hard(s, TEND_STATE_OK, wall);
 }
 
@@ -87,6 +94,71 @@ static unsigned step_failed(
 	if (state_failed(s->hard))
 		return s->n_same >= conf->confirm_failures ? set_hard(s, verdict, wall) : 0;
 	return state_confirmed(s, conf) ? set_hard(s, verdict, wall) : 0;
+}
+
+/* ---- flapping ------------------------------------------------------------------------------- */
+
+enum { FLAP_CHANGES = 20, FLAP_VERDICTS = FLAP_CHANGES + 1 };
+
+static enum tend_state verdict_at(const struct state *s, unsigned i)
+{
+	return (enum tend_state)(s->verdicts >> 2 * i & 3);
+}
+
+static void remember_verdict(struct state *s, enum tend_state verdict)
+{
+	s->verdicts =
+		(s->verdicts << 2 | (uint64_t)verdict) & ((UINT64_C(1) << 2 * FLAP_VERDICTS) - 1);
+	if (s->n_verdicts < FLAP_VERDICTS)
+		s->n_verdicts++;
+}
+
+unsigned state_flap_percent(const struct state *s)
+{
+	unsigned sum = 0; /* in thousandths; all 20 make 20,000 */
+
+	for (unsigned i = 0; i + 1 < s->n_verdicts; i++)
+		if (verdict_at(s, i) != verdict_at(s, i + 1))
+			sum += 1250 - i * 500 / (FLAP_CHANGES - 1);
+	return sum / (10 * FLAP_CHANGES);
+}
+
+static enum tend_state worst_verdict(const struct state *s)
+{
+	enum tend_state worst = TEND_STATE_OK;
+
+	for (unsigned i = 0; i < s->n_verdicts; i++)
+		worst = state_worse(worst, verdict_at(s, i));
+	return worst;
+}
+
+/* Looks whether it begins or ends. A constant verdict always ends it: its changes leave the last 20
+ * one by one. */
+static unsigned step_flapping(struct state *s, const struct state_conf *conf, usec_t wall)
+{
+	unsigned percent = conf->flap_high ? state_flap_percent(s) : 0;
+
+	if (s->flapping && (!conf->flap_high || percent < conf->flap_low)) {
+		s->flapping = false;
+		return STATE_EVENT_STEADY;
+	}
+	if (s->flapping || !conf->flap_high || percent < conf->flap_high)
+		return 0;
+	s->flapping = true;
+	/* It fails again and again: that is a failure, whatever the last verdict was. */
+	return STATE_EVENT_FLAPPING |
+	       (state_failed(s->hard) ? 0 : set_hard(s, worst_verdict(s), wall));
+}
+
+/* Of what happens meanwhile only that it got worse counts, when that is confirmed. */
+static unsigned step_while_flapping(
+	struct state *s, const struct state_conf *conf, enum tend_state verdict, usec_t wall)
+{
+	s->n_same_good = verdict == TEND_STATE_OK ? s->n_same_good + 1 : 0;
+	if (verdict == s->hard || state_worse(verdict, s->hard) != verdict ||
+		s->n_same < conf->confirm_failures)
+		return 0;
+	return set_hard(s, verdict, wall);
 }
 
 unsigned state_step(
@@ -106,7 +178,12 @@ unsigned state_step(
 		s->since_wall = wall;
 		events |= STATE_EVENT_SOFT;
 	}
-	events |= failed ? step_failed(s, conf, verdict, wall) : step_good(s, conf, wall);
+	remember_verdict(s, verdict);
+	events |= step_flapping(s, conf, wall);
+	if (s->flapping)
+		events |= step_while_flapping(s, conf, verdict, wall);
+	else
+		events |= failed ? step_failed(s, conf, verdict, wall) : step_good(s, conf, wall);
 	if (events & STATE_EVENT_HARD)
 		events &= ~(unsigned)STATE_EVENT_SOFT;
 	return events;

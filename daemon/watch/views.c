@@ -53,13 +53,14 @@ json_t *watch_check_to_json(const struct check *check, bool full)
 	const struct conf_check *conf = check->conf;
 	const struct result *last = &check->last;
 	usec_t now = clock_now();
-	json_t *doc = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:o, s:s?, s:s, s:o, s:s?}",
-		"name", conf->name, "system", conf->component->system->name, "component",
+	json_t *doc = json_pack(
+		"{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:o, s:s?, s:s, s:o, s:s?}", "name",
+		conf->name, "system", conf->component->system->name, "component",
 		conf->component->name, "probe", conf->probe->name, "state",
 		tend_state_name(watch_check_shown_state(check)), "now",
-		tend_state_name(check->state.now), "soft", state_is_soft(&check->state), "since",
-		clock_to_json(check->state.hard_since_wall), "reason",
-		last->number ? tend_reason_name(last->reason) : NULL, "text",
+		tend_state_name(check->state.now), "soft", state_is_soft(&check->state), "flapping",
+		check->state.flapping, "since", clock_to_json(check->state.hard_since_wall),
+		"reason", last->number ? tend_reason_name(last->reason) : NULL, "text",
 		last->number ? last->text : "no result yet", "last_result",
 		clock_to_json(last->finished_wall), "unreachable_because",
 		check->unreachable ? check->unreachable_why : NULL);

@@ -60,13 +60,15 @@ static void on_attempt_done(struct attempt_end *end, void *data);
 
 static int start_attempt(struct watch *w, struct check *check)
 {
+	struct report judged;
 	struct attempt_spec spec = {
 		.owner = check->conf_owner,
-		.probe = check->conf->probe,
+		.probe = check->conf->probe == &conf_group_probe ? &watch_reported_probe
+								 : check->conf->probe,
 		.probe_conf = check->conf->probe_conf,
 		.name = check->conf->name,
 		.timeout = check->conf->timeout,
-		.report = &check->report,
+		.report = report_of(check, &judged),
 		.elsewhere = check->conf->component->host != NULL,
 		.spawn = spawns_of(w->spawns, check->conf->component),
 		.done = on_attempt_done,
@@ -100,6 +102,24 @@ static void note_overrun(struct watch *w, struct check *check)
 	watch_take_result(w, check, &end);
 }
 
+static void check_free(struct check *check);
+
+/* It has been over for a while: as if it were gone from the configuration. */
+static void remove_event(struct watch *w, struct check *check)
+{
+	struct component *component = check->component;
+
+	for (size_t i = 0; i < component->checks.len; i++)
+		if (component->checks.items[i] == check) {
+			vec_remove(&component->checks, i);
+			break;
+		}
+	(void)map_remove(&w->checks, check->conf->name);
+	watch_forget_state(w, check->conf->name);
+	check_free(check);
+	watch_update_component(w, component);
+}
+
 static void on_due(void *data)
 {
 	struct watch *w = data;
@@ -111,6 +131,10 @@ static void on_due(void *data)
 		bool late = now - top->at > LATE_USEC;
 
 		w->stats.max_late_usec = MAX(w->stats.max_late_usec, now - top->at);
+		if (event_is_over(check)) {
+			remove_event(w, check);
+			continue;
+		}
 		schedule_next(w, check, now);
 		if (check->paused)
 			continue;
@@ -316,6 +340,10 @@ static void check_free(struct check *check)
 		attempt_abandon(check->attempt);
 	heap_remove(&check->watch->due, &check->due);
 	free(check->last.metrics);
+	free(check->report);
+	json_decref(check->raised);
+	if (check->event)
+		event_drop(check->watch, check->event);
 	conf_unref(check->conf_owner);
 	free(check);
 }
@@ -323,6 +351,8 @@ static void check_free(struct check *check)
 static void component_free(struct component *component)
 {
 	vec_clear(&component->checks);
+	vec_clear(&component->members);
+	vec_clear(&component->groups);
 	free(component);
 }
 
@@ -345,7 +375,12 @@ static struct check *check_new(struct watch *w, const struct conf_check *conf)
 static struct check *check_adopt(struct watch *w, struct conf *conf, const struct conf_check *cc)
 {
 	struct check *check = map_get(&w->checks, cc->name);
-	bool same = check && conf_check_same(check->conf, cc);
+	bool same;
+
+	/* A check that was pushed gives way to one that is configured. */
+	if (check && check->event && &check->event->conf != cc)
+		check = NULL;
+	same = check && conf_check_same(check->conf, cc);
 
 	if (!check)
 		check = check_new(w, cc);
@@ -363,7 +398,8 @@ static struct check *check_adopt(struct watch *w, struct conf *conf, const struc
 	conf_unref(check->conf_owner);
 	check->conf_owner = conf;
 	check->conf = cc;
-	watch_await_report(check);
+	if (watch_await_report(check) < 0)
+		log_error("check '%s': out of memory, its reports are lost", cc->name);
 	if (!same)
 		schedule(w, check, clock_now() + random_below(MIN(cc->interval, SPREAD_MAX_USEC)));
 	return check;
@@ -387,13 +423,90 @@ static int build_component(struct watch *w, const struct conf_component *conf,
 	return 0;
 }
 
+static int link_groups(const struct map *components)
+{
+	int r = 0;
+
+	MAP_FOREACH (components, struct component *, group)
+		VEC_FOREACH (&group->conf->members, const struct conf_component *, conf) {
+			struct component *member = map_get(components, conf->name);
+
+			if (member && r == 0)
+				r = vec_push(&group->members, member);
+			if (member && r == 0)
+				r = vec_push(&member->groups, group);
+		}
+	return r;
+}
+
+static int place_check(
+	struct map *checks, struct component *component, struct check *check, const struct map *old)
+{
+	int r;
+
+	check->component = component;
+	r = map_put(checks, check->conf->name, check);
+	/* An old one is freed with all that was not taken over. */
+	if (r < 0 && map_get(old, check->conf->name) != check)
+		check_free(check);
+	return r < 0 ? r : vec_push(&component->checks, check);
+}
+
+/* What was pushed stays, where its source and its component do. */
+static int build_events(
+	struct watch *w, struct conf *conf, struct map *components, struct map *checks)
+{
+	int r = 0;
+
+	if (w->restored)
+		events_restore(w);
+	for (size_t i = w->events.len; i-- > 0 && r == 0;) {
+		struct event *event = w->events.items[i];
+		struct check *check = NULL, *old = map_get(&w->checks, event->conf.name);
+		bool stays = event_place(event, conf) && !map_get(checks, event->conf.name);
+
+		if (stays)
+			check = check_adopt(w, conf, &event->conf);
+		if (stays && !check)
+			return -ENOMEM;
+		if (!stays && (!old || old->event != event))
+			event_drop(w, event); /* restored, and without a check yet */
+		if (!check)
+			continue;
+		check->event = event;
+		r = place_check(checks, map_get(components, event->conf.component->name), check,
+			&w->checks);
+	}
+	return r;
+}
+
+int watch_add_event(struct watch *w, struct event *event, struct check **ret_check)
+{
+	struct check *check = check_adopt(w, w->conf, &event->conf);
+	int r;
+
+	if (!check) {
+		event_drop(w, event);
+		return -ENOMEM;
+	}
+	check->event = event;
+	r = place_check(&w->checks, map_get(&w->components, event->conf.component->name), check,
+		&(struct map){0});
+	if (r < 0)
+		return r;
+	*ret_check = check;
+	return 0;
+}
+
 static int build_tables(
 	struct watch *w, struct conf *conf, struct map *components, struct map *checks)
 {
+	int r;
+
 	MAP_FOREACH (&conf->components, const struct conf_component *, cc) {
 		struct component *component;
-		int r = build_component(w, cc, components, &component);
 
+		r = build_component(w, cc, components, &component);
 		if (r < 0)
 			return r;
 		VEC_FOREACH (&cc->checks, const struct conf_check *, check_conf) {
@@ -401,18 +514,13 @@ static int build_tables(
 
 			if (!check)
 				return -ENOMEM;
-			check->component = component;
-			r = map_put(checks, check_conf->name, check);
-			/* An old one is freed with all that was not taken over. */
-			if (r < 0 && map_get(&w->checks, check_conf->name) != check)
-				check_free(check);
-			if (r == 0)
-				r = vec_push(&component->checks, check);
+			r = place_check(checks, component, check, &w->checks);
 			if (r < 0)
 				return r;
 		}
 	}
-	return 0;
+	r = build_events(w, conf, components, checks);
+	return r < 0 ? r : link_groups(components);
 }
 
 /* What was counted before the window says nothing about after it. What is asked for (by a policy, a
@@ -428,6 +536,8 @@ static void look_at_windows(struct watch *w, struct check *check, const struct v
 	check->paused = paused;
 	state_forget_history(&check->state);
 	check->counted = 0;
+	if (!paused)
+		report_resumed(check);
 	if (!paused)
 		run_soon(w, check);
 }
@@ -569,6 +679,9 @@ struct watch *watch_free(struct watch *watch)
 		call_free(watch->calls);
 	spawns_free(watch->spawns);
 	units_free(watch->units);
+	while (watch->events.len > 0)
+		event_drop(watch, watch->events.items[0]);
+	vec_clear(&watch->events);
 	heap_clear(&watch->due);
 	loop_source_free(watch->timer);
 	json_decref(watch->restored);

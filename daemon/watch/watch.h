@@ -8,10 +8,10 @@
 #ifndef WATCH_WATCH_H
 #define WATCH_WATCH_H
 
+#include "base/heap.h"
 #include "conf/conf.h"
 #include "loop/loop.h"
 #include "store/store.h"
-#include "watch/heap.h"
 #include "watch/state.h"
 
 enum { RESULT_TEXT_BYTES = 513, RESULT_MAX_METRICS = 32 };
@@ -43,6 +43,11 @@ struct report {
 	enum tend_reason reason;
 	char text[RESULT_TEXT_BYTES];
 	usec_t at_wall;
+	/* of heartbeats */
+	usec_t started_wall; /* of a run that goes on; 0 */
+	usec_t runtime;	     /* of the last one, if it had said start; 0 */
+	usec_t resumed_wall; /* a window that paused the check ended, and nothing came since; 0 */
+	bool judged;	     /* its age has been judged: what it says holds */
 	size_t n_metrics;
 	struct report_metric {
 		char name[32], unit[8];
@@ -54,6 +59,7 @@ struct tend_attempt;
 struct locate;
 struct run_waiter;
 struct component;
+struct event;
 
 struct check {
 	struct conf *conf_owner; /* reference */
@@ -65,7 +71,9 @@ struct check {
 	char unreachable_why[256]; /* name of the component that is down */
 	bool unconfirmed;	   /* told before its parents had answered */
 	struct result last;	   /* number == 0: none yet */
-	struct report report;
+	struct report *report;	   /* of a check that takes reports; NULL */
+	json_t *raised;	     /* metrics with a range `clear' that alert: name -> state; NULL */
+	struct event *event; /* watch/event.h: it was not configured, but pushed; NULL */
 	struct watch *watch;
 	struct heap_node due;	      /* .at: of clock_now() */
 	struct tend_attempt *attempt; /* running */
@@ -81,7 +89,9 @@ struct check {
 
 struct component {
 	const struct conf_component *conf;
-	struct vec checks; /* struct check * */
+	struct vec checks;  /* struct check * */
+	struct vec members; /* struct component *: of a group */
+	struct vec groups;  /* struct component *: whose member it is */
 	enum tend_state
 		state; /* worst hard state of its checks; unreachable when a parent is down */
 	usec_t since_wall;

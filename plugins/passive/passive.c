@@ -46,10 +46,10 @@ static int passive_start(struct tend_attempt *a, const void *conf)
 	(void)tend_attempt_metric(a, "age_seconds", (double)report.age / 1e6, "s");
 	(void)span_text(report.age, age);
 	(void)span_text(c->ttl, ttl);
-	if (report.age > c->ttl && report.state == TEND_STATE_PENDING)
+	if (!report.judged && report.age > c->ttl && report.state == TEND_STATE_PENDING)
 		tend_attempt_finish(a, TEND_REASON_REPORT_MISSING,
 			"nothing was ever reported, waited for %s", age);
-	else if (report.age > c->ttl)
+	else if (!report.judged && report.age > c->ttl)
 		tend_attempt_finish(a, TEND_REASON_REPORT_MISSING,
 			"the last report is %s old, one is wanted every %s; it said %s: %s", age,
 			ttl, tend_state_name(report.state), report.text);

@@ -222,12 +222,13 @@ static int connect_to(struct spawn_client *client, struct tend_error *err)
 
 static json_t *run_args(const struct spawn_ask *ask, const struct spawn_order *order)
 {
-	json_t *argv = json_array();
+	json_t *argv = order->argv ? json_array() : NULL;
 
-	for (const char *const *arg = order->argv; *arg; arg++)
+	for (const char *const *arg = order->argv; arg && *arg; arg++)
 		(void)json_array_append_new(argv, json_string(*arg));
-	return json_pack("{s:s, s:o, s:I, s:I, s:s*}", "id", ask->id, "argv", argv, "timeout_msec",
-		(json_int_t)(order->timeout / USEC_PER_MSEC), "output_max",
+	return json_pack("{s:s, s:o*, s:s*, s:o*, s:I, s:I, s:s*}", "id", ask->id, "argv", argv,
+		"command", order->command, "args", order->args ? json_deep_copy(order->args) : NULL,
+		"timeout_msec", (json_int_t)(order->timeout / USEC_PER_MSEC), "output_max",
 		(json_int_t)order->output_max_bytes, "stdin", order->stdin_text);
 }
 

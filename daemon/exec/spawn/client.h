@@ -8,6 +8,7 @@
 #ifndef EXEC_SPAWN_CLIENT_H
 #define EXEC_SPAWN_CLIENT_H
 
+#include <jansson.h>
 #include <tend/error.h>
 #include "base/cleanup.h"
 #include "loop/loop.h"
@@ -33,6 +34,8 @@ typedef void (*spawn_fn)(const struct spawn_reply *reply, void *data);
 
 struct spawn_order {
 	const char *const *argv;
+	const char *command;	/* argv NULL: [command NAME] of spawn.conf */
+	const json_t *args;	/* its parameters; an object, borrowed */
 	const char *stdin_text; /* NULL = none */
 	usec_t timeout;
 	size_t output_max_bytes;

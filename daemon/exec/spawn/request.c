@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include "base/cleanup.h"
+#include "exec/argv.h"
 #include "exec/call.h"
 
 const char *const spawn_call_names[SPAWN_CALL_MAX + 1] = {
@@ -13,9 +14,10 @@ const char *const spawn_call_names[SPAWN_CALL_MAX + 1] = {
 };
 
 /* The keys a call takes; one that is not here is refused. */
-static const char *const keys[SPAWN_CALL_MAX][6] = {
+static const char *const keys[SPAWN_CALL_MAX][8] = {
 	[SPAWN_HELLO] = {NULL},
-	[SPAWN_RUN] = {"id", "argv", "timeout_msec", "output_max", "stdin", NULL},
+	[SPAWN_RUN] = {"id", "argv", "command", "args", "timeout_msec", "output_max", "stdin",
+		NULL},
 	[SPAWN_CANCEL] = {"id", NULL},
 };
 
@@ -106,10 +108,37 @@ static int get_stdin(const json_t *args, const char **ret_text, struct tend_erro
 	return 0;
 }
 
+static int get_command(const json_t *args, struct spawn_request *request, struct tend_error *err)
+{
+	const json_t *value = json_object_get(args, "command");
+	const char *name = json_string_value(value);
+
+	if (json_object_get(args, "argv"))
+		return tend_error_set(err, -EINVAL, "there is 'argv' or 'command', not both");
+	if (!name || strlen(name) != json_string_length(value) || !command_name_valid(name) ||
+		!*name)
+		return tend_error_set(err, -EINVAL, "'command' is the name of a command");
+	request->command = name;
+	request->args = json_object_get(args, "args");
+	if (!json_is_object(request->args) || json_object_size(request->args) > ARGV_MAX_PARAMS)
+		return tend_error_set(err, -EINVAL, "'args' is an object of at most %d parameters",
+			ARGV_MAX_PARAMS);
+	return 0;
+}
+
+static int get_program(const json_t *args, struct spawn_request *request, struct tend_error *err)
+{
+	if (json_object_get(args, "command"))
+		return get_command(args, request, err);
+	if (json_object_get(args, "args"))
+		return tend_error_set(err, -EINVAL, "'args' are of a 'command'");
+	return get_argv(args, request, err);
+}
+
 static int parse_run(const json_t *args, struct spawn_request *request, struct tend_error *err)
 {
 	json_int_t timeout = 0, output_max = 0;
-	int r = get_argv(args, request, err);
+	int r = get_program(args, request, err);
 
 	if (r == 0)
 		r = get_number(args, "timeout_msec",

@@ -27,7 +27,9 @@ extern const char *const spawn_call_names[SPAWN_CALL_MAX + 1];
 struct spawn_request {
 	enum spawn_call call;
 	const char *id;
-	const char *argv[SPAWN_MAX_ARGS + 1];
+	const char *argv[SPAWN_MAX_ARGS + 1]; /* of a run; argv[0] NULL: `command' instead */
+	const char *command;		      /* [command NAME] of spawn.conf */
+	const json_t *args;		      /* an object; its parameters */
 	usec_t timeout;
 	size_t output_max_bytes;
 	const char *stdin_text; /* NULL: /dev/null */

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include "base/str.h"
 #include "conf/options.h"
 
@@ -20,10 +21,37 @@ const struct tend_option spawn_rules_rows[] = {
 	TEND_OPTION_END,
 };
 
+const struct tend_option spawn_command_rows[] = {
+	TEND_OPT(STRING, struct spawn_command, argv_text, "argv", NULL,
+		"the program's absolute path and its arguments, each on a line of its own; {NAME} "
+		"alone on a line stands for a parameter",
+		.flags = TEND_OPTION_REQUIRED),
+	TEND_OPT(MAP, struct spawn_command, param_texts, "param", NULL,
+		"the type of the parameter NAME: `enum a, b`, `int 1..100`, `pattern REGEX` (must "
+		"match the whole value)"),
+	TEND_OPTION_END,
+};
+
+static struct spawn_command *command_free(struct spawn_command *command)
+{
+	if (!command)
+		return NULL;
+	params_free(command->params, command->n_params);
+	strv_free(command->argv);
+	conf_options_free(spawn_command_rows, command);
+	free(command->name);
+	free(command);
+	return NULL;
+}
+DEFINE_AUTO(struct spawn_command *, command_free)
+
 struct spawn_rules *spawn_rules_free(struct spawn_rules *rules)
 {
 	if (!rules)
 		return NULL;
+	MAP_FOREACH (&rules->commands, struct spawn_command *, command)
+		command_free(command);
+	map_clear(&rules->commands);
 	conf_options_free(spawn_rules_rows, rules);
 	free(rules);
 	return NULL;
@@ -44,6 +72,71 @@ static int check_paths(const struct conf_section *section, const struct spawn_ru
 	return result;
 }
 
+/* What a path would be checked as is another user than who runs it. */
+static int check_params(const struct conf_section *section, const struct spawn_command *command,
+	struct conf_errors *errors)
+{
+	for (size_t i = 0; i < command->n_params; i++)
+		if (command->params[i].type == PARAM_PATH)
+			return conf_section_error(section, "param", errors,
+				"param.%s: the type path is for commands of tend-exec only",
+				command->params[i].name);
+	return 0;
+}
+
+static int add_command(
+	struct spawn_rules *rules, const struct conf_section *section, struct conf_errors *errors)
+{
+	auto(command_free) struct spawn_command *command = calloc(1, sizeof(*command));
+	int r;
+
+	if (!command || !(command->name = strdup(section->name)))
+		return -ENOMEM;
+	if (!command_name_valid(command->name))
+		return conf_section_error(section, NULL, errors,
+			"'%s' is not the name of a command (a-z, 0-9, '-', '_', '.'; at most 64)",
+			command->name);
+	if (rules->commands.len >= SPAWN_MAX_COMMANDS)
+		return conf_section_error(
+			section, NULL, errors, "more than %d commands", SPAWN_MAX_COMMANDS);
+	r = conf_section_parse(section, spawn_command_rows, command, errors);
+	if (r == 0)
+		r = params_parse(section, command->param_texts, &command->params,
+			&command->n_params, errors);
+	if (r == 0)
+		r = check_params(section, command, errors);
+	if (r == 0)
+		r = argv_parse(section, command->argv_text, command->params, command->n_params,
+			errors, &command->argv);
+	if (r == 0)
+		r = map_put(&rules->commands, command->name, command);
+	if (r == 0)
+		TAKE(command);
+	return r;
+}
+
+static int add_section(
+	struct spawn_rules *rules, const struct conf_section *section, struct conf_errors *errors)
+{
+	int r;
+
+	if (strcmp(section->kind, "command") == 0 && section->name)
+		return add_command(rules, section, errors);
+	if (strcmp(section->kind, "spawn") != 0 || section->name)
+		return conf_section_error(section, NULL, errors,
+			"only the sections [spawn] and [command NAME] are known here");
+	r = conf_section_parse(section, spawn_rules_rows, rules, errors);
+	return r < 0 ? r : check_paths(section, rules, errors);
+}
+
+static bool has_spawn(const struct conf_sections *sections)
+{
+	VEC_FOREACH (&sections->list, const struct conf_section *, section)
+		if (strcmp(section->kind, "spawn") == 0)
+			return true;
+	return false;
+}
+
 static int build(const struct conf_sections *sections, struct conf_errors *errors,
 	struct spawn_rules **ret_rules)
 {
@@ -52,19 +145,11 @@ static int build(const struct conf_sections *sections, struct conf_errors *error
 
 	if (!rules)
 		return -ENOMEM;
-	if (sections->list.len == 0)
+	if (!has_spawn(sections))
 		result = conf_options_init(spawn_rules_rows, rules, NULL);
 	VEC_FOREACH (&sections->list, struct conf_section *, section) {
-		int r;
+		int r = add_section(rules, section, errors);
 
-		if (strcmp(section->kind, "spawn") != 0 || section->name) {
-			result = conf_section_error(
-				section, NULL, errors, "only the section [spawn] is known here");
-			continue;
-		}
-		r = conf_section_parse(section, spawn_rules_rows, rules, errors);
-		if (r == 0)
-			r = check_paths(section, rules, errors);
 		result = r < 0 ? r : result;
 	}
 	if (result == 0)
@@ -144,26 +229,70 @@ static int check_owners(char *path, struct tend_error *err)
 	}
 }
 
-int spawn_rules_check(const struct spawn_rules *rules, const char *program, struct tend_error *err)
+static int check_program(const char *program, const char *real, struct tend_error *err)
 {
-	char real[PATH_MAX];
+	auto_free char *path = strdup(real);
 	struct stat st;
 
-	if (!is_listed(rules, program))
-		return tend_error_set(err, -EPERM,
-			"'%.300s' is beneath none of the folders that spawn.conf lists", program);
-	if (!realpath(program, real))
-		return tend_error_set(err, errno == ENOENT ? -ENOENT : -EPERM, "'%.300s': %s",
-			program, strerror(errno));
-	if (!is_listed(rules, real))
-		return tend_error_set(err, -EPERM,
-			"'%.300s' leads to '%.300s', beneath none of the folders that spawn.conf "
-			"lists",
-			program, real);
+	if (!path)
+		return -ENOMEM;
 	if (stat(real, &st) < 0)
 		return tend_error_set(err, -errno, "'%.300s': %s", program, strerror(errno));
 	if (!S_ISREG(st.st_mode) || access(real, X_OK) < 0)
 		return tend_error_set(
 			err, -EACCES, "'%.300s' is not a program that can be run", program);
-	return check_owners(real, err);
+	return check_owners(path, err);
+}
+
+static int find_program(const char *program, char real[PATH_MAX], struct tend_error *err)
+{
+	if (realpath(program, real))
+		return 0;
+	return tend_error_set(
+		err, errno == ENOENT ? -ENOENT : -EPERM, "'%.300s': %s", program, strerror(errno));
+}
+
+int spawn_rules_check(const struct spawn_rules *rules, const char *program, struct tend_error *err)
+{
+	char real[PATH_MAX];
+	int r;
+
+	if (!is_listed(rules, program))
+		return tend_error_set(err, -EPERM,
+			"'%.300s' is beneath none of the folders that spawn.conf lists", program);
+	r = find_program(program, real, err);
+	if (r < 0)
+		return r;
+	if (!is_listed(rules, real))
+		return tend_error_set(err, -EPERM,
+			"'%.300s' leads to '%.300s', beneath none of the folders that spawn.conf "
+			"lists",
+			program, real);
+	return check_program(program, real, err);
+}
+
+int spawn_rules_fill(const struct spawn_rules *rules, const char *name, const json_t *args,
+	char ***ret_argv, struct tend_error *err)
+{
+	const struct spawn_command *command = map_get(&rules->commands, name);
+	const struct argv_template template = {.what = "command",
+		.name = name,
+		.argv = command ? command->argv : NULL,
+		.params = command ? command->params : NULL,
+		.n_params = command ? command->n_params : 0};
+	auto(strv_free) char **argv = NULL;
+	char real[PATH_MAX];
+	int r;
+
+	if (!command)
+		return tend_error_set(err, -EPERM, "spawn.conf has no [command %.64s]", name);
+	r = argv_fill(&template, args, getuid(), &argv, err);
+	if (r < 0)
+		return r == -EINVAL ? -EPERM : r;
+	r = find_program(argv[0], real, err);
+	if (r == 0)
+		r = check_program(argv[0], real, err);
+	if (r == 0)
+		*ret_argv = TAKE(argv);
+	return r;
 }

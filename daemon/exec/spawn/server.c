@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "base/str.h"
 #include "base/vec.h"
 #include "exec/peer.h"
 #include "exec/spawn/program.h"
@@ -167,7 +168,8 @@ static void on_foul(const char *what, void *data)
 		server->on_foul(server->data);
 }
 
-static void check_program(struct job *job, const struct spawn_request *request)
+/* Refused, or it has what is to be executed; of a command that is *ret_argv, the caller's. */
+static void check_program(struct job *job, const struct spawn_request *request, char ***ret_argv)
 {
 	struct spawn_server *server = job->server;
 	struct tend_error err = {0};
@@ -177,10 +179,13 @@ static void check_program(struct job *job, const struct spawn_request *request)
 		refuse(job, "not-allowed", "spawn.conf cannot be used: %s", server->why_no_rules);
 		return;
 	}
-	r = spawn_rules_check(server->rules, request->argv[0], &err);
+	r = request->command ? spawn_rules_fill(server->rules, request->command, request->args,
+				       ret_argv, &err)
+			     : spawn_rules_check(server->rules, request->argv[0], &err);
 	if (r == 0)
 		return;
-	log_warning("'%s' is not run for tendd: %s", request->argv[0], err.text);
+	log_warning("'%s' is not run for tendd: %s",
+		request->command ? request->command : request->argv[0], err.text);
 	refuse(job,
 		r == -ENOENT   ? "missing"
 		: r == -EACCES ? "not-executable"
@@ -201,16 +206,17 @@ static bool job_start(struct job *job)
 	struct spawn_server *server = job->server;
 	struct spawn_request request;
 	struct program_spec spec;
+	auto(strv_free) char **argv = NULL;
 	int r = spawn_request_parse("run", job->args, &request, NULL);
 
 	if (r == 0)
-		check_program(job, &request);
+		check_program(job, &request, &argv);
 	if (r < 0 || !job->connection) {
 		job_free(job);
 		return false;
 	}
 	spec = (struct program_spec){
-		.argv = request.argv,
+		.argv = argv ? (const char *const *)argv : request.argv,
 		.stdin_text = request.stdin_text,
 		.timeout = request.timeout,
 		.output_max_bytes = request.output_max_bytes,
@@ -232,7 +238,7 @@ static bool job_start(struct job *job)
 	if (r == 0)
 		r = vec_push(&server->running, job);
 	if (r < 0) {
-		log_error("'%s' cannot be started: %s", request.argv[0], strerror(-r));
+		log_error("'%s' cannot be started: %s", spec.argv[0], strerror(-r));
 		refuse(job, "cannot-start", "it cannot be started: %s", strerror(-r));
 		job_free(job);
 		return false;
@@ -354,14 +360,17 @@ static void call_cancel(struct connection *c, uint64_t rpc_id, const struct spaw
 static void call_hello(struct connection *c, uint64_t rpc_id)
 {
 	const struct spawn_server *server = c->server;
-	json_t *paths = json_array();
+	json_t *paths = json_array(), *commands = json_array();
 
 	for (char **p = server->rules ? server->rules->paths : NULL; p && *p; p++)
 		(void)json_array_append_new(paths, json_string(*p));
+	for (size_t i = 0; server->rules && i < server->rules->commands.len; i++)
+		(void)json_array_append_new(
+			commands, json_string(server->rules->commands.slots[i].key));
 	(void)rpc_ok(c->rpc, rpc_id,
-		json_pack("{s:s, s:o, s:b, s:i, s:i}", "version", TEND_VERSION, "paths", paths,
-			"cgroups", server->cgroups != NULL, "running", (int)server->running.len,
-			"waiting", (int)server->queue.len));
+		json_pack("{s:s, s:o, s:o, s:b, s:i, s:i}", "version", TEND_VERSION, "paths", paths,
+			"commands", commands, "cgroups", server->cgroups != NULL, "running",
+			(int)server->running.len, "waiting", (int)server->queue.len));
 }
 
 /* ---- connections ---- */

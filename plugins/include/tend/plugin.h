@@ -190,7 +190,8 @@ struct tend_report {
 	enum tend_state state;	 /* pending: nothing was reported yet */
 	enum tend_reason reason; /* of the same verdict as `state` */
 	const char *text;	 /* lives until the attempt ends */
-	usec_t age; /* by the time of day; of pending: how long it has been waited for */
+	usec_t age;  /* by the time of day; of pending: how long it has been waited for */
+	bool judged; /* the core has looked at its age (a heartbeat): it holds as it is */
 };
 /* Also adds the report's metrics to the attempt. */
 void tend_report_get(struct tend_attempt *a, struct tend_report *ret_report);

@@ -53,7 +53,9 @@ enum tend_state {
 	X(PROGRAM_CRITICAL, 29, "program-critical", CRITICAL, "the program says critical")         \
 	X(PROGRAM_UNKNOWN, 30, "program-unknown", UNKNOWN, "the program cannot tell")              \
 	X(PROGRAM_FAILED, 31, "program-failed", UNKNOWN, "the program cannot be run")              \
-	X(SPAWN_LOST, 32, "spawn-lost", UNKNOWN, "tend-spawn ended during the attempt")
+	X(SPAWN_LOST, 32, "spawn-lost", UNKNOWN, "tend-spawn ended during the attempt")            \
+	X(JOB_STUCK, 33, "job-stuck", CRITICAL, "the job began and does not end")                  \
+	X(GROUP_DOWN, 34, "group-down", CRITICAL, "too few members of the group are well")
 
 enum tend_reason {
 #define X(code, value, name, verdict, text) TEND_REASON_##code = (value),

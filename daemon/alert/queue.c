@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * alert/queue.c: a notice becomes a delivery: its number, its row, its place in the outbox; and
+ * what makes room for it when there is none.
+ */
+#include <assert.h>
+#include <string.h>
+#include "alert/private.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/str.h"
+
+enum { FALL_BACK_ROWS = 500 };
+
+/* Into the batch, and if that has no room, at least into memory. */
+static void write_or_keep(struct store_batch *batch, struct token *token, struct delivery *d)
+{
+	int r = ledger_write(batch, d);
+
+	if (r < 0)
+		log_warning("receiver '%s': notice %s does not fit into its batch (%s), it is "
+			    "written after it",
+			d->receiver->name, d->record->notice.id, strerror(-r));
+	if (token_add(token, d, r < 0) < 0)
+		ledger_keep(d);
+}
+
+static void settle_superseded(
+	struct delivery *superseded, struct store_batch *batch, struct token *token)
+{
+	while (superseded) {
+		auto(delivery_unref) struct delivery *old = superseded;
+
+		superseded = old->next;
+		old->next = NULL;
+		delivery_settle(old, DELIVERY_SUPERSEDED, NULL);
+		write_or_keep(batch, token, old);
+	}
+}
+
+static bool is_full(const struct receiver *receiver)
+{
+	const struct conf_receiver *conf = receiver->conf;
+	const struct outbox *outbox = &receiver->outbox;
+
+	return conf && (outbox->n_waiting > (size_t)conf->outbox_rows ||
+			       outbox->n_bytes > conf->outbox_bytes);
+}
+
+static uint64_t shed_one(struct receiver *receiver, struct delivery *victim)
+{
+	static const char why[] = "shed: too many notices wait for this receiver";
+	auto(delivery_unref) struct delivery *held = delivery_ref(victim);
+	struct delivery *orphan;
+	uint64_t n = 1;
+
+	delivery_end(victim, DELIVERY_FAILED, why, false);
+	for (; (orphan = outbox_orphan(&receiver->outbox, held)); n++)
+		delivery_end(orphan, DELIVERY_FAILED, why, false);
+	return n;
+}
+
+static void shed(struct receiver *receiver)
+{
+	uint64_t n = 0;
+	struct delivery *victim;
+
+	while (is_full(receiver) && (victim = outbox_victim(&receiver->outbox)))
+		n += shed_one(receiver, victim);
+	receiver->n_shed += n;
+	if (n > 0)
+		receiver_note_lost(receiver, n, 0);
+}
+
+/* During an outage all that comes is for one digest. */
+static bool goes_alone(struct receiver *receiver, usec_t now)
+{
+	bool admitted = outbox_admits(&receiver->outbox, now);
+
+	return admitted && (!receiver->breaker_open || receiver->outbox.pace.storm_burst == 0);
+}
+
+static int set_group(struct delivery *d, const struct plan_target *target)
+{
+	struct receiver *receiver = d->receiver;
+	const char *key = target->group;
+	usec_t now = clock_now(), wall = clock_wall();
+
+	if (target->not_before > wall) {
+		d->next_wall = target->not_before;
+		d->next_at = now + (target->not_before - wall);
+	}
+	d->due_wall = d->next_wall;
+	if (!receiver->outbox.pace.can_group)
+		return 0;
+	if (!*key && !d->next_at && (!target->storm || goes_alone(receiver, now)))
+		return 0;
+	d->group = strdup(key);
+	d->group_labels = target->group_labels ? json_incref(target->group_labels) : NULL;
+	d->wait = target->wait;
+	d->interval = target->interval;
+	wall = d->added_wall + MAX(d->wait, d->interval);
+	d->due_wall = MAX(d->due_wall, wall);
+	return d->group ? 0 : -ENOMEM;
+}
+
+/* It lives from when it was to go: a digest is not late before its time. */
+static usec_t expires_at(const struct delivery *d)
+{
+	usec_t held = d->due_wall > d->added_wall ? d->due_wall - d->added_wall : 0;
+
+	return clock_now() + held + receiver_ttl(d->receiver->conf, d->record->notice.severity);
+}
+
+int alert_queue(struct alert *alert, struct record *record, struct receiver *receiver,
+	const struct plan_target *target, const char *via, struct store_batch *batch,
+	struct token *token)
+{
+	auto(delivery_unref) struct delivery *d = NULL;
+	struct delivery *superseded;
+	int r = delivery_new(record, receiver, &d);
+
+	if (r < 0)
+		return r;
+	d->added_wall = clock_wall();
+	d->via = via ? strdup(via) : NULL;
+	d->sequence = receiver->sequence + 1;
+	r = target ? set_group(d, target) : 0;
+	if (receiver->conf)
+		d->expires_at = expires_at(d);
+	if (r == 0)
+		r = outbox_add(&receiver->outbox, d, clock_now(), &superseded);
+	if (r < 0)
+		return r;
+	receiver->sequence++;
+	settle_superseded(superseded, batch, token);
+	shed(receiver);
+	write_or_keep(batch, token, d);
+	return 0;
+}
+
+static void on_own_committed(int r, void *data)
+{
+	struct token *token = data;
+	struct alert *alert = token->alert;
+
+	alert_committed(alert, token->number, r);
+}
+
+int alert_commit_own(struct alert *alert, struct store_batch *batch, struct token *token)
+{
+	int r;
+
+	assert(token);
+	r = vec_push(&alert->tokens, token);
+	if (r < 0) {
+		store_batch_free(batch);
+		token_end(token, r);
+		return r;
+	}
+	r = store_commit(alert->deps.store, batch, on_own_committed, token);
+	if (r < 0)
+		alert_committed(alert, token->number, r);
+	return 0;
+}
+
+int alert_queue_now(
+	struct alert *alert, struct record *record, struct receiver *receiver, const char *via)
+{
+	auto(store_batch_free) struct store_batch *batch = NULL;
+	auto(token_free) struct token *token = NULL;
+	int r = store_batch_new(&batch);
+
+	if (r == 0)
+		r = token_new(alert, &token);
+	if (r == 0)
+		r = alert_queue(alert, record, receiver, NULL, via, batch, token);
+	return r == 0 ? alert_commit_own(alert, TAKE(batch), TAKE(token)) : r;
+}
+
+bool notice_is_for(const struct notice *notice, const char *receiver)
+{
+	return (notice->kind != NOTICE_RECEIVER_FAILING &&
+		       notice->kind != NOTICE_RECEIVER_DISABLED) ||
+	       !str_eq(json_string_value(json_object_get(notice->details, "receiver")), receiver);
+}
+
+/* ---- the fallback --------------------------------------------------------------------------- */
+
+struct hand_over {
+	struct alert *alert;
+	const char *via;
+	struct receiver *to;
+	struct plan_target target;
+	struct store_batch *batch;
+	struct token *token;
+};
+
+static int hand_over_begin(struct hand_over *h)
+{
+	int r = store_batch_new(&h->batch);
+
+	if (r == 0)
+		r = token_new(h->alert, &h->token);
+	if (r < 0)
+		h->batch = store_batch_free(h->batch);
+	return r;
+}
+
+static void hand_over_end(struct hand_over *h)
+{
+	if (h->token && h->token->writes.len > 0)
+		(void)alert_commit_own(h->alert, TAKE(h->batch), TAKE(h->token));
+	h->batch = store_batch_free(h->batch);
+	h->token = token_free(h->token);
+}
+
+static void hand_over(struct hand_over *h, const struct delivery *d)
+{
+	int r = record_note_receiver(d->record, h->to->name);
+
+	if (r > 0)
+		r = h->token ? 0 : hand_over_begin(h);
+	else if (r == 0)
+		return; /* it got the notice by its own route */
+	if (r == 0)
+		r = alert_queue(h->alert, d->record, h->to, &h->target, h->via, h->batch, h->token);
+	if (r < 0)
+		log_error("receiver '%s': cannot hand notice %s to '%s': %s", h->via,
+			d->record->notice.id, h->to->name, strerror(-r));
+	if (h->token && h->token->writes.len >= FALL_BACK_ROWS)
+		hand_over_end(h);
+}
+
+static void hand_over_clear(struct hand_over *h, struct receiver *from, const struct notice *n)
+{
+	struct delivery *clear;
+
+	if (n->kind != NOTICE_INCIDENT_RAISED && n->kind != NOTICE_INCIDENT_CHANGED)
+		return;
+	/* Now it knows of the incident, so the end is for it as well. */
+	clear = outbox_find(&from->outbox, n, NOTICE_INCIDENT_CLEARED);
+	if (clear)
+		hand_over(h, clear);
+	else if (n->incident_id && told_open(from->alert, n->incident_id))
+		told_add(from->alert, n->incident_id, h->to->name, n->wall);
+}
+
+/* One hop only: what a fallback cannot deliver either is shown as undelivered. */
+void queue_fall_back(struct receiver *receiver, const struct vec *deliveries)
+{
+	static char no_group[] = "";
+	const struct conf_receiver *conf = receiver->conf;
+	struct hand_over h = {.alert = receiver->alert, .via = receiver->name};
+
+	h.to = conf && conf->fallback ? alert_find_receiver(receiver->alert, conf->fallback) : NULL;
+	if (!h.to || h.to == receiver)
+		return;
+	h.target = (struct plan_target){.receiver = h.to->conf, .group = no_group, .storm = true};
+	VEC_FOREACH (deliveries, const struct delivery *, d) {
+		if (d->via || d->memory_only || d->record->notice.kind == NOTICE_TEST)
+			continue;
+		hand_over(&h, d);
+		hand_over_clear(&h, receiver, &d->record->notice);
+	}
+	hand_over_end(&h);
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+#include "watch/event.h"
+#include <errno.h>
+#include <string.h>
+#include <tend/plugin.h>
+#include "base/clock.h"
+#include "base/log.h"
+#include "conf/options.h"
+#include "conf/rows.h"
+#include "watch/private.h"
+
+/* One that is over is shown for a while, and comes back as the same if it does soon. */
+#define LINGER_USEC (10 * 60 * USEC_PER_SEC)
+
+/* Says what the report says; who judges its age is report_of(). */
+static int reported_start(struct tend_attempt *a, const void *conf)
+{
+	struct tend_report report;
+
+	tend_report_get(a, &report);
+	tend_attempt_finish(a, report.reason, "%s", report.text);
+	return 0;
+}
+
+const struct tend_probe watch_reported_probe = {
+	.abi = TEND_PLUGIN_ABI,
+	.name = "event",
+	.doc = "What another system pushed in.",
+	.options = (const struct tend_option[]){TEND_OPTION_END},
+	.start = reported_start,
+};
+
+/* ---- the life of one ------------------------------------------------------------------------ */
+
+static char *name_of(const char *component, const char *source, const char *fingerprint)
+{
+	return *fingerprint ? str_printf("%s/%s-%s", component, source, fingerprint)
+			    : str_printf("%s/%s", component, source);
+}
+
+static struct event *event_free(struct event *event)
+{
+	if (!event)
+		return NULL;
+	conf_options_free(conf_check_rows, &event->conf);
+	free(event->conf.name);
+	free(event->conf.short_name);
+	free(event);
+	return NULL;
+}
+
+static struct event *event_new(const char *component, const char *source, const char *fingerprint)
+{
+	struct event *event = calloc(1, sizeof(*event));
+	struct conf_check *conf = event ? &event->conf : NULL;
+
+	if (!event || conf_options_init(conf_check_rows, conf, NULL) < 0)
+		return event_free(event);
+	(void)snprintf(event->source, sizeof(event->source), "%s", source);
+	(void)snprintf(event->fingerprint, sizeof(event->fingerprint), "%s", fingerprint);
+	conf->name = name_of(component, source, fingerprint);
+	conf->short_name = conf->name ? strdup(conf->name + strlen(component) + 1) : NULL;
+	free(conf->probe_name);
+	conf->probe_name = strdup(watch_reported_probe.name);
+	conf->probe = &watch_reported_probe;
+	conf->confirm_failures = conf->confirm_window = 1;
+	if (!conf->short_name || !conf->probe_name)
+		return event_free(event);
+	return event;
+}
+
+static bool source_is_there(const struct conf *conf, const char *source)
+{
+	return strcmp(source, EVENT_SOURCE_FEEDBACK) == 0 || map_get(&conf->sources, source);
+}
+
+bool event_place(struct event *event, const struct conf *conf)
+{
+	size_t n = strlen(event->conf.name) - strlen(event->conf.short_name) - 1;
+	auto_free char *name = strndup(event->conf.name, n);
+
+	event->conf.component = name ? map_get(&conf->components, name) : NULL;
+	return event->conf.component && source_is_there(conf, event->source);
+}
+
+void events_restore(struct watch *w)
+{
+	const char *name;
+	json_t *doc;
+
+	json_object_foreach (w->restored, name, doc) {
+		const json_t *kept = json_object_get(doc, "event");
+		const char *source = json_string_value(json_object_get(kept, "source"));
+		const char *fingerprint = json_string_value(json_object_get(kept, "fingerprint"));
+		const char *end = strrchr(name, '/');
+		auto_free char *component = end ? strndup(name, (size_t)(end - name)) : NULL;
+		struct event *event =
+			source && fingerprint && component && w->events.len < EVENT_MAX
+				? event_new(component, source, fingerprint)
+				: NULL;
+
+		if (!event)
+			continue;
+		event->ttl = (usec_t)json_integer_value(json_object_get(kept, "ttl"));
+		if (vec_push(&w->events, event) < 0)
+			event_free(event);
+	}
+}
+
+void event_drop(struct watch *w, struct event *event)
+{
+	for (size_t i = 0; i < w->events.len; i++)
+		if (w->events.items[i] == event) {
+			vec_remove(&w->events, i);
+			break;
+		}
+	event_free(event);
+}
+
+json_t *event_to_json(const struct event *event)
+{
+	return event ? json_pack("{s:s, s:s, s:I}", "source", event->source, "fingerprint",
+			       event->fingerprint, "ttl", (json_int_t)event->ttl)
+		     : NULL;
+}
+
+bool event_is_over(const struct check *check)
+{
+	return check->event && !check->attempt && !check->waiters && !check->locate &&
+	       check->state.hard == TEND_STATE_OK && check->state.now == TEND_STATE_OK &&
+	       check->state.hard_since_wall + LINGER_USEC < clock_wall();
+}
+
+void event_report(const struct event *event, const struct report *report, usec_t wall,
+	struct report *ret_report)
+{
+	char span[CLOCK_TEXT_BYTES];
+
+	*ret_report = *report;
+	ret_report->judged = true;
+	if (!state_failed(report->state) || wall < report->at_wall + event->ttl)
+		return;
+	ret_report->state = TEND_STATE_OK;
+	ret_report->reason = TEND_REASON_OK;
+	(void)snprintf(ret_report->text, sizeof(ret_report->text),
+		"not said again for %s, so it is taken to be over; it was: %.300s",
+		clock_format_span(event->ttl, span), report->text);
+}
+
+/* ---- what comes in -------------------------------------------------------------------------- */
+
+struct check *watch_find_event(
+	struct watch *watch, const char *component, const char *source, const char *fingerprint)
+{
+	auto_free char *name = name_of(component, source, fingerprint);
+	struct check *check = name ? watch_find_check(watch, name) : NULL;
+
+	return check && check->event ? check : NULL;
+}
+
+size_t watch_n_events(const struct watch *watch, const char *source)
+{
+	size_t n = 0;
+
+	VEC_FOREACH (&watch->events, const struct event *, event) {
+		const struct check *check = map_get(&watch->checks, event->conf.name);
+
+		n += strcmp(event->source, source) == 0 && check && check->report &&
+		     state_failed(check->report->state);
+	}
+	return n;
+}
+
+static int make_check(struct watch *w, const struct event_in *in, struct tend_error *err,
+	struct check **ret_check)
+{
+	struct event *event;
+	int r;
+
+	if (watch_n_events(w, in->source) >= (size_t)in->max || w->events.len >= EVENT_MAX)
+		return tend_error_set(err, -ENOBUFS,
+			"%zu events of the source '%s' stand, more are not taken ([source] max)",
+			watch_n_events(w, in->source), in->source);
+	event = event_new(in->component->name, in->source, in->fingerprint);
+	if (!event)
+		return -ENOMEM;
+	if (map_get(&w->checks, event->conf.name)) {
+		r = tend_error_set(err, -EEXIST, "there is a configured check of the name %s",
+			event->conf.name);
+		event_free(event);
+		return r;
+	}
+	if (!event_place(event, w->conf) || vec_push(&w->events, event) < 0) {
+		event_free(event);
+		return -ENOMEM;
+	}
+	return watch_add_event(w, event, ret_check);
+}
+
+/* The same event is about another component now: the mapping has changed, or what it says. */
+static void end_elsewhere(struct watch *w, const struct event_in *in, struct store_batch *batch)
+{
+	if (!*in->fingerprint)
+		return;
+	VEC_FOREACH (&w->events, const struct event *, event) {
+		struct event_in over = *in;
+
+		if (event->conf.component == in->component ||
+			strcmp(event->fingerprint, in->fingerprint) != 0 ||
+			strcmp(event->source, in->source) != 0)
+			continue;
+		over.component = event->conf.component;
+		over.state = TEND_STATE_OK;
+		over.text = "it is about another component now";
+		(void)watch_event(w, &over, batch, &(struct check *){NULL}, NULL);
+	}
+}
+
+static void take_report(struct check *check, const struct event_in *in, bool *ret_new)
+{
+	static const enum tend_reason reasons[] = {
+		[TEND_STATE_OK] = TEND_REASON_OK,
+		[TEND_STATE_WARNING] = TEND_REASON_REPORTED_WARNING,
+		[TEND_STATE_CRITICAL] = TEND_REASON_REPORTED_CRITICAL,
+		[TEND_STATE_UNKNOWN] = TEND_REASON_REPORTED_UNKNOWN,
+	};
+	struct report said = {
+		.state = in->state,
+		.reason = reasons[in->state],
+		.at_wall = clock_wall(),
+	};
+
+	str_sanitize(said.text, sizeof(said.text), in->text, strlen(in->text));
+	if (in->count > 0) {
+		said.n_metrics = 1;
+		(void)snprintf(said.metrics[0].name, sizeof(said.metrics[0].name), "%s", "reports");
+		said.metrics[0].value = in->count;
+	}
+	*ret_new = said.state != check->report->state || strcmp(said.text, check->report->text);
+	*check->report = said;
+}
+
+int watch_event(struct watch *watch, const struct event_in *in, struct store_batch *batch,
+	struct check **ret_check, struct tend_error *err)
+{
+	struct check *check =
+		watch_find_event(watch, in->component->name, in->source, in->fingerprint);
+	bool is_new;
+	int r = 0;
+
+	*ret_check = NULL;
+	if (in->state != TEND_STATE_OK)
+		end_elsewhere(watch, in, batch);
+	if (!check && in->state == TEND_STATE_OK)
+		return 0;
+	if (!check)
+		r = make_check(watch, in, err, &check);
+	if (r < 0)
+		return r;
+	check->event->ttl = in->ttl;
+	take_report(check, in, &is_new);
+	*ret_check = check;
+	if (is_new)
+		watch_reported(check);
+	return watch_put_state(check, batch);
+}

@@ -17,8 +17,8 @@ import tempfile
 CACHE = os.environ.get("TEND_DEV_CACHE", "/var/cache/tend-dev")
 MAX_LINES = 800
 SHOWN_LINES = 60
-# A macro of mdoc, a verb of units.h, samples of tests, and what is misspelt there on purpose.
-NOT_MISSPELT = "nd,unexpect,trun,dependant,fo,bu,intervall,tiemout,mial,comand"
+# A macro of mdoc, a header of HTTP, a verb of units.h, samples of tests, and what is misspelt there on purpose.
+NOT_MISSPELT = "nd,te,unexpect,trun,dependant,fo,bu,intervall,tiemout,mial,comand,iif,netwrok,ans,bord"
 TOP_LEVEL = {"CMakeLists.txt", "CMakePresets.json", "README.md", "CHANGELOG.md", "HACKING.md",
              "LICENSE", "daemon", "plugins", "lua", "etc", "tests", "contrib"}
 

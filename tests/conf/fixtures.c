@@ -5,9 +5,9 @@
  * @DIR@ in a fixture is a fresh folder with the secrets below. A good one is also dumped, the dump
  * loaded and dumped again, which must give the same. N is how many fixtures there must be.
  *
- * conf_fixtures --example PLUGIN_DIR FILE...: what people copy from (a file of configuration, or
- * the example in a page) loads with the real plugins, and so does its dump. Lines "#key = value"
- * show defaults and are taken as if the '#' were not there.
+ * conf_fixtures --example PLUGIN_DIR LUA_DIR FILE...: what people copy from (a file of
+ * configuration, or the example in a page) loads with the real plugins, and so does its dump. Lines
+ * "#key = value" show defaults and are taken as if the '#' were not there.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -37,6 +37,9 @@ static const struct {
 	{"readable", "everybody knows\n", 0644},
 	{"empty", "", 0600},
 	{"short", "seven77\n", 0600},
+	/* formats: that they are there is all that a configuration looks at */
+	{"mine.lua", "return {}\n", 0644},
+	{"lua/formats/slack.lua", "return {}\n", 0644},
 };
 
 static void die(const char *what)
@@ -180,6 +183,8 @@ static bool run_fixture(const char *folder, const char *name)
 
 /* ---- examples ------------------------------------------------------------------------------- */
 
+static const char *lua_dir;
+
 /* What stands between two lines of text. */
 static char *between(const char *text, const char *from, const char *to)
 {
@@ -245,6 +250,12 @@ static bool run_example(const char *path)
 	make_secrets(filled, "cred:");
 	(void)setenv("CREDENTIALS_DIRECTORY", temp_dir, 1);
 	uncomment(filled);
+	/* Their receivers name formats, which are not installed. */
+	if (!strstr(filled, "[daemon]")) {
+		auto_free char *rest = filled;
+
+		filled = str_printf("[daemon]\nlua_dir = %s\n\n%s", lua_dir, rest);
+	}
 	write_text("example.conf", filled, 0644);
 	said = verdict("example.conf", &conf);
 	if (!conf) {
@@ -257,7 +268,8 @@ static bool run_example(const char *path)
 static void make_temp_dir(void)
 {
 	(void)unsetenv("CREDENTIALS_DIRECTORY");
-	if (!mkdtemp(temp_dir) || chdir(temp_dir) < 0)
+	if (!mkdtemp(temp_dir) || chdir(temp_dir) < 0 || mkdir("lua", 0755) < 0 ||
+		mkdir("lua/formats", 0755) < 0)
 		die(temp_dir);
 	for (size_t i = 0; i < ARRAY_SIZE(secrets); i++)
 		write_text(secrets[i].name, secrets[i].text, secrets[i].mode);
@@ -315,9 +327,10 @@ static int run_fixtures(const char *folder, int n_expected, char **names)
 
 int main(int argc, char **argv)
 {
-	if (argc > 3 && strcmp(argv[1], "--example") == 0) {
+	if (argc > 4 && strcmp(argv[1], "--example") == 0) {
+		lua_dir = argv[3];
 		plugin_dir = argv[2];
-		return run_examples(argv + 3);
+		return run_examples(argv + 4);
 	}
 	if (argc > 1 && strcmp(argv[1], "--accept") == 0) {
 		accept_all = true;
@@ -326,7 +339,7 @@ int main(int argc, char **argv)
 	}
 	if (argc < 4) {
 		fprintf(stderr, "usage: conf_fixtures [--accept] FOLDER PLUGIN_DIR N [NAME...]\n"
-				"       conf_fixtures --example PLUGIN_DIR FILE...\n");
+				"       conf_fixtures --example PLUGIN_DIR LUA_DIR FILE...\n");
 		return 2;
 	}
 	plugin_dir = argv[2];

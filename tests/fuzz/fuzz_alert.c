@@ -2,6 +2,7 @@
 /*
  * What alert/ reads from others: a status and Retry-After of a receiver, a notice as the database
  * has it (then composed as an event), a secret. The first byte chooses, NUL ends each text.
+ * Parser: daemon/alert/notice.c.
  */
 #include <assert.h>
 #include <stdint.h>

@@ -3,6 +3,7 @@
  * Bytes as a schedule: what is parsed comes at a minute that fits, later than asked for, and the
  * instant before it comes to the same. The first byte chooses the zone and the rest is also read as
  * a time and as the name of a zone.
+ * Parser: daemon/calendar/cron.c, daemon/calendar/zone.c.
  */
 #include <assert.h>
 #include <stdint.h>

@@ -4,6 +4,7 @@
  * control character but the line breaks that join its lines, nothing is beyond its bound, and what
  * parses without errors is dumped as text that parses to the same dump. Secrets are left out: they
  * would read files.
+ * Parser: daemon/conf/reader.c, daemon/conf/value.c, daemon/conf/range.c.
  */
 #include <assert.h>
 #include <stdint.h>
@@ -90,6 +91,33 @@ static void check_dump(const struct conf_section *section)
 	conf_sections_clear(&sections);
 }
 
+/* With the keys of `admin.' in the place of the others', and without them. */
+static void check_overlay(const struct conf_section *section)
+{
+	for (int over = 0; over < 2; over++) {
+		struct conf_section *copy = NULL;
+		bool any = false;
+
+		if (conf_section_overlay(section, "admin", over, &copy, &any) < 0)
+			continue;
+		assert(copy->n_keys <= section->n_keys);
+		check_section(copy);
+		for (size_t i = 0; i < copy->n_keys; i++)
+			assert(!str_startswith(copy->keys[i].name, "admin."));
+		conf_section_free(copy);
+	}
+}
+
+/* What is taken is N of M, as it says. */
+static void check_confirm(const struct conf_section *section)
+{
+	int64_t failures, window;
+
+	for (size_t i = 0; i < section->n_keys; i++)
+		if (conf_parse_confirm(section->keys[i].value, &failures, &window) == 0)
+			assert(failures >= 1 && failures <= window && window <= 64);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct conf_sections sections = {0};
@@ -103,6 +131,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	VEC_FOREACH (&sections.list, const struct conf_section *, section) {
 		check_section(section);
 		check_dump(section);
+		check_overlay(section);
+		check_confirm(section);
 	}
 	conf_sections_clear(&sections);
 	conf_errors_clear(&errors);

@@ -3,6 +3,7 @@
  * Bytes as the output of a Nagios plugin, and as the option `command` of an exec check. Invariants:
  * names of metrics fit the core's rule and are there once, values are finite, units known, the text
  * is within its bound; an argument vector is within its number and begins with an absolute path.
+ * Parser: plugins/exec/output.c, plugins/exec/command.c.
  */
 #include <assert.h>
 #include <math.h>

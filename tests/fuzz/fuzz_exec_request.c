@@ -5,6 +5,7 @@
  * name and nothing more, a name within its bound, a one-line why; and arguments that no option
  * parser takes for an option, without control characters; values of a statement that are texts
  * within their bounds; a fence whose lock is a file name and nothing more.
+ * Parser: daemon/exec/request.c, daemon/exec/argv.c, daemon/exec/call.c.
  */
 #include <assert.h>
 #include <stdint.h>

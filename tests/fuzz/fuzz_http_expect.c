@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The body of an answer against expectations: the first line is an expect_json entry, the second an
- * expression (empty: none), the rest the body. */
+ * expression (empty: none), the rest the body.
+ * Parser: plugins/http/expect.c.
+ */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

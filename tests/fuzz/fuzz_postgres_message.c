@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What a server says when it refuses a log-in, as libpq hands it on. */
+/* What a server says when it refuses a log-in, as libpq hands it on.
+ * Parser: plugins/postgres/reason.c.
+ */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

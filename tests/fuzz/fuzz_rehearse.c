@@ -3,6 +3,7 @@
  * Bytes as a scenario file, as one entry of it, and as Lua to be looked at. Invariants: what is
  * accepted has only entries within its duration, with the words that their kinds need; tokens are
  * in the order of their lines and end once. `@' is left out: it reads files.
+ * Parser: daemon/rehearse/scenario.c, daemon/rehearse/tokens.c, daemon/rehearse/words.c.
  */
 #include <assert.h>
 #include <stdint.h>

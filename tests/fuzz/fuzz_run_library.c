@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What policies may call with foreign text: the first letter says which function, the rest of the
- * line is the pattern, what follows is the text. */
+ * line is the pattern, what follows is the text.
+ * Parser: daemon/run/pattern.c, daemon/run/env_find.c, daemon/run/lib_re.c.
+ */
 #include <lauxlib.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,6 +19,12 @@ static const char code[] =
 	"	f = string.find, m = string.match,\n"
 	"	g = function(s, p) return s:gsub(p, '<%0>') end,\n"
 	"	i = function(s, p) local n = 0 for _ in s:gmatch(p) do n = n + 1 end return n "
+	"end,\n"
+	"	l = function(s, p) return string.find(s, p, 1, true) end,\n"
+	"	h = function(s, p) return s:gsub(p, { a = 'b', [''] = 1 }) end,\n"
+	"	k = function(s, p) return s:gsub(p, function(x) return x == 'a' and x end, 3) "
+	"end,\n"
+	"	q = function(s, p) return re.gsub(s, p, function(x) return x == 'a' and x end) "
 	"end,\n"
 	"	r = re.find, s = function(s, p) return re.gsub(s, p, '$0') end,\n"
 	"	t = function(s, p) local n = 0 for _ in re.gmatch(s, p) do n = n + 1 end return n "

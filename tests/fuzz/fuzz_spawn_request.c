@@ -3,6 +3,7 @@
  * Bytes as a line of a peer of tend-spawn. Invariants: what is let through has an id without
  * anything but letters, digits, '-' and '_'; a program by an absolute path without '.', '..' and
  * empty steps; arguments without NUL, within their number; times and sizes within their bounds.
+ * Parser: daemon/exec/spawn/request.c.
  */
 #include <assert.h>
 #include <stdint.h>
@@ -35,8 +36,13 @@ static void check(const struct spawn_request *request)
 		return;
 	while (request->argv[n])
 		assert(strlen(request->argv[n++]) <= SPAWN_MAX_ARG_BYTES);
-	assert(n >= 1 && n <= SPAWN_MAX_ARGS);
-	check_program(request->argv[0]);
+	if (request->command) {
+		assert(n == 0 && json_is_object(request->args));
+		assert(*request->command && !strpbrk(request->command, "/ \n"));
+	} else {
+		assert(n >= 1 && n <= SPAWN_MAX_ARGS);
+		check_program(request->argv[0]);
+	}
 	assert(request->timeout >= SPAWN_MIN_TIMEOUT_USEC);
 	assert(request->timeout <= SPAWN_MAX_TIMEOUT_USEC);
 	assert(request->output_max_bytes <= SPAWN_MAX_OUTPUT_BYTES);

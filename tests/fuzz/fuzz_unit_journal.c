@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* journalctl's JSON lines about a unit. */
+/* journalctl's JSON lines about a unit.
+ * Parser: daemon/watch/unit_evidence.c.
+ */
 #include <stdint.h>
 #include "watch/unit_journal.h"
 

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The files we give to others: TEND-MIB to smilint and net-snmp's tools, the snippet to snmpd."""
 
+import json
 import os
+import re
 import subprocess
 import unittest
 
 from tendbox import wait_for
-from snmpbox import ROOT, NetSnmp, Scratch, free_port
+from snmpbox import AUTH, BUILD, PRIV, ROOT, USER, Helper, NetSnmp, Scratch, free_port, trapd
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BASE = os.path.join(os.environ.get("TEND_DEV_CACHE", "/var/cache/tend-dev"), "mibs")
@@ -60,6 +62,52 @@ include({MIBS}/CMakeLists.txt)
     def test_net_snmp_reads_it(self):
         self.assertEqual(self.translate("tendCheckState"), f".{ROOT}.1.4.1.4")
         self.assertEqual(self.translate("tendIncidentRaised"), f".{ROOT}.0.1")
+
+    def test_every_notification_decodes_by_name(self):
+        """What tendd sends for each kind of notice, by tend-snmp to a snmptrapd that has the MIB."""
+        port = free_port()
+        receiver = trapd(self.scratch, "trapd", f"udp:127.0.0.1:{port}")
+        receiver.mibs = {"MIBS": "TEND-MIB:SNMPv2-MIB", "MIBDIRS": f"{BASE}:{SHARED}:{MIBS}"}
+        receiver.start()
+        notify = Helper(self.scratch, "tend-snmp", "notify")
+        self.addCleanup(notify.close)
+        tool = os.path.join(BUILD, "tests", "unit", "varbinds_tool")
+        lines = subprocess.run([tool], capture_output=True, text=True, check=True).stdout
+        kinds = [json.loads(line) for line in lines.splitlines()]
+        sent = {}
+        for notice in kinds:
+            if notice["varbinds"]:
+                sent[notify.call("inform", {
+                    "host": f"127.0.0.1:{port}", "version": "3", "user": USER,
+                    "auth_protocol": "SHA-256", "auth_password": AUTH, "priv_protocol": "AES",
+                    "priv_password": PRIV, "timeout_msec": 5000,
+                    "varbinds": notice["varbinds"]})] = notice
+        for number in sent:
+            self.assertTrue(notify.answer(number).get("ok", {}).get("acknowledged"))
+        told = {}
+        for trap in receiver.text().split("TRAP\n")[1:]:
+            variables = trap.split("END\n")[0]
+            self.assertNotRegex(variables, r"SNMPv2-SMI::|enterprises|8072", "a number, not a name")
+            name = re.search(r"snmpTrapOID\.0 = OID: TEND-MIB::(\w+)", variables)[1]
+            told[name] = dict(re.findall(r"TEND-MIB::(\w+)\.0 = (.*?)(?=\t|\n|$)", variables))
+        self.assertEqual(len(told), len(sent))
+        with open(os.path.join(MIBS, "TEND-MIB.txt"), encoding="ascii") as file:
+            declared = re.findall(r"^(tend\w+) NOTIFICATION-TYPE\n +OBJECTS +\{(.*?)\}", file.read(),
+                                  re.M | re.S)
+        self.assertEqual(set(told), {name for name, _ in declared})
+        for name, objects in declared:
+            self.assertEqual(list(told[name]), re.findall(r"\w+", objects), name)
+        self.assertEqual([notice["kind"] for notice in kinds if not notice["varbinds"]],
+                         ["incident.reminder", "incident.acknowledged"])
+        raised = told["tendIncidentRaised"]
+        self.assertEqual(raised["tendNoticeSeverity"], "INTEGER: critical(2)")
+        self.assertEqual(raised["tendNoticeReason"], "INTEGER: connectRefused(2)")
+        self.assertEqual(raised["tendNoticeTime"], "STRING: 2026-11-22,2:31:39.5,+0:0")
+        alive = told["tendHeartbeat"]
+        self.assertEqual(alive["tendLoopLag"], "Gauge32: 250000 microseconds")
+        self.assertEqual(alive["tendConfigState"], "INTEGER: loaded(1)")
+        self.assertEqual(alive["tendActionsEnabled"], "INTEGER: false(2)")
+        self.assertIn("test", told["tendTest"]["tendNoticeText"])
 
     def test_snmpd_takes_the_snippet(self):
         with open(os.path.join(TOP, "etc", "snmp", "tend.conf"), encoding="ascii") as file:

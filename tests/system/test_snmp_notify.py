@@ -219,6 +219,53 @@ class Notify(unittest.TestCase):
         self.trapd.start()
         self.assert_acknowledged(self.inform(v3(self.port)))
 
+    def test_refused_for_good_and_for_now(self):
+        """A receiver that answers with an error: its status comes as the agent of a proxy's would."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:
+            sink.bind(("127.0.0.1", self.port))
+            sink.settimeout(5)
+            for status, code in ((1, "rejected"), (5, "busy"), (13, "busy"), (16, "busy"),
+                                 (17, "rejected"), (99, "rejected"), (0, None)):
+                number = self.snmp.call("inform", self.dead(timeout_msec=5000))
+                data, sender = sink.recvfrom(65536)
+                at = data.index(b"public") + 6
+                self.assertEqual(data[at], 0xa6)
+                body = at + (4 if data[at + 1] == 0x82 else 3 if data[at + 1] == 0x81 else 2)
+                place = body + 2 + data[body + 1] + 2  # past the request id: the error status
+                sink.sendto(data[:at] + b"\xa2" + data[at + 1:place] + bytes([status])
+                            + data[place + 1:], sender)
+                reply = self.snmp.answer(number)
+                self.assertEqual(reply.get("error", {}).get("code"), code, reply)
+
+    def dead(self, **more):
+        return dict({"host": f"127.0.0.1:{self.port}", "version": "2c", "community": "public",
+                     "timeout_msec": 300, "varbinds": varbinds()}, **more)
+
+    def burst(self, n, **more):
+        """How many of `n` at once ended in which error."""
+        codes = {}
+        for number in [self.snmp.call("inform", self.dead(**more)) for _ in range(n)]:
+            error = self.snmp.answer(number, 30)["error"]
+            key = error["message"] if error["code"] == "send" else error["code"]
+            codes[key] = codes.get(key, 0) + 1
+        return codes
+
+    def test_what_waits_is_bounded(self):
+        self.assertEqual(self.burst(1500, timeout_msec=2000),
+                         {"timeout": 64 + 1024,
+                          "too many notices wait for this receiver": 1500 - 64 - 1024})
+
+    def test_memory_stays(self):
+        def rss():
+            with open(f"/proc/{self.snmp.process.pid}/status", encoding="ascii") as file:
+                return int(re.search(r"VmRSS:\s+(\d+)", file.read()).group(1))
+        for _ in range(3):
+            self.burst(1000)
+        before = rss()
+        for _ in range(10):
+            self.assertEqual(self.burst(1000), {"timeout": 1000})
+        self.assertLess(rss() - before, 4000)  # a leak of 400 bytes each would show
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -4,7 +4,7 @@
     alert_sink.py LOG SECRET-FILE PORT [STEP ...]
 
 Steps are used up one a request, then every answer is 204: a status (500), a status with Retry-After
-(429/2), hang (no answer), huge (200 and a body without end). Prints its pid and port. Each request is
+(429/2), with a body (200={"code":0}), hang (no answer), huge (200 and a body without end). Prints its pid and port. Each request is
 one JSON line in LOG: id, verified, answer, time, body.
 """
 
@@ -36,7 +36,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             time.sleep(30)
             self.close_connection = True
             return
-        status, _, retry_after = step.partition("/")
+        status, _, answer = step.partition("=")
+        status, _, retry_after = status.partition("/")
         self.send_response(200 if step == "huge" else int(status))
         if retry_after:
             self.send_header("Retry-After", retry_after)
@@ -46,8 +47,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
             return self.pour()
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Length", str(len(answer.encode())))
         self.end_headers()
+        self.wfile.write(answer.encode())
 
     def pour(self):
         try:

@@ -62,10 +62,11 @@ static inline void core_tell(const struct core *c, const char *check, const char
 	core_write(path, answer);
 }
 
-/* A check's section: it answers by its file, and is not due within the test. */
+/* A check's section: it answers by its file, and is not due within the test. That it fails and
+ * recovers all the time is the test's, not flapping. */
 #define CHECK(name, file, more)                                                                    \
 	"[check " name "]\nprobe = told\nfile = @/" file                                           \
-	"\ninterval = 1h\ntimeout = 500ms\nconfirm = 2 of 2\n" more
+	"\ninterval = 1h\ntimeout = 500ms\nconfirm = 2 of 2\nflap_high = 0\n" more
 
 /* `daemon` goes into [daemon]; '@' stands for the folder's name. */
 static inline struct conf *core_load(const struct core *c, const char *daemon, const char *body)

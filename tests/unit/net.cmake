@@ -5,3 +5,4 @@ if(TARGET test_net_transfer)
 	target_compile_definitions(test_net_transfer PRIVATE
 		HTTP_SERVER="${CMAKE_CURRENT_SOURCE_DIR}/http_server.py")
 endif()
+tend_unit_test(test_net_allow SOURCES test_net_allow.c LIBS tend_net_address)

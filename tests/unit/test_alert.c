@@ -4,6 +4,7 @@
  * process of its own that checks the signatures and misbehaves as it is told.
  */
 #include "alert_fixture.h"
+#include "alert/shipment.h"
 
 /* ---- the tests ------------------------------------------------------------------------------ */
 
@@ -183,6 +184,50 @@ static void test_expired(void **state)
 	assert_string_equal(entry_text(log, 0, "id"), id);
 }
 
+static void add_of(
+	struct world *w, enum notice_kind kind, const char *incident, enum conf_severity severity)
+{
+	struct notice n = {.kind = kind,
+		.severity = severity,
+		.fingerprint = incident,
+		.incident_id = incident,
+		.text = "t"};
+
+	assert_int_equal(alert_add(w->alert, &n, NULL), 1);
+}
+
+/* A raise that was never tried ends; with it what is said of the incident since, which lives longer
+ * but would come out of the blue. A fallback gets all of it, in order; another incident stays. */
+static void test_expired_untold(void **state)
+{
+	struct world *w = *state;
+	static const char *const want[] = {"tend.incident.raised", "tend.incident.changed"};
+	int a = sink_start(w, 0, ""), b = sink_start(w, 0, "");
+
+	world_open(w,
+		RECEIVER("a", "ttl = 1h\nttl.info = 1s\nrate_per_minute = 1\nfallback = b")
+			RECEIVER("b", "") "[route r]\nreceivers = a\n",
+		a, w->f->dir, b, w->f->dir);
+	add_of(w, NOTICE_INCIDENT_RAISED, "i1", SEVERITY_INFO);
+	WAIT_FOR(w->f->loop, alert_outbox_depth(w->alert) == 0); /* the one of this minute */
+	add_of(w, NOTICE_INCIDENT_CHANGED, "i1", SEVERITY_CRITICAL);
+	add_of(w, NOTICE_INCIDENT_RAISED, "i2", SEVERITY_INFO);
+	add_of(w, NOTICE_INCIDENT_CHANGED, "i2", SEVERITY_CRITICAL);
+	add_of(w, NOTICE_INCIDENT_RAISED, "i3", SEVERITY_CRITICAL);
+	assert_int_equal(alert_outbox_depth(w->alert), 4);
+	WAIT_FOR(w->f->loop, alert_outbox_depth(w->alert) == 2); /* i1, which was told; i3 */
+	assert_string_equal(w->ends, "a:delivered a:expired a:expired b:delivered b:delivered ");
+	auto_json json_t *log = sink_log(w, 1);
+	assert_int_equal(json_array_size(log), ARRAY_SIZE(want));
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
+		json_t *body = json_object_get(json_array_get(log, i), "body");
+
+		assert_string_equal(json_string_value(json_object_get(body, "type")), want[i]);
+		assert_string_equal(json_string_value(json_object_get(body, "subject")), "i2");
+	}
+	assert_int_equal(sink_n(w, 0), 1);
+}
+
 static sqlite3 *lock_store(struct world *w)
 {
 	auto_free char *path = str_printf("%s/tend.db", w->f->dir);
@@ -264,6 +309,24 @@ static void test_batch_of_the_caller(void **state)
 	assert_ledger(w, n.id, "a 2 delivered 1");
 }
 
+/* Without rate_per_minute it is as the help of that key says. */
+static void test_rates(void **state)
+{
+	static const int64_t want[RECEIVER_TYPE_MAX] = {[RECEIVER_WEBHOOK] = 600,
+		[RECEIVER_SNMP] = 6000,
+		[RECEIVER_SMTP] = 60,
+		[RECEIVER_EXEC] = 60};
+	struct world *w = *state;
+
+	world_open(w, RECEIVER("a", ""), free_port(), w->f->dir);
+	for (int type = 0; type < RECEIVER_TYPE_MAX; type++) {
+		static char name[] = "a";
+		const struct conf_receiver conf = {.name = name, .type = type};
+
+		assert_int_equal(try_type_of(&conf)->rate_per_minute(w->alert, &conf), want[type]);
+	}
+}
+
 /* More wait than are kept: the least severe go, and the ledger says why. */
 static void test_shedding(void **state)
 {
@@ -274,7 +337,7 @@ static void test_shedding(void **state)
 	json_t *row;
 	size_t i, n_shed = 0;
 
-	world_open(w, RECEIVER("a", ""), free_port(), w->f->dir);
+	world_open(w, RECEIVER("a", "outbox_rows = 2000"), free_port(), w->f->dir);
 	for (i = 0; i < N; i++) {
 		auto_free char *fingerprint = str_printf("crm/c%zu/x", i);
 		struct notice n = {.kind = NOTICE_INCIDENT_RAISED,
@@ -398,6 +461,8 @@ int main(void)
 		ALERT_TEST(test_refused_and_restart),
 		ALERT_TEST(test_gone),
 		ALERT_TEST(test_expired),
+		ALERT_TEST(test_expired_untold),
+		ALERT_TEST(test_rates),
 		ALERT_TEST(test_undurable),
 		ALERT_TEST(test_batch_of_the_caller),
 		ALERT_TEST(test_shedding),

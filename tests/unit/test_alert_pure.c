@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The decisions of alert/ by tables: order, merging, shedding, pace, signatures, verdicts, events.
- */
+/* The decisions of alert/ by tables: pace, signatures, verdicts, events. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,154 +10,7 @@
 #include "base/log.h"
 #include "base/str.h"
 
-/* ---- the outbox ----------------------------------------------------------------------------- */
-
-static struct delivery *make(enum notice_kind kind, const char *fingerprint, const char *incident,
-	uint64_t sequence, enum conf_severity severity)
-{
-	struct notice n = {.kind = kind,
-		.severity = severity,
-		.fingerprint = fingerprint,
-		.incident_id = incident,
-		.wall = 1000000,
-		.text = "text"};
-	auto(record_unref) struct record *record = NULL;
-	struct delivery *d;
-
-	uuid7(n.id);
-	assert_int_equal(record_new(&n, &record), 0);
-	assert_int_equal(delivery_new(record, NULL, &d), 0);
-	d->sequence = sequence;
-	d->released = true;
-	return d;
-}
-
-/* A script: letters add notices (R C X = raised, changed, cleared of incident 1; r c x of incident
- * 2, same fingerprint; M a message of the fingerprint), '!' puts the first of the chain in flight,
- * '.' ends it as delivered. What waits at the end, and what each of it stands for as well. */
-static void test_outbox_merging(void **state)
-{
-	static const struct {
-		const char *script, *left, *superseded;
-	} rows[] = {
-		{"R", "R", ""},
-		{"RX", "X", "R"}, /* was raised and cleared */
-		{"RC", "RC", ""}, /* no change to what was not told */
-		{"RCC", "RC", "C"},
-		{"RCCX", "X", "CRC"},
-		{"CX", "X", "C"},
-		{"CC", "C", "C"},
-		{"R!X", "RX", ""}, /* in flight: it may have arrived */
-		{"R!.X", "X", ""},
-		{"R!CX", "RX", "C"},
-		{"RXr", "Xr", "R"}, /* another incident of the same check */
-		{"RXrx", "Xx", "Rr"},
-		{"Rr", "Rr", ""},
-		{"MM", "MM", ""}, /* messages are never merged */
-		{"RMX", "MX", "R"},
-	};
-	static const char letters[] = "RCXrcxM";
-	static const enum notice_kind kinds[] = {NOTICE_INCIDENT_RAISED, NOTICE_INCIDENT_CHANGED,
-		NOTICE_INCIDENT_CLEARED, NOTICE_INCIDENT_RAISED, NOTICE_INCIDENT_CHANGED,
-		NOTICE_INCIDENT_CLEARED, NOTICE_POLICY_MESSAGE};
-
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct outbox outbox = {0};
-		char left[32] = "", superseded[32] = "", of[64] = "";
-		size_t n_left = 0, n_superseded = 0, merged = 0;
-		struct delivery *d;
-
-		for (const char *p = rows[i].script; *p; p++) {
-			struct delivery *old = NULL;
-			const char *letter = strchr(letters, *p);
-
-			if (*p == '!') {
-				outbox_start(&outbox, outbox_pick(&outbox, 1));
-				continue;
-			}
-			if (*p == '.') {
-				struct delivery **all;
-				assert_int_equal(outbox_list(&outbox, &all), 1);
-				outbox_remove(&outbox, all[0]);
-				free(all);
-				continue;
-			}
-			of[p - rows[i].script] = *p;
-			d = make(kinds[letter - letters], "s/c/x",
-				*p == 'M'  ? NULL
-				: *p < 'a' ? "one"
-					   : "two",
-				(uint64_t)(p - rows[i].script), SEVERITY_WARNING);
-			assert_int_equal(outbox_add(&outbox, d, &old), 0);
-			while (old) {
-				struct delivery *next = old->next;
-
-				assert_string_equal(old->superseded_by, d->record->notice.id);
-				superseded[n_superseded++] = of[old->sequence];
-				delivery_unref(old);
-				old = next;
-			}
-			delivery_unref(d);
-		}
-		while (outbox.n_waiting > 0) {
-			struct delivery **all;
-			size_t n = outbox_list(&outbox, &all), first = 0;
-
-			for (size_t j = 1; j < n; j++)
-				if (all[j]->sequence < all[first]->sequence)
-					first = j;
-			left[n_left++] = of[all[first]->sequence];
-			merged += json_array_size(all[first]->merged);
-			outbox_remove(&outbox, all[first]);
-			free(all);
-		}
-		if (strcmp(left, rows[i].left) != 0 || strcmp(superseded, rows[i].superseded) != 0)
-			fail_msg("%s: left %s, superseded %s", rows[i].script, left, superseded);
-		/* Everything that did not go is named by what went instead of it. */
-		assert_int_equal(merged, n_superseded);
-		outbox_clear(&outbox);
-	}
-}
-
-static void test_outbox_order(void **state)
-{
-	struct outbox outbox = {0};
-	struct delivery *old, *a1 = make(NOTICE_POLICY_MESSAGE, "a", NULL, 1, SEVERITY_INFO);
-	struct delivery *a2 = make(NOTICE_POLICY_MESSAGE, "a", NULL, 2, SEVERITY_CRITICAL);
-	struct delivery *b3 = make(NOTICE_POLICY_MESSAGE, "b", NULL, 3, SEVERITY_WARNING);
-	struct delivery *c4 = make(NOTICE_POLICY_MESSAGE, "c", NULL, 4, SEVERITY_INFO);
-
-	struct delivery *all[] = {a1, a2, b3, c4};
-	for (size_t i = 0; i < 4; i++)
-		assert_int_equal(outbox_add(&outbox, all[i], &old), 0);
-	assert_ptr_equal(outbox_pick(&outbox, 0), a1);
-	outbox_start(&outbox, a1); /* a2 waits for a1, the others do not */
-	assert_ptr_equal(outbox_pick(&outbox, 0), b3);
-	b3->next_at = 50;
-	c4->released = false;
-	assert_null(outbox_pick(&outbox, 49));
-	assert_int_equal(outbox_wake_at(&outbox), 50);
-	assert_ptr_equal(outbox_pick(&outbox, 50), b3);
-	outbox_stop(&outbox, a1);
-	a1->next_at = 60; /* its retry blocks a2 as well */
-	outbox_start(&outbox, b3);
-	assert_null(outbox_pick(&outbox, 59));
-	outbox_stop(&outbox, b3);
-	/* Shedding: the least severe, of these the oldest; also what is not released yet. */
-	assert_ptr_equal(outbox_victim(&outbox), a1);
-	outbox_remove(&outbox, a1);
-	assert_ptr_equal(outbox_victim(&outbox), c4);
-	outbox_remove(&outbox, c4);
-	assert_ptr_equal(outbox_victim(&outbox), b3);
-	/* Expiry sees those that wait behind another one too. */
-	a2->expires_at = 70;
-	assert_null(outbox_expired(&outbox, 69));
-	assert_ptr_equal(outbox_expired(&outbox, 70), a2);
-	assert_int_equal(outbox_wake_expiry(&outbox), 70);
-	outbox_clear(&outbox);
-	for (size_t i = 0; i < 4; i++)
-		delivery_unref(all[i]);
-}
+/* ---- pace ----------------------------------------------------------------------------------- */
 
 static void test_backoff(void **state)
 {
@@ -303,7 +155,8 @@ static void test_routes(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct conf conf = {0};
 		struct notice n = {.component = rows[i].component, .severity = rows[i].severity};
-		struct vec found = {0};
+		const struct plan_question question = {.conf = &conf, .notice = &n};
+		auto(plan_clear) struct plan plan = {0};
 		char got[8] = "";
 
 		assert_int_equal(map_put(&conf.receivers, "a", &a), 0);
@@ -313,13 +166,12 @@ static void test_routes(void **state)
 				crm.go_on = *p == 'R';
 			assert_int_equal(vec_push(&conf.routes, *p == 'c' ? &critical : &crm), 0);
 		}
-		assert_int_equal(routes_match(&conf, &n, &found), 0);
-		for (size_t j = 0; j < found.len; j++)
+		assert_int_equal(plan_make(&question, &plan), 0);
+		VEC_FOREACH (&plan.targets, const struct plan_target *, target)
 			(void)snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s",
-				((struct conf_receiver *)found.items[j])->name);
+				target->receiver->name);
 		if (strcmp(got, rows[i].want) != 0)
 			fail_msg("row %zu: %s instead of %s", i, got, rows[i].want);
-		vec_clear(&found);
 		vec_clear(&conf.routes);
 		map_clear(&conf.receivers);
 	}
@@ -425,8 +277,6 @@ static void test_event_is_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_outbox_merging),
-		cmocka_unit_test(test_outbox_order),
 		cmocka_unit_test(test_backoff),
 		cmocka_unit_test(test_bucket),
 		cmocka_unit_test(test_signature),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Who hears of an incident's end, and what of the ledger must not be lost when it does not fit. */
 #include "alert_fixture.h"
+#include "alert/silence.h"
 
 static void add_as(struct world *w, enum notice_kind kind, const char *incident,
 	enum conf_severity severity, bool told_only)
@@ -157,6 +158,43 @@ static void test_much_at_the_end(void **state)
 	assert_int_equal(alert_outbox_depth(w->alert), N);
 }
 
+static void on_silence(int r, const struct silence *silence, void *data)
+{
+	int *n = data;
+
+	assert_int_equal(r, 0);
+	(*n)++;
+}
+
+/* Of what has no incident nothing can be looked at again: it is in the ledger with what said no. */
+static void test_silenced(void **state)
+{
+	struct world *w = *state;
+	const struct silence_wanted wanted = {.matchers = "source=daemon",
+		.author = "ann",
+		.comment = "upgrade",
+		.starts_wall = clock_wall(),
+		.ends_wall = clock_wall() + 3600 * USEC_PER_SEC};
+	struct notice one = {.kind = NOTICE_CONFIG_FAILED, .fingerprint = "f", .text = "t"};
+	struct notice two = {.kind = NOTICE_POLICY_FAILED,
+		.fingerprint = "g",
+		.component = "crm/web",
+		.text = "t"};
+	struct tend_error err = {0};
+	int n = 0;
+
+	world_open(w, RECEIVER("a", ""), sink_start(w, 0, ""), w->f->dir);
+	assert_int_equal(silences_add(alert_silences(w->alert), &wanted, on_silence, &n, &err), 0);
+	WAIT_FOR(w->f->loop, n == 1);
+	assert_int_equal(alert_add(w->alert, &one, NULL), 0);
+	assert_int_equal(alert_add(w->alert, &two, NULL), 1); /* it is of a component */
+	WAIT_FOR(w->f->loop, sink_n(w, 0) == 1 && alert_outbox_depth(w->alert) == 0);
+	world_restart(w); /* silences are there before anything is told */
+	one.id[0] = '\0';
+	assert_int_equal(alert_add(w->alert, &one, NULL), 0);
+	assert_int_equal(sink_n(w, 0), 1);
+}
+
 int main(void)
 {
 #define ALERT_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -165,6 +203,7 @@ int main(void)
 		ALERT_TEST(test_told_by_fallback),
 		ALERT_TEST(test_no_room),
 		ALERT_TEST(test_much_at_the_end),
+		ALERT_TEST(test_silenced),
 	};
 
 	log_to_stderr();

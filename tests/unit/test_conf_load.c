@@ -76,7 +76,7 @@ static void test_tree(void **state)
 			  "[check crm/web/login]\nprobe = echo\nconfirm = 3 of 5\ninterval = 4s\n"
 			  "[check crm/web/page]\nprobe = echo\nseverity = warning\n"
 			  "[receiver spare]\ntype = snmp\nversion = 2c\nhost = "
-			  "localhost\ncommunity = cred:c\n");
+			  "127.0.0.1\ncommunity = cred:c\n");
 	assert_null(conf); /* the credential is not there */
 
 	conf = load(TREE "[database crm/db]\nservice = echo\nsay = r\nadmin.say = w\n"

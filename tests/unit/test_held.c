@@ -71,14 +71,14 @@ static uint64_t on_event(
 	return 1;
 }
 
-static const char *hold(const char *name, void *data)
+static bool hold(
+	const struct incident *incident, bool closing, struct incident_hold *ret_hold, void *data)
 {
 	const struct world *w = data;
-	const struct conf_component *c = map_get(&w->core.conf->components, name);
-	const struct conf_window *window =
-		c ? windows_quiet(w->core.conf, c, clock_wall(), NULL) : NULL;
+	const struct conf_component *c = map_get(&w->core.conf->components, incident->component);
 
-	return window ? window->name : NULL;
+	*ret_hold = (struct incident_hold){.kind = "window", .why = "the window is open"};
+	return c && windows_quiet(w->core.conf, c, clock_wall(), NULL);
 }
 
 static void on_look(void *data)

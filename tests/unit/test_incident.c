@@ -41,7 +41,7 @@ static void on_told(struct incident *incident, enum incident_event event, void *
 	struct world *w = data;
 
 	w->n_told++;
-	assert_int_equal(w->n_told, w->last_token);
+	assert_int_equal(w->n_told + w->n[INCIDENT_ACKNOWLEDGED], w->last_token);
 }
 
 static void on_result(struct check *check, unsigned events, void *data)
@@ -169,7 +169,7 @@ static void test_parent_and_children(void **state)
 		assert_string_equal(w->fingerprint, "s/db/a");
 	}
 	WAIT_FOR(w->core.loop, w->n_committed == w->last_token);
-	assert_int_equal(w->n_told, w->last_token);
+	assert_int_equal(w->n_told + w->n[INCIDENT_ACKNOWLEDGED], w->last_token);
 }
 
 /* The child is told before the parent's fault is known: the incident moves, it is not raised again.
@@ -260,7 +260,9 @@ static void test_restart(void **state)
 	tell_all(w, "connect-refused");
 	core_fail(&w->core, "s/web/a", "connect-refused");
 	memcpy(id, only(w)->id, sizeof(id));
-	assert_int_equal(incident_acknowledge(w->incidents, only(w), "ann", "on it", &err), 0);
+	assert_int_equal(incident_acknowledge(w->incidents, only(w),
+				 &(struct incident_ack){.author = "ann", .comment = "on it"}, &err),
+		0);
 	restart(w);
 	assert_string_equal(only(w)->id, id);
 	assert_string_equal(only(w)->ack_author, "ann");
@@ -279,6 +281,71 @@ static void test_restart(void **state)
 	restart(w);
 	assert_int_equal(incidents_open(w->incidents)->len, 0);
 	assert_string_equal(((struct incident *)incidents_recent(w->incidents)->items[0])->id, id);
+}
+
+static void acknowledge(struct world *w, bool sticky, usec_t until_wall)
+{
+	const struct incident_ack ack = {
+		.author = "ann", .comment = "on it", .sticky = sticky, .until_wall = until_wall};
+	struct tend_error err = {0};
+
+	if (incident_acknowledge(w->incidents, only(w), &ack, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+/* One that does not stick ends when it gets worse, not when another check fails as badly. */
+static void test_acknowledged_and_worse(void **state)
+{
+	struct world *w = *state;
+
+	for (int sticky = 0; sticky < 2; sticky++) {
+		core_fail(&w->core, "s/web/a", "reported-warning");
+		acknowledge(w, sticky, 0);
+		assert_int_equal(w->n[INCIDENT_ACKNOWLEDGED], (size_t)sticky + 1);
+		core_fail(&w->core, "s/web/b", "connect-refused");
+		assert_int_equal(only(w)->severity, SEVERITY_CRITICAL);
+		assert_int_equal(only(w)->ack_author != NULL, sticky);
+		assert_int_equal(
+			in_timeline(only(w), "unacknowledged", "it is critical now"), !sticky);
+		assert_int_equal(only(w)->unacked_wall == 0, false);
+		restart(w);
+		assert_int_equal(only(w)->ack_author != NULL, sticky);
+		assert_int_equal(only(w)->ack_sticky, sticky);
+		tell_all(w, "ok");
+		core_run(&w->core, "s/web/a");
+		core_run(&w->core, "s/web/b");
+		WAIT_FOR(w->core.loop, incidents_open(w->incidents)->len == 0);
+	}
+}
+
+static void test_acknowledged_for_a_time(void **state)
+{
+	struct world *w = *state;
+	usec_t until = clock_wall() + USEC_PER_SEC / 5;
+	struct tend_error err = {0};
+
+	core_fail(&w->core, "s/db/a", "connect-refused");
+	assert_true(incidents_expire_acks(w->incidents) == USEC_INFINITY);
+	assert_int_equal(incident_acknowledge(w->incidents, only(w),
+				 &(struct incident_ack){.author = "ann",
+					 .comment = "on it",
+					 .until_wall = clock_wall() - 1},
+				 &err),
+		-EINVAL);
+	acknowledge(w, false, until);
+	restart(w);
+	assert_true(incidents_expire_acks(w->incidents) == until);
+	assert_non_null(only(w)->ack_author);
+	WAIT_FOR(w->core.loop, clock_wall() >= until);
+	assert_true(incidents_expire_acks(w->incidents) == USEC_INFINITY);
+	assert_null(only(w)->ack_author);
+	assert_true(in_timeline(only(w), "unacknowledged", "its time is over"));
+	assert_int_equal(
+		incident_unacknowledge(w->incidents, only(w), "ann", NULL, &err), -EALREADY);
+	acknowledge(w, true, 0);
+	assert_int_equal(incident_unacknowledge(w->incidents, only(w), "bob", "why", &err), 0);
+	assert_null(only(w)->ack_author);
+	assert_true(in_timeline(only(w), "unacknowledged", "by bob: why"));
 }
 
 /* Tend died after the state was kept and before the incident was: it is raised by the next result.
@@ -347,7 +414,9 @@ static void test_find(void **state)
 	assert_ptr_equal(incidents_find(w->incidents, prefix), only(w));
 	assert_null(incidents_find(w->incidents, ""));
 	assert_null(incidents_find(w->incidents, "zz"));
-	assert_int_equal(incident_acknowledge(w->incidents, only(w), "ann", "", &err), -EINVAL);
+	assert_int_equal(incident_acknowledge(w->incidents, only(w),
+				 &(struct incident_ack){.author = "ann", .comment = ""}, &err),
+		-EINVAL);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -361,6 +430,8 @@ int main(void)
 		TEST(test_severity),
 		TEST(test_reload_takes_the_root),
 		TEST(test_restart),
+		TEST(test_acknowledged_and_worse),
+		TEST(test_acknowledged_for_a_time),
 		TEST(test_died_between),
 		TEST(test_nothing_known),
 		TEST(test_note_within_event),

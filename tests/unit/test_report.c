@@ -29,7 +29,8 @@ static const struct clock_source shifted = {shifted_now, shifted_wall};
 
 static const char body[] =
 	"[system s]\nenvironment = staging\n[component s/db]\nkind = database\nunit = db.service\n"
-	"[check s/db/backup]\nprobe = passive\nttl = 26h\ninterval = 1h\nconfirm = 1 of 1\n"
+	"[check s/db/backup]\nprobe = passive\nttl = 26h\ninterval = 1h\nconfirm = 1 of "
+	"1\nflap_high = 0\n"
 	"critical.rto_seconds = 600\n"
 	"[check s/db/unit]\nprobe = unit\nunit = db.service\ninterval = 1h\n";
 

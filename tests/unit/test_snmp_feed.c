@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "loop/child.h"
+#include "calendar/window.h"
 #include "snmp/feed.h"
 #include "snmp/mib.h"
 #include "snmp/rows.h"
@@ -40,6 +41,14 @@ static struct fixture {
 	struct agentx *agentx;
 	/* what the helper wrote */
 	json_t *rows[MIB_TABLE_MAX], *scalars;
+	/* reads of the store: records, log */
+	unsigned reads[2];
+	struct answer {
+		store_rows_fn fn;
+		void *data;
+		json_t *rows;
+	} answers[16];
+	size_t n_answers;
 	size_t n_full, n_updates, consumed;
 	bool configured;
 } f;
@@ -122,6 +131,90 @@ bool policies_actions_enabled(const struct policies *policies)
 	return true;
 }
 
+json_t *alert_receivers_to_json(const struct alert *alert)
+{
+	return json_pack("[{s:s, s:s, s:b, s:b, s:i, s:I, s:i, s:i, s:i, s:i, s:i, s:n, s:n}]",
+		"name", "nms", "type", "snmp", "enabled", 1, "breaker_open", 1, "waiting", 3,
+		"oldest", (json_int_t)5000000, "delivered", 40, "failed", 2, "shed", 1, "tries", 60,
+		"sequence", 7, "last_error", "last_delivered");
+}
+
+void policies_glance(const struct policies *policies, policies_glance_fn fn, void *data)
+{
+	const struct policies_glance glance = {.name = "restart-unit",
+		.mode = MODE_AUTO,
+		.modes = "crm=auto",
+		.enabled = true,
+		.state = "failed",
+		.message = "in vain",
+		.started_wall = 9,
+		.ended_wall = 10,
+		.next_wall = 11};
+
+	fn(&glance, data);
+}
+
+bool window_open(const struct conf_window *window, usec_t wall, struct window_span *ret_span)
+{
+	*ret_span = (struct window_span){100, USEC_INFINITY};
+	return true;
+}
+
+bool window_next(const struct conf_window *window, usec_t wall, struct window_span *ret_span)
+{
+	return false;
+}
+
+/* Answered at once, unlike the real one; the log only with what it was asked for. */
+int store_read(struct store *store, enum store_query query, store_rows_fn fn, void *data,
+	const char *format, ...)
+{
+	auto_json json_t *rows = NULL;
+	const char *receiver;
+	va_list ap;
+
+	va_start(ap, format);
+	receiver = va_arg(ap, const char *);
+	va_end(ap);
+	if (query == STORE_QUERY_RECORDS) {
+		rows = json_loads(
+			"[{\"scope\":\"crm/database\",\"doc_json\":{\"value\":"
+			"{\"label\":\"b\",\"at\":200.5,\"why\":\"cut\"}}},"
+			"{\"scope\":\"crm/database\",\"doc_json\":{\"value\":"
+			"{\"label\":\"a\",\"at\":100,\"verified_at\":110,\"proven_at\":150,"
+			"\"rto\":3.2,\"rpo\":60}}},{\"scope\":\"crm/files\"}]",
+			0, NULL);
+	} else {
+		assert_int_equal(query, STORE_QUERY_NOTICE_LOG);
+		assert_string_equal(receiver, "nms");
+		rows = json_pack("[{s:I, s:s, s:I, s:s, s:s, s:n, s:s, s:s, s:I, s:s},"
+				 " {s:i, s:s, s:i}]",
+			"sequence", ((json_int_t)1 << 32) + 7, "state", "superseded",
+			"delivered_at", (json_int_t)0, "id", "n7", "kind", "incident.raised",
+			"incident", "fingerprint", "crm/web/c1", "severity", "critical", "at",
+			(json_int_t)clock_wall(), "text", "refused\x1b", "sequence", 6, "id",
+			"too old", "at", 1);
+	}
+	assert_non_null(rows);
+	f.reads[query == STORE_QUERY_NOTICE_LOG]++;
+	/* The caller counts what it has asked for only when it is asked. */
+	f.answers[f.n_answers].fn = fn;
+	f.answers[f.n_answers].data = data;
+	f.answers[f.n_answers++].rows = TAKE(rows);
+	assert_true(f.n_answers < ARRAY_SIZE(f.answers));
+	return 0;
+}
+
+static void answer_reads(void)
+{
+	while (f.n_answers > 0) {
+		struct answer a = f.answers[--f.n_answers];
+
+		a.fn(0, a.rows, a.data);
+		json_decref(a.rows);
+	}
+}
+
 const char *store_epoch(const struct store *store)
 {
 	return "epoch-1";
@@ -191,6 +284,8 @@ static int setup(void **state)
 	f.conf.daemon.libexec_dir = f.folder;
 	f.conf.daemon.agentx_socket = socket_text;
 	f.conf.daemon.agentx_ping = 5 * USEC_PER_SEC;
+	f.conf.daemon.agentx_log_rows = 1000;
+	f.conf.daemon.agentx_log_age = 3600 * USEC_PER_SEC;
 	f.system = (struct conf_system){.name = crm, .owner = owner};
 	f.component_conf = (struct conf_component){.name = web, .system = &f.system};
 	f.component = (struct component){.conf = &f.component_conf, .snmp_index = 4};
@@ -218,6 +313,7 @@ static int teardown(void **state)
 	static const char *const files[] = {"tend-agentx", "pid", "out"};
 
 	agentx_free(f.agentx);
+	answer_reads(); /* which come too late, and are not used */
 	children_drain(10 * USEC_PER_SEC);
 	loop_free(f.manager.loop);
 	assert_int_equal(f.conf.n_refs, 0);
@@ -303,6 +399,7 @@ static void read_helper(void)
 			if (clock_now() > deadline_)                                               \
 				fail_msg("waited too long for %s", #condition);                    \
 			(void)loop_turn(f.manager.loop, 20 * USEC_PER_MSEC);                       \
+			answer_reads();                                                            \
 			read_helper();                                                             \
 		}                                                                                  \
 	} while (0)
@@ -337,6 +434,48 @@ static void everything_at_first(void **state)
 	assert_int_equal(number(f.scalars, "ok"), 3);
 	assert_int_equal(number(f.scalars, "sequence"), 7); /* not the webhook's */
 	assert_string_equal(text(f.scalars, "epoch"), "epoch-1");
+}
+
+static void what_changes_seldom_is_told_too(void **state)
+{
+	static struct conf_window freeze = {.freeze = true, .name = root, .doc = owner};
+	json_t *r;
+
+	assert_int_equal(map_put(&f.conf.freezes, "x", &freeze), 0);
+	WAIT_FOR(row(MIB_TABLE_LOG, "1.7") && row(MIB_TABLE_BACKUP, "1") &&
+		 row(MIB_TABLE_WINDOW, "1"));
+	r = row(MIB_TABLE_POLICY, "1");
+	assert_string_equal(text(r, "name"), "restart-unit");
+	assert_int_equal(number(r, "mode"), MODE_AUTO);
+	assert_int_equal(number(r, "result"), 4);
+	assert_int_equal(number(r, "next"), 11);
+	r = row(MIB_TABLE_BACKUP, "1");
+	assert_int_equal(number(r, "state"), 4); /* the newest is bad, the one before is proven */
+	assert_string_equal(text(r, "text"), "cut");
+	assert_int_equal(number(r, "taken"), 200500000);
+	assert_int_equal(number(r, "age"), 100000000);
+	assert_int_equal(number(r, "rto"), 4);
+	assert_int_equal(number(r, "rpo"), 60);
+	assert_int_equal(json_object_size(f.rows[MIB_TABLE_BACKUP]), 1);
+	r = row(MIB_TABLE_RECEIVER, "1");
+	assert_string_equal(text(r, "name"), "nms");
+	assert_int_equal(number(r, "state"), 2);
+	r = row(MIB_TABLE_LOG, "1.7");
+	assert_int_equal(json_object_size(f.rows[MIB_TABLE_LOG]), 1);
+	assert_int_equal(number(r, "state"), 3);
+	assert_int_equal(number(r, "severity"), 2);
+	assert_null(strchr(text(r, "text"), '\x1b'));
+	r = row(MIB_TABLE_WINDOW, "1");
+	assert_int_equal(number(r, "kind"), 1);
+	assert_int_equal(number(r, "opens"), 100);
+	assert_int_equal(number(r, "closes"), 0);
+	/* It is gone; nothing else is told again, and nothing happened that the log would have. */
+	map_clear(&f.conf.freezes);
+	WAIT_FOR(!row(MIB_TABLE_WINDOW, "1"));
+	assert_non_null(row(MIB_TABLE_LOG, "1.7"));
+	assert_non_null(row(MIB_TABLE_POLICY, "1"));
+	assert_int_equal(f.reads[0], 1);
+	assert_in_range(f.reads[1], 1, 2);
 }
 
 static void only_changes_afterwards(void **state)
@@ -484,7 +623,7 @@ static void metrics_as_text(void **state)
 
 static unsigned n_gone;
 
-static void count_gone(uint32_t index, void *data)
+static void count_gone(uint64_t index, void *data)
 {
 	n_gone++;
 	assert_int_equal(index % 3, 0);
@@ -524,6 +663,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(everything_at_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_changes_afterwards, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_changes_seldom_is_told_too, setup, teardown),
 		cmocka_unit_test_setup_teardown(values_and_the_heartbeat_follow, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_new_helper_gets_everything, setup, teardown),
 		cmocka_unit_test_setup_teardown(

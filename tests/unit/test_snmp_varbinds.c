@@ -113,6 +113,30 @@ static void foreign_text_is_made_safe(void **state)
 	assert_int_equal(NUMBER(list, "10", "i"), TEND_STATE_UNKNOWN);
 }
 
+#define SCALAR(list, n, type) json_integer_value(varbind(list, TEND_OID_ROOT ".1.1." n ".0", type))
+
+static void a_heartbeat_says_how_the_daemon_is(void **state)
+{
+	auto_json json_t *details = json_pack("{s:f, s:i, s:b, s:b, s:s, s:i}", "loop_lag_seconds",
+		0.0125, "outbox_depth", 7, "config_ok", 0, "actions_enabled", 1, "worst_state",
+		"critical", "incidents_open", 3);
+	struct notice notice = {.kind = NOTICE_HEARTBEAT, .text = "alive", .details = details};
+	auto_json json_t *list = NULL, *bare = NULL;
+
+	assert_int_equal(snmp_notice_varbinds(&notice, 5, "e", 0, &list), 0);
+	assert_int_equal(SCALAR(list, "3", "i"), TEND_STATE_CRITICAL);
+	assert_int_equal(SCALAR(list, "13", "u"), 7);
+	assert_int_equal(SCALAR(list, "14", "i"), 1);
+	assert_int_equal(SCALAR(list, "15", "u"), 3);
+	assert_int_equal(SCALAR(list, "16", "u"), 12500);
+	assert_int_equal(SCALAR(list, "17", "i"), 2);
+	assert_string_equal(TEXT(list, "12"), "alive");
+	notice.details = NULL;
+	assert_int_equal(snmp_notice_varbinds(&notice, 5, "e", 0, &bare), 0);
+	assert_int_equal(SCALAR(bare, "13", "u"), 0);
+	assert_int_equal(SCALAR(bare, "14", "i"), 2);
+}
+
 static void kinds_and_wraps(void **state)
 {
 	struct notice notice = {.kind = NOTICE_KIND_MAX};
@@ -135,6 +159,7 @@ int main(void)
 		cmocka_unit_test(an_incident_is_told_whole),
 		cmocka_unit_test(what_is_not_there_is_empty),
 		cmocka_unit_test(foreign_text_is_made_safe),
+		cmocka_unit_test(a_heartbeat_says_how_the_daemon_is),
 		cmocka_unit_test(kinds_and_wraps),
 	};
 

@@ -19,6 +19,8 @@ extern const struct tend_probe *const tend_plugin_exec;
 
 #define RUN "\"id\":\"a-1\",\"argv\":[\"/bin/x\"],\"timeout_msec\":1000,\"output_max\":9"
 
+#define COMMAND "\"id\":\"a-1\",\"command\":\"page\",\"timeout_msec\":1000,\"output_max\":9"
+
 static void test_requests(void **state)
 {
 	static const struct {
@@ -57,6 +59,15 @@ static void test_requests(void **state)
 			"'timeout_msec'"},
 		{"run", "{\"id\":\"a\",\"argv\":[\"/x\"],\"timeout_msec\":99,\"output_max\":65537}",
 			"'output_max'"},
+		{"run", "{" COMMAND ",\"args\":{}}", NULL},
+		{"run", "{" COMMAND ",\"args\":{\"to\":\"ops\"}}", NULL},
+		{"run", "{" COMMAND "}", "'args'"},
+		{"run", "{" COMMAND ",\"args\":[]}", "'args'"},
+		{"run", "{" COMMAND ",\"args\":{},\"argv\":[\"/bin/x\"]}", "not both"},
+		{"run", "{" RUN ",\"args\":{}}", "'args'"},
+		{"run", "{\"id\":\"a\",\"command\":\"../x\",\"args\":{}}", "'command'"},
+		{"run", "{\"id\":\"a\",\"command\":\"\",\"args\":{}}", "'command'"},
+		{"run", "{\"id\":\"a\",\"command\":7,\"args\":{}}", "'command'"},
 		{"cancel", "{\"id\":\"a\"}", NULL},
 		{"cancel", "{}", "'id'"},
 		{"kill", "{}", "no call"},
@@ -132,8 +143,17 @@ static void test_bad_rules(void **state)
 		{"[spawn]\npaths = /x/../y\n", "not the absolute path"},
 		{"[spawn]\nmax_programs = 0\n", "max_programs"},
 		{"[spawn]\nmax_programs = 1001\n", "max_programs"},
-		{"[spawn x]\n", "only the section [spawn]"},
-		{"[command x]\n", "only the section [spawn]"},
+		{"[spawn x]\n", "only the sections [spawn] and [command NAME]"},
+		{"[command]\n", "only the sections [spawn] and [command NAME]"},
+		{"[host x]\n", "only the sections [spawn] and [command NAME]"},
+		{"[command x]\n", "argv"},
+		{"[command X]\nargv = /bin/true\n", "not the name of a command"},
+		{"[command x]\nargv = true\n", "not an absolute path"},
+		{"[command x]\nargv = /bin/true\nuser = root\n", "user"},
+		{"[command x]\nargv = /bin/true\n {to}\n", "no parameter for '{to}'"},
+		{"[command x]\nargv = /bin/true\nparam.to = int 1..2\n", "not used"},
+		{"[command x]\nargv = /bin/true\n {to}\nparam.to = word\n", "not a type"},
+		{"[command x]\nargv = /bin/true\n {f}\nparam.f = path /tmp\n", "tend-exec only"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -146,6 +166,43 @@ static void test_bad_rules(void **state)
 		if (errors.len == 0 || !strstr(errors.items[0].text, rows[i].says))
 			fail_msg("%s: %s", rows[i].text, errors.len ? errors.items[0].text : "");
 		conf_errors_clear(&errors);
+	}
+}
+
+static void test_commands(void **state)
+{
+	static const char text[] = "[command page]\nargv = /usr/bin/env\n to={not}\n {to}\n {n}\n"
+				   "param.to = enum ops, db\nparam.n = int 1..9\n"
+				   "[command gone]\nargv = /usr/bin/no-such-program\n";
+	auto(spawn_rules_free) struct spawn_rules *rules = NULL;
+	static const struct {
+		const char *name, *args;
+		int r;
+		const char *says; /* or the last argument */
+	} rows[] = {
+		{"page", "{\"to\":\"ops\",\"n\":\"3\"}", 0, "3"},
+		{"page", "{\"to\":\"ops\",\"n\":7}", 0, "7"},
+		{"page", "{\"to\":\"root\",\"n\":\"3\"}", -EPERM, "'to' is none of"},
+		{"page", "{\"to\":\"ops\",\"n\":\"10\"}", -EPERM, "'n' is 10"},
+		{"page", "{\"to\":\"ops\"}", -EPERM, "needs the parameter 'n'"},
+		{"page", "{\"to\":\"ops\",\"n\":\"1\",\"x\":\"\"}", -EPERM, "no parameter 'x'"},
+		{"other", "{}", -EPERM, "no [command other]"},
+		{"gone", "{}", -ENOENT, "No such file"},
+	};
+
+	assert_int_equal(spawn_rules_parse(text, strlen(text), NULL, &rules), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		auto_json json_t *args = json_loads(rows[i].args, 0, NULL);
+		auto(strv_free) char **argv = NULL;
+		struct tend_error err = {0};
+		int r = spawn_rules_fill(rules, rows[i].name, args, &argv, &err);
+
+		if (r != rows[i].r || (r < 0 && !strstr(err.text, rows[i].says)))
+			fail_msg("%s %s: %d %s", rows[i].name, rows[i].args, r, err.text);
+		if (r < 0)
+			continue;
+		assert_int_equal(strv_len(argv), 4);
+		assert_string_equal(argv[3], rows[i].says);
 	}
 }
 
@@ -366,6 +423,7 @@ int main(void)
 		cmocka_unit_test(test_requests),
 		cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_bad_rules),
+		cmocka_unit_test(test_commands),
 		cmocka_unit_test_setup_teardown(test_checks, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_tend_spawn, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lost_in_the_middle, setup, teardown),

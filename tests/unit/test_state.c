@@ -2,7 +2,7 @@
 #include "unit.h"
 #include <stdio.h>
 #include <string.h>
-#include "watch/heap.h"
+#include "base/heap.h"
 #include "watch/state.h"
 
 /* One row: verdicts in order and the events each is expected to make. Letters of verdicts: o ok,
@@ -13,20 +13,20 @@ static const struct {
 	const char *verdicts, *events;
 	enum tend_state hard;
 } rows[] = {
-	{"first ok is hard at once", {2, 2, 1}, "o", "H", TEND_STATE_OK},
-	{"one failure is soft", {2, 2, 1}, "oc", "Hs", TEND_STATE_OK},
-	{"two of two are hard", {2, 2, 1}, "occ", "HsH", TEND_STATE_CRITICAL},
-	{"an ok between starts anew", {2, 2, 1}, "ococ", "Hsss", TEND_STATE_OK},
-	{"two of three forgive one", {2, 3, 1}, "ococ", "HssH", TEND_STATE_CRITICAL},
-	{"one of one", {1, 1, 1}, "oc", "HH", TEND_STATE_CRITICAL},
-	{"recovers on one ok", {2, 2, 1}, "occo", "HsHR", TEND_STATE_OK},
-	{"recovers on two", {2, 2, 2}, "occoo", "HsHsR", TEND_STATE_OK},
-	{"a failure in between keeps it", {2, 2, 2}, "occoco", "HsHsss", TEND_STATE_CRITICAL},
-	{"after a recovery both must fail again", {2, 3, 1}, "occoc", "HsHRs", TEND_STATE_OK},
-	{"pending fails hard when confirmed", {2, 2, 1}, "cc", "sH", TEND_STATE_CRITICAL},
-	{"warning to critical needs as many in a row", {2, 2, 1}, "wwcwcc", "sHsssH",
+	{"first ok is hard at once", {2, 2, 1, 0, 0}, "o", "H", TEND_STATE_OK},
+	{"one failure is soft", {2, 2, 1, 0, 0}, "oc", "Hs", TEND_STATE_OK},
+	{"two of two are hard", {2, 2, 1, 0, 0}, "occ", "HsH", TEND_STATE_CRITICAL},
+	{"an ok between starts anew", {2, 2, 1, 0, 0}, "ococ", "Hsss", TEND_STATE_OK},
+	{"two of three forgive one", {2, 3, 1, 0, 0}, "ococ", "HssH", TEND_STATE_CRITICAL},
+	{"one of one", {1, 1, 1, 0, 0}, "oc", "HH", TEND_STATE_CRITICAL},
+	{"recovers on one ok", {2, 2, 1, 0, 0}, "occo", "HsHR", TEND_STATE_OK},
+	{"recovers on two", {2, 2, 2, 0, 0}, "occoo", "HsHsR", TEND_STATE_OK},
+	{"a failure in between keeps it", {2, 2, 2, 0, 0}, "occoco", "HsHsss", TEND_STATE_CRITICAL},
+	{"after a recovery both must fail again", {2, 3, 1, 0, 0}, "occoc", "HsHRs", TEND_STATE_OK},
+	{"pending fails hard when confirmed", {2, 2, 1, 0, 0}, "cc", "sH", TEND_STATE_CRITICAL},
+	{"warning to critical needs as many in a row", {2, 2, 1, 0, 0}, "wwcwcc", "sHsssH",
 		TEND_STATE_CRITICAL},
-	{"kinds of failure mix", {2, 2, 1}, "ocu", "HsH", TEND_STATE_UNKNOWN},
+	{"kinds of failure mix", {2, 2, 1, 0, 0}, "ocu", "HsH", TEND_STATE_UNKNOWN},
 };
 
 static enum tend_state verdict_of(char c)
@@ -63,7 +63,7 @@ static void test_table(void **unused)
 
 static void test_force_and_forget(void **unused)
 {
-	struct state_conf conf = {2, 2, 1};
+	struct state_conf conf = {2, 2, 1, 0, 0};
 	struct state s;
 
 	state_init(&s, 1);

@@ -301,8 +301,13 @@ static void put_delivery(struct store_batch *batch, const char *notice, const ch
 	assert_int_equal(store_batch_add(batch, STORE_NOTICE_PUT, "sssssij", notice,
 				 "incident.raised", incident, "f", "info", at, doc),
 		0);
-	assert_int_equal(store_batch_add(batch, STORE_DELIVERY_PUT, "ssisiiissjis", notice, "r",
-				 zero, state, zero, zero, zero, NULL, NULL, NULL, at, NULL),
+	assert_int_equal(
+		store_batch_add(batch, STORE_DELIVERY_PUT, "ssisiiissjisssj", notice, "r", zero,
+			state, zero, zero, zero, NULL, NULL, NULL, at, NULL, NULL, NULL, NULL),
+		0);
+	assert_int_equal(
+		store_batch_add(batch, STORE_TRY_PUT, "ssiiiisiss", notice, "r", (int64_t)1,
+			(int64_t)1, at, zero, "retry", (int64_t)500, "no", NULL),
 		0);
 }
 
@@ -346,6 +351,10 @@ static void test_retention(void **state)
 	rows = rows_now(f, STORE_QUERY_RECEIVERS_TOLD);
 	assert_int_equal(json_array_size(rows), 1);
 	json_decref(rows);
+	/* Tries go with what was tried. */
+	WAIT_FOR(f->loop, n_rows(f, STORE_QUERY_TRIES_OF, "old-delivered") == 0);
+	assert_int_equal(n_rows(f, STORE_QUERY_TRIES_OF, "old-waiting"), 1);
+	assert_int_equal(n_rows(f, STORE_QUERY_TRIES_OF, "young-delivered"), 1);
 }
 
 static void db_exec(sqlite3 *db, const char *format, ...)

@@ -187,7 +187,6 @@ static void test_from_version_2(void **state)
 		const char *sql;
 		int64_t want;
 	} found[] = {
-		{"PRAGMA user_version", 3},
 		{"SELECT count(*) FROM run WHERE id = 'r1' AND source = 'h1' AND library = 'l1'",
 			1},
 		{"SELECT count(*) FROM run WHERE id = 'r2' AND source IS NULL", 1},

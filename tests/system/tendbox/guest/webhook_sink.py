@@ -5,7 +5,8 @@
 
 Each request becomes one JSON line: time, id, verified, why (not verified), answer, body. A file
 named by --behaviour may hold {"status": 503, "retry_after": 2, "delay": 0.5}; it is read for each
-request, so that a test can make the sink misbehave and behave again.
+request, so that a test can make the sink misbehave and behave again. With --at-most N/SECONDS it
+answers 429 with Retry-After to what is more than that.
 """
 
 import argparse
@@ -61,6 +62,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         how = self.server.behaviour()
         time.sleep(how.get("delay", 0))
         wrong = verify(self.server.secret, self.headers, body, now + self.server.ahead())
+        wait = self.server.throttle(now)
+        if wait:
+            how = {"status": 429, "retry_after": wait}
         status = how.get("status") or (401 if wrong else 204)
         self.server.record({
             "time": now, "path": self.path, "id": self.headers.get("webhook-id"),
@@ -100,6 +104,8 @@ class Sink(http.server.ThreadingHTTPServer):
         self.calendar_file = options.calendar
         self.log = open(options.log, "a", encoding="utf-8", buffering=1)
         self.lock = threading.Lock()
+        self.at_most, self.span = (int(part) for part in (options.at_most or "0/1").split("/"))
+        self.taken = []
         super().__init__(("::", options.port), Handler)
 
     def behaviour(self):
@@ -116,6 +122,17 @@ class Sink(http.server.ThreadingHTTPServer):
         with open(self.calendar_file, encoding="utf-8") as file:
             return float(file.read())
 
+    def throttle(self, now):
+        """Whole seconds to wait when too many came in the span; 0 takes this one."""
+        if not self.at_most:
+            return 0
+        with self.lock:
+            self.taken = [one for one in self.taken if one > now - self.span]
+            if len(self.taken) < self.at_most:
+                self.taken.append(now)
+                return 0
+            return max(1, int(self.taken[0] + self.span - now + 0.999))
+
     def record(self, entry):
         with self.lock:
             self.log.write(json.dumps(entry) + "\n")
@@ -127,6 +144,7 @@ def main():
     parser.add_argument("--log", required=True)
     parser.add_argument("--port", type=int, default=8081)
     parser.add_argument("--behaviour")
+    parser.add_argument("--at-most", metavar="N/SECONDS")
     parser.add_argument("--calendar", help="seconds that the sender's time of day is ahead")
     sink = Sink(parser.parse_args())
     if os.environ.get("NOTIFY_SOCKET"):

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: MIT
+"""tend-agentx with 10,000 checks behind a real snmpd: walks by GETBULK, single GETs, memory.
+
+A GET of one of our cells is compared with a GET of what snmpd has itself, in turns, by one session of
+net-snmp's own client (snmp_get.c): by SNMPv3 authPriv, as a station should, which is held to the limit,
+and by SNMPv2c, where the way to the subagent and back is all that there is to see.
+"""
+
+import argparse
+import os
+import re
+import statistics
+import subprocess
+import sys
+import time
+
+TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "../.."))
+os.environ.setdefault("TEND_BUILD_DIR", os.path.join(TOP, "build/release"))
+sys.path.insert(0, os.path.join(TOP, "tests/system"))
+from snmpbox import ROOT, Helper, NetSnmp, Scratch, free_port  # noqa: E402
+from tendbox import wait_for  # noqa: E402
+
+CHECK = f"{ROOT}.1.4.1"
+COLUMNS = (2, 4, 7)  # name, state, text
+LIMIT_WALK, LIMIT_GET = 1.2, 1.5
+SYS_NAME = "1.3.6.1.2.1.1.5.0"
+USER = ("bench", "bench-auth-pass", "bench-priv-pass")
+
+
+class Bench:
+    def __init__(self, n_rows):
+        self.n_rows = n_rows
+        self.scratch = Scratch()
+        self.port = free_port()
+        master = self.scratch.file("agentx.sock")
+        self.snmpd = NetSnmp(self.scratch, "snmpd", "/usr/sbin/snmpd", f"""master agentx
+agentXSocket unix:{master}
+rocommunity public 127.0.0.1
+createUser {USER[0]} SHA-256 "{USER[1]}" AES "{USER[2]}"
+rouser {USER[0]} priv
+sysName bench
+""", f"udp:127.0.0.1:{self.port}").start()
+        self.agent = Helper(self.scratch, "tend-agentx")
+        self.agent.note("config", {"socket": f"unix:{master}", "ping_sec": 1})
+        self.agent.note("update", {"generation": 1, "full": True, "scalars": {"version": "0"}})
+        self.agent.wait_note(lambda note: note["call"] == "status" and note["args"]["connected"])
+
+    def close(self):
+        self.agent.close()
+        self.scratch.close()
+
+    def fill(self):
+        """As tendd does: 200 rows a note. Seconds until the last row is served."""
+        began = time.monotonic()
+        for first in range(1, self.n_rows + 1, 200):
+            last = min(first + 200, self.n_rows + 1)
+            self.agent.note("update", {
+                "generation": 2 + first // 200, "full": False,
+                "rows": {"check": {str(n): {
+                    "name": f"crm/component{n // 10}/check{n}",
+                    "component": f"crm/component{n // 10}", "state": n % 4, "soft": False,
+                    "reason": n % 30, "text": "HTTP 200 in 12.3 ms, 5120 bytes",
+                    "value": "total_seconds=0.0123s bytes=5120B", "since": 1795314699_500000,
+                    "last": 1795314799_500000} for n in range(first, last)}}})
+        wait_for(lambda: self.walk(f"{CHECK}.2.{self.n_rows - 1}.0")[1] > 0, 30, "the last row",
+                 interval=0.01)
+        return time.monotonic() - began
+
+    def gets(self, rounds, user):
+        """Medians of a round in microseconds: [(ours, inside snmpd)]."""
+        tool = os.path.join(os.environ["TEND_BUILD_DIR"], "tests/bench/bench_snmp_get")
+        out = subprocess.run([tool, str(self.port), str(rounds), "400", *user,
+                              f"{CHECK}.2.{self.n_rows // 2}", SYS_NAME], check=True,
+                             capture_output=True, text=True).stdout
+        return [tuple(map(float, line.split())) for line in out.splitlines()]
+
+    def walk(self, *names):
+        """Seconds, rows: by net-snmp's own snmpbulkwalk."""
+        rows = 0
+        began = time.monotonic()
+        for name in names:
+            rows += subprocess.run(
+                ["snmpbulkwalk", "-v2c", "-c", "public", "-Cr50", "-On", "-OQ", "-Oe", "-Ot",
+                 f"udp:127.0.0.1:{self.port}", name], env=dict(os.environ, MIBS=""), check=True,
+                capture_output=True).stdout.count(b"\n")
+        return time.monotonic() - began, rows
+
+    def anonymous_kib(self):
+        with open(f"/proc/{self.agent.process.pid}/status", encoding="ascii") as status:
+            return int(re.search(r"RssAnon:\s+(\d+)", status.read())[1])
+
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+        fields = stat.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def gets(bench, rounds, user):
+    """Ours, inside snmpd, and the median of the rounds' ratios."""
+    pairs = bench.gets(rounds, user)
+    return (statistics.median(ours for ours, _ in pairs),
+            statistics.median(theirs for _, theirs in pairs),
+            statistics.median(ours / theirs for ours, theirs in pairs))
+
+
+def measure(bench, rounds):
+    empty = bench.anonymous_kib()
+    filled = bench.fill()
+    memory = bench.anonymous_kib() - empty
+    walks = []
+    processes = {"tend-agentx": bench.agent.process.pid, "snmpd": bench.snmpd.process.pid}
+    cpu = {}
+    for _ in range(rounds):
+        before = {name: cpu_seconds(pid) for name, pid in processes.items()}
+        seconds, rows = bench.walk(*(f"{CHECK}.{column}" for column in COLUMNS))
+        for name, pid in processes.items():
+            cpu.setdefault(name, []).append(cpu_seconds(pid) - before[name])
+        if rows != len(COLUMNS) * bench.n_rows:
+            raise SystemExit(f"the walk had {rows} rows")
+        walks.append(seconds)
+    whole, rows = bench.walk(CHECK)
+    if rows != 9 * bench.n_rows:
+        raise SystemExit(f"the walk of the table had {rows} rows")
+    return {"walk": statistics.median(walks), "walk_best": min(walks), "walk_worst": max(walks),
+            "whole": whole, "v2c": gets(bench, rounds, ("", "", "")),
+            "v3": gets(bench, rounds, USER), "filled": filled, "memory": memory,
+            "agentx_cpu": statistics.median(cpu["tend-agentx"]),
+            "snmpd_cpu": statistics.median(cpu["snmpd"])}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, default=10000)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--limit-walk", type=float, default=LIMIT_WALK, help="seconds")
+    parser.add_argument("--limit-get", type=float, default=LIMIT_GET, help="x a GET inside snmpd")
+    options = parser.parse_args()
+    bench = Bench(options.rows)
+    try:
+        m = measure(bench, options.rounds)
+    finally:
+        bench.close()
+    print(f"{options.rows} checks, {options.rounds} rounds, medians")
+    print(f"walk of {len(COLUMNS)} columns by GETBULK  {m['walk']:.2f} s "
+          f"(best {m['walk_best']:.2f}, worst {m['walk_worst']:.2f}; limit {options.limit_walk})")
+    print(f"  CPU of it                  tend-agentx {m['agentx_cpu']:.2f} s, "
+          f"snmpd {m['snmpd_cpu']:.2f} s")
+    print(f"walk of the whole table      {m['whole']:.2f} s ({9 * options.rows} values)")
+    for version in ("v2c", "v3"):
+        ours, theirs, ratio = m[version]
+        print(f"GET of a cell, SNMP{version:<10}{ours:.0f} us, inside snmpd {theirs:.0f} us: "
+              f"{ratio:.2f} x" + (f" (limit {options.limit_get})" if version == "v3" else ""))
+    print(f"all rows fed and served in   {m['filled']:.2f} s")
+    print(f"memory of the rows           {m['memory']} KiB, "
+          f"{m['memory'] * 1024 // options.rows} bytes a row")
+    return 0 if m["walk"] <= options.limit_walk and m["v3"][2] <= options.limit_get else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

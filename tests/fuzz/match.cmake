@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+tend_fuzz_target(match SOURCES fuzz_match.c LIBS tend_match)

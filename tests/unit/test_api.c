@@ -680,7 +680,7 @@ static void test_not_kept(void **state)
 	assert_int_equal(sqlite3_busy_timeout(db, 10000), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(db,
 				 "CREATE TRIGGER broken BEFORE INSERT ON meta BEGIN SELECT "
-				 "no_such_function(); END",
+				 "abs(-9223372036854775807 - 1); END",
 				 NULL, NULL, NULL),
 		SQLITE_OK);
 	auto_reply struct reply refused = fixture_call(f, "POST", "/v1/drain", "{\"on\":true}");
@@ -694,8 +694,10 @@ static void test_not_kept(void **state)
 	auto_reply struct reply off = fixture_call(f, "POST", "/v1/drain", "{\"on\":false}");
 
 	assert_int_equal(holds.status, 200);
-	assert_int_equal(well.status, 200);
-	assert_int_equal(off.status, 200);
+	if (well.status != 200)
+		fail_msg("%ld: %s", well.status, well.text);
+	if (off.status != 200)
+		fail_msg("%ld: %s", off.status, off.text);
 }
 
 /* The end comes while an answer is still awaited. */
@@ -711,7 +713,8 @@ static void test_stop_while_waiting(void **state)
 	/* It was read when a later one is answered. */
 	auto_reply struct reply later = fixture_call(f, "GET", "/healthz", NULL);
 
-	assert_int_equal(later.status, 200);
+	if (later.status != 200)
+		fail_msg("%ld: %s", later.status, later.text);
 	assert_int_equal(fixture_stop(f), 0);
 	while (read(fd, buf, sizeof(buf)) > 0)
 		;

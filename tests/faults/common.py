@@ -66,6 +66,7 @@ unit = {name}.service
 interval = 1s
 timeout = 500ms
 confirm = 2 of 2
+flap_high = 0
 """
 
 
@@ -93,6 +94,7 @@ expect_status = 204
 interval = 1s
 timeout = 500ms
 confirm = 2 of 2
+flap_high = 0
 """
 
 

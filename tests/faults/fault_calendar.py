@@ -48,6 +48,7 @@ probe = passive
 ttl = 26h
 interval = 5s
 confirm = 1 of 1
+flap_high = 0
 {maintenance.SERVICES}
 [window sunday-night]
 cron = 0 3 * * 0

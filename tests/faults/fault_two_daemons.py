@@ -55,6 +55,7 @@ url = http://{address}:8080/
 interval = 1s
 timeout = 900ms
 confirm = 2 of 2
+flap_high = 0
 [policy restart-unit]
 param.ok = 2
 param.within = 20s

@@ -177,7 +177,7 @@ def _service(component, unit, checks, more=""):
     text = f"\n[component {component}]\nkind = {component.split('/')[1]}\nunit = {unit}\n{more}"
     for name, what, timeout in checks:
         text += (f"\n[check {component}/{name}]\n{what}interval = 1s\ntimeout = {timeout}\n"
-                 "confirm = 2 of 2\n")
+                 "confirm = 2 of 2\nflap_high = 0\n")
     return text
 
 

@@ -84,7 +84,7 @@ class Tend:
             for number in range(n_targets):
                 file.write(f"[component bench/c{number}]\nkind = web\n"
                            f"[check bench/c{number}/up]\nprobe = http\ninterval = 2s\n"
-                           "timeout = 1s\nconfirm = 1 of 1\n"
+                           "timeout = 1s\nconfirm = 1 of 1\nflap_high = 0\n"
                            f"url = http://127.0.0.1:{port}/{number}\n")
         self.log = open(f"{folder}/log", "w", encoding="utf-8")
         self.process = subprocess.Popen([f"{BUILD}/daemon/tendd", "-f", "-c",

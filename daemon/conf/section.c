@@ -394,7 +394,8 @@ int conf_section_overlay(const struct conf_section *section, const char *prefix,
 		return -ENOMEM;
 	for (size_t i = 0; i < section->n_keys && r == 0; i++) {
 		const struct conf_key *key = &section->keys[i];
-		bool prefixed = str_startswith(key->name, prefix);
+		/* The prefix alone is no key of the other: it stays, and is refused as unknown. */
+		bool prefixed = str_startswith(key->name, prefix) && key->name[n];
 
 		any = any || prefixed;
 		if (prefixed != over) {

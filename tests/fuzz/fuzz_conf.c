@@ -98,11 +98,13 @@ static void check_overlay(const struct conf_section *section)
 		struct conf_section *copy = NULL;
 		bool any = false;
 
-		if (conf_section_overlay(section, "admin", over, &copy, &any) < 0)
+		if (conf_section_overlay(section, "admin.", over, &copy, &any) < 0)
 			continue;
 		assert(copy->n_keys <= section->n_keys);
+		check_section(copy);
 		for (size_t i = 0; i < copy->n_keys; i++)
-			assert(!str_startswith(copy->keys[i].name, "admin."));
+			assert(over || !str_startswith(copy->keys[i].name, "admin.") ||
+				strcmp(copy->keys[i].name, "admin.") == 0);
 		conf_section_free(copy);
 	}
 }

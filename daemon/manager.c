@@ -12,6 +12,7 @@
 #include "conf/errors.h"
 #include "loop/child.h"
 #include "shift.h"
+#include "stale.h"
 #include "snmp/feed.h"
 #include "telling.h"
 
@@ -125,6 +126,7 @@ static void on_windows(void *data)
 
 	watch_look_at_windows(m->watch);
 	incidents_release(m->incidents);
+	stale_look(m->stale);
 }
 
 /* ---- reload
@@ -328,6 +330,8 @@ int manager_open(struct manager *m, struct tend_error *err)
 	if (r == 0)
 		r = keeper_new(&keeper_deps, &m->keeper);
 	if (r == 0)
+		r = stale_new(m, &m->stale);
+	if (r == 0)
 		r = agentx_new(m, &m->agentx);
 	if (r < 0)
 		return tend_error_set(err, r, "cannot start: %s", strerror(-r));
@@ -357,6 +361,7 @@ void manager_close(struct manager *m)
 {
 	m->agentx = agentx_free(m->agentx);
 	m->keeper = keeper_free(m->keeper);
+	m->stale = stale_free(m->stale);
 	/* Live runs hear nothing of the end, they go on at the next start; the API's clients do. */
 	m->policies = policies_free(m->policies);
 	if (m->watch)

@@ -21,6 +21,7 @@ struct api;
 struct agentx;
 struct keeper;
 struct shift;
+struct stale;
 struct telling;
 
 struct manager {
@@ -34,6 +35,7 @@ struct manager {
 	struct telling *telling; /* telling.h: between incidents and alert */
 	struct policies *policies;
 	struct keeper *keeper; /* calendar/keeper.h: windows open and close */
+	struct stale *stale;   /* stale.h: backups that grow too old */
 	struct api *api;
 	struct agentx *agentx; /* snmp/feed.h: tend-agentx and what it is fed */
 	struct shift *shift;   /* shift.h; NULL: none */

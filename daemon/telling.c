@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "calendar/window.h"
+#include "watch/event.h"
 
 /* So many incidents are followed at a time, then the loop turns; the clock may be set, so all are
  * looked at once in a while. */
@@ -19,7 +20,7 @@ struct telling {
 	struct loop_source *timer;
 	struct conf *conf;	     /* the inhibitor's */
 	struct inhibitor *inhibitor; /* NULL before the first configuration */
-	size_t at;		     /* of the round over the open incidents */
+	uint32_t at;		     /* of the round: the last incident's number; 0 */
 	usec_t next_wall;	     /* what the round has found so far */
 	bool follows;		     /* anything could come after a raise at all */
 	bool again;		     /* something happened during the round */
@@ -72,6 +73,7 @@ struct notice telling_notice(const struct manager *m, const struct incident *inc
 		.wall = clock_wall(),
 		.since_wall = incident->opened_wall,
 		.details = ret_details ? *ret_details : NULL,
+		.pushed = check ? watch_event_labels(check) : NULL,
 		.told_only = check && !check->conf->notify,
 	};
 }
@@ -366,7 +368,8 @@ static void on_timer(void *data)
 {
 	struct telling *t = data;
 	const struct vec *open = incidents_open(t->manager->incidents);
-	size_t end = t->at + ROUND_STEP;
+	/* Some may have closed since the last step: a place in the list would be another's now. */
+	size_t i = incidents_after(t->manager->incidents, t->at), end = i + ROUND_STEP;
 	/* What a format wants is known when its process is up. */
 	bool follows = t->follows || alert_repeats(t->manager->alert);
 
@@ -375,9 +378,13 @@ static void on_timer(void *data)
 		t->again = false;
 		t->next_wall = incidents_expire_acks(t->manager->incidents);
 	}
-	for (; follows && t->at < open->len && t->at < end; t->at++)
-		follow(t, open->items[t->at]);
-	if (follows && t->at < open->len)
+	for (; follows && i < open->len && i < end; i++) {
+		const struct incident *incident = open->items[i];
+
+		t->at = incident->snmp_index;
+		follow(t, incident);
+	}
+	if (follows && i < open->len)
 		loop_timer_set(t->timer, clock_now() + 1);
 	else
 		end_round(t);

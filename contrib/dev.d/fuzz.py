@@ -21,7 +21,7 @@ SOURCES = os.path.join("tests", "fuzz")
 MIN_LINES = 85.0
 FOUND = os.path.join("build", "fuzz-found")
 PROFDATA, COVERAGE = "llvm-profdata-14", "llvm-cov-14"
-INPUT_SECONDS, MEMORY_MIB = 10, 2048
+INPUT_SECONDS, MEMORY_MIB = 30, 2048
 
 
 def targets():

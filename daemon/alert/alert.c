@@ -155,7 +155,10 @@ int alert_apply(struct alert *alert, struct conf *conf)
 
 	if (r < 0)
 		return r;
+	/* A format that cannot start has its receivers look at what waits, before we get there. */
 	alert->conf = conf_ref(conf);
+	MAP_FOREACH (&alert->receivers, struct receiver *, receiver)
+		receiver->conf = map_get(&conf->receivers, receiver->name);
 	r = formats_apply(alert->formats, conf);
 	MAP_FOREACH (&alert->receivers, struct receiver *, receiver)
 		receiver_set_conf(receiver, map_get(&conf->receivers, receiver->name), reload);
@@ -246,6 +249,12 @@ void alert_tell(struct alert *alert, enum notice_kind kind, enum conf_severity s
 
 	if (r < 0)
 		log_error("notice '%s' is lost: %s", text, strerror(-r));
+}
+
+void alert_get_withheld(const struct alert *alert, uint64_t *ret_silenced, uint64_t *ret_unrouted)
+{
+	*ret_silenced = alert->n_silenced;
+	*ret_unrouted = alert->n_unrouted;
 }
 
 struct silences *alert_silences(struct alert *alert)

@@ -48,15 +48,16 @@ struct notice { /* what the caller fills; strings borrowed, NULL where they do n
 				    "daemon/config" */
 	const char *incident_id;
 	const char *system, *environment, *component, *check;
-	const char *state;  /* of the check */
-	const char *reason; /* reason name */
-	const char *text;   /* one line */
-	usec_t wall;	    /* when it happened */
-	usec_t since_wall;  /* incident opened */
-	json_t *details;    /* more `data` members (borrowed); NULL */
-	json_t *labels;	    /* object text -> text (borrowed); NULL: alert_add() makes them */
-	bool told_only;	    /* nobody who was not told of the incident yet hears of it now */
-	bool urgent;	    /* of a policy: told in a quiet window as well */
+	const char *state;    /* of the check */
+	const char *reason;   /* reason name */
+	const char *text;     /* one line */
+	usec_t wall;	      /* when it happened */
+	usec_t since_wall;    /* incident opened */
+	json_t *details;      /* more `data` members (borrowed); NULL */
+	json_t *labels;	      /* object text -> text (borrowed); NULL: alert_add() makes them ... */
+	const json_t *pushed; /* ... also of these, which came with an event; NULL */
+	bool told_only;	      /* nobody who was not told of the incident yet hears of it now */
+	bool urgent;	      /* of a policy: told in a quiet window as well */
 };
 
 struct alert;
@@ -144,6 +145,9 @@ struct alert_receiver_stats {
 	bool breaker_open, disabled;
 	char last_error[256];
 };
+/* Notices that nobody got, since the start: one without an incident that a silence matches; one
+ * that no route takes, or no receiver. What is held of incidents is counted with them. */
+void alert_get_withheld(const struct alert *alert, uint64_t *ret_silenced, uint64_t *ret_unrouted);
 size_t alert_get_stats(const struct alert *alert, struct alert_receiver_stats *stats, size_t max);
 uint64_t alert_outbox_depth(const struct alert *alert);
 bool alert_healthy(const struct alert *alert); /* due deliveries were tried */

@@ -190,7 +190,7 @@ static void close_breaker(struct receiver *receiver)
 	receiver->breaker_open = false;
 	log_notice("receiver '%s': answers again, %zu notices follow", receiver->name,
 		receiver->outbox.n_waiting);
-	if (receiver->conf->drain_rate_per_minute > 0)
+	if (receiver->conf && receiver->conf->drain_rate_per_minute > 0)
 		outbox_mark_backlog(&receiver->outbox, now);
 	outbox_retry_now(&receiver->outbox, now);
 }
@@ -278,6 +278,13 @@ void receiver_enable(struct receiver *receiver)
 	log_notice("receiver '%s': is tried again", receiver->name);
 }
 
+void shipment_forget_conf(struct shipment *s)
+{
+	conf_unref(s->held);
+	s->held = NULL;
+	s->conf = NULL;
+}
+
 static void land(struct receiver *receiver, struct shipment *s)
 {
 	for (size_t i = 0; i < receiver->flying.len; i++)
@@ -299,11 +306,10 @@ static void count_try(struct shipment *s, struct judgement *j)
 		d->n_tries++;
 	if (!j->elapsed && s->started_at)
 		j->elapsed = clock_now() - s->started_at;
-	if (receiver->conf) {
-		secrets_redact(receiver->conf, j->error);
-		secrets_redact(receiver->conf, j->detail);
-	}
+	secrets_redact(s->conf, j->error);
+	secrets_redact(s->conf, j->detail);
 	ledger_add_try(s, j);
+	shipment_forget_conf(s);
 }
 
 static void take_judgement(struct shipment *s, const struct judgement *judgement)
@@ -313,7 +319,7 @@ static void take_judgement(struct shipment *s, const struct judgement *judgement
 
 	land(receiver, s);
 	count_try(s, &j);
-	if (!receiver->conf) {
+	if (!receiver->conf && j.verdict != VERDICT_DELIVERED) {
 		shipment_end(s, DELIVERY_FAILED, "the receiver is no longer configured", false);
 		return;
 	}
@@ -375,6 +381,8 @@ static void start_try(struct shipment *s)
 	int r;
 
 	s->type = try_type_of(receiver->conf);
+	s->conf = receiver->conf;
+	s->held = conf_ref(receiver->alert->conf);
 	s->started_at = clock_now();
 	r = vec_push(&receiver->flying, s);
 	if (r == 0) {

@@ -6,13 +6,17 @@
 #include "alert/sign.h"
 #include "base/str.h"
 
-enum { MAX_OPTIONS = 64 };
+enum { MAX_OPTIONS = 64, MAX_NUMBER = 1000000000 };
 
+/* What a format declares may be any number; nothing here means more than MAX_NUMBER. */
 static int64_t get_int(const json_t *doc, const char *key, int64_t missing)
 {
 	const json_t *value = json_object_get(doc, key);
+	double number = json_number_value(value);
 
-	return json_is_number(value) ? (int64_t)json_number_value(value) : missing;
+	if (!json_is_number(value))
+		return missing;
+	return (int64_t)MIN(MAX(number, -MAX_NUMBER), MAX_NUMBER);
 }
 
 void format_spec_clear(struct format_spec *spec)

@@ -11,6 +11,7 @@ struct question {
 	struct alert *alert;
 	char *id; /* as asked: perhaps only its beginning */
 	json_t *deliveries;
+	json_t *tries; /* of memory, when the store was asked for them; NULL */
 	alert_delivery_fn fn;
 	void *data;
 };
@@ -20,6 +21,7 @@ static struct question *question_free(struct question *q)
 	if (q) {
 		free(q->id);
 		json_decref(q->deliveries);
+		json_decref(q->tries);
 		free(q);
 	}
 	return NULL;
@@ -82,8 +84,42 @@ static const char *meant(const struct question *q)
 	return found;
 }
 
+static bool same_try(json_t *a, json_t *b)
+{
+	return json_equal(json_object_get(a, "n"), json_object_get(b, "n")) &&
+	       json_equal(json_object_get(a, "receiver"), json_object_get(b, "receiver"));
+}
+
+/* A row may be on its way: in memory and in the store, or, when the answer comes, in neither. */
+static void add_tries(json_t *list, json_t *more)
+{
+	json_t *one, *known;
+	size_t i, j;
+
+	json_array_foreach (more, i, one) {
+		bool found = false;
+
+		json_array_foreach (list, j, known)
+			found = found || same_try(one, known);
+		if (!found)
+			(void)json_array_append(list, one);
+	}
+}
+
+/* What has not been written yet. */
+static json_t *tries_of_memory(const struct alert *alert, const char *id)
+{
+	json_t *list = json_array();
+
+	VEC_FOREACH (&alert->tries, const struct try_row *, one)
+		if (id && strcmp(try_row_shipment(one), id) == 0)
+			(void)json_array_append_new(list, try_row_to_json(one));
+	return list;
+}
+
 static json_t *answer_of(const struct question *q, const char *id, json_t *tries)
 {
+	auto_json json_t *since = tries_of_memory(q->alert, id);
 	json_t *first = json_array_get(q->deliveries, 0), *row, *notice;
 	size_t i;
 
@@ -93,10 +129,8 @@ static json_t *answer_of(const struct question *q, const char *id, json_t *tries
 	notice = notice ? json_deep_copy(notice) : json_null();
 	json_array_foreach (q->deliveries, i, row)
 		(void)json_object_del(row, "doc_json");
-	/* What has not been written yet. */
-	VEC_FOREACH (&q->alert->tries, const struct try_row *, one)
-		if (id && strcmp(try_row_shipment(one), id) == 0)
-			(void)json_array_append_new(tries, try_row_to_json(one));
+	add_tries(tries, q->tries);
+	add_tries(tries, since);
 	return json_pack("{s:s?, s:o, s:O, s:O}", "id", id, "notice", notice, "deliveries",
 		q->deliveries, "attempts", tries);
 }
@@ -122,6 +156,7 @@ static void on_rows(int r, json_t *rows, void *data)
 		q->deliveries = json_array();
 	add_memory(q);
 	id = meant(q);
+	q->tries = tries_of_memory(q->alert, id);
 	/* Without the store, at least what memory has. */
 	if (!id && json_array_size(q->deliveries) > 0)
 		q->fn(-ENOTUNIQ, NULL, q->data);

@@ -1,40 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * alert/labels.c: the labels of a notice: what Tend knows of it, and label.NAME of the nearest
- * section. Fixed when the notice is made; they stand in its document from then on. Pure.
+ * alert/labels.c: the labels of a notice: what Tend knows of it, label.NAME of the nearest section,
+ * and what an event that was pushed came with. Fixed when the notice is made; they stand in its
+ * document from then on. Pure.
  */
 #include <string.h>
 #include "alert/plan.h"
+#include "base/fault.h"
 #include "base/str.h"
-
-/* ---- classes -------------------------------------------------------------------------------- */
-
-/* Where the reason itself does not tell, the kind of the component does. */
-static const char *class_of_kind(const char *kind)
-{
-	if (kind && (strcmp(kind, "host") == 0 || strcmp(kind, "storage") == 0))
-		return "hardware";
-	return "software";
-}
-
-const char *labels_class(enum tend_reason reason, const char *kind)
-{
-	switch (reason) {
-	case TEND_REASON_TLS_EXPIRED:
-	case TEND_REASON_TLS_UNTRUSTED:
-	case TEND_REASON_AUTH_FAILED:
-		return "security";
-	case TEND_REASON_CONTENT_UNEXPECTED:
-	case TEND_REASON_REPORTED_WARNING:
-	case TEND_REASON_REPORTED_CRITICAL:
-	case TEND_REASON_REPORTED_UNKNOWN:
-	case TEND_REASON_REPORT_MISSING:
-	case TEND_REASON_JOB_STUCK:
-		return "business";
-	default:
-		return class_of_kind(kind);
-	}
-}
 
 /* ---- labels --------------------------------------------------------------------------------- */
 
@@ -91,8 +64,28 @@ static int add_reason(json_t *labels, const struct notice *n)
 
 	if (r == 0 && reason >= 0)
 		r = set(labels, "class",
-			labels_class((enum tend_reason)reason,
-				json_string_value(json_object_get(labels, "kind"))));
+			fault_class_names[fault_class_of((enum tend_reason)reason,
+				json_string_value(json_object_get(labels, "kind")))]);
+	return r;
+}
+
+/* What another system says is not what Tend says, or the configuration: the former makes way, as
+ * in Prometheus. */
+static int add_pushed(json_t *labels, const json_t *pushed)
+{
+	char name[MATCH_NAME_BYTES];
+	const char *key;
+	json_t *value;
+	int r = 0;
+
+	json_object_foreach ((json_t *)(uintptr_t)pushed, key, value) {
+		bool taken = json_object_get(labels, key) ||
+			     (conf_label_is_own(key) && strcmp(key, "alertname") != 0);
+		int n = snprintf(name, sizeof(name), "%s%s", taken ? "exported_" : "", key);
+
+		if (r == 0 && n < (int)sizeof(name) && !json_object_get(labels, name))
+			r = set(labels, name, json_string_value(value));
+	}
 	return r;
 }
 
@@ -119,6 +112,8 @@ int labels_of(
 			r = set(labels, texts[i].name, texts[i].value);
 	if (r == 0)
 		r = add_reason(labels, n);
+	if (r == 0)
+		r = add_pushed(labels, n->pushed);
 	if (r < 0)
 		return r;
 	*ret_labels = TAKE(labels);

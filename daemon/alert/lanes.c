@@ -170,7 +170,7 @@ static void make_ready(struct outbox *outbox, struct delivery *d, usec_t now)
 	if (!heap_top(&lane->ready)) {
 		if (lane->flushing && !in_round(outbox, lane, d))
 			round_end(outbox, lane, now);
-		lane->since = now;
+		lane->since = now - MIN(d->waited, now);
 	}
 	d->offered_at = now;
 	d->ready.rank = d->sequence;
@@ -228,9 +228,12 @@ void outbox_set_pace(struct outbox *outbox, const struct outbox_pace *pace, usec
 
 void outbox_mark_backlog(struct outbox *outbox, usec_t now)
 {
-	outbox->n_backlog = outbox->n_waiting;
+	outbox->n_backlog = 0;
 	for (struct delivery *d = outbox->oldest; d; d = d->newer) {
-		d->backlog = true;
+		d->backlog = d->shipment || d->next_at <= now;
+		if (!d->backlog)
+			continue;
+		outbox->n_backlog++;
 		if (d->shipment)
 			d->shipment->backlog = true;
 		if (d->ready.index != HEAP_NOWHERE && !d->held)

@@ -45,13 +45,14 @@ int ledger_write(struct store_batch *batch, struct delivery *d)
 	int r = d->record->saved ? 0 : write_record(batch, d->record);
 
 	if (r == 0)
-		r = store_batch_add(batch, STORE_DELIVERY_PUT, "ssisiiissjisssj",
+		r = store_batch_add(batch, STORE_DELIVERY_PUT, "ssisiiissjisssjiii",
 			d->record->notice.id, d->receiver->name, (int64_t)d->sequence,
 			delivery_state_names[d->state], (int64_t)d->n_tries, (int64_t)d->next_wall,
 			(int64_t)d->delivered_wall, d->error[0] ? d->error : NULL,
 			d->superseded_by[0] ? d->superseded_by : NULL, d->merged,
 			(int64_t)d->added_wall, d->via, d->group, d->batch[0] ? d->batch : NULL,
-			d->group_labels);
+			d->group_labels, (int64_t)d->due_wall, (int64_t)d->wait,
+			(int64_t)d->interval);
 	if (r == 0 && !d->saved)
 		r = write_receiver(batch, d->receiver);
 	return r;
@@ -643,7 +644,11 @@ static int load_delivery(
 	d->n_tries = (unsigned)get_time(row, "tries");
 	d->next_wall = get_time(row, "next_at");
 	d->added_wall = get_time(row, "added_at");
-	d->due_wall = d->n_tries == 0 ? d->next_wall : 0;
+	d->wait = get_time(row, "group_wait");
+	d->interval = get_time(row, "group_interval");
+	d->due_wall = get_time(row, "due_at");
+	if (!d->due_wall && d->n_tries == 0)
+		d->due_wall = d->next_wall; /* a row of an older version */
 	get_text(row, "last_error", d->error, sizeof(d->error));
 	get_text(row, "batch", d->batch, sizeof(d->batch));
 	d->group = group ? strdup(group) : NULL;
@@ -656,6 +661,8 @@ static int load_delivery(
 	 * digest or a window holds for days. */
 	longest = d->n_tries > 0 ? RETRY_MAX_USEC : HOLD_MAX_USEC;
 	d->next_at = d->next_wall > wall ? now + MIN(d->next_wall - wall, longest) : 0;
+	if (d->group && d->next_wall <= d->added_wall && wall > d->added_wall)
+		d->waited = wall - d->added_wall;
 	if (d->n_tries > 0 || d->batch[0]) {
 		r = loaded_push(loaded, d);
 		d->next_at = 0; /* its shipment waits, not itself */

@@ -143,6 +143,7 @@ static struct delivery *overtaken_from(const struct chain *chain, const struct d
 static void join_hold(const struct chain *chain, struct delivery *d, usec_t now)
 {
 	const struct notice *n = &d->record->notice;
+	const struct delivery *longest = NULL;
 	usec_t hold = 0;
 
 	for (const struct delivery *old = chain->last; old; old = old->prev) {
@@ -152,10 +153,23 @@ static void join_hold(const struct chain *chain, struct delivery *d, usec_t now)
 		if (n->severity > old->record->notice.severity &&
 			n->kind != NOTICE_INCIDENT_CLEARED)
 			return;
+		if (old->next_at > hold)
+			longest = old;
 		hold = MAX(hold, old->next_at);
 	}
-	if (hold > d->next_at)
-		d->next_at = hold;
+	if (!longest || hold <= d->next_at)
+		return;
+	d->next_at = hold;
+	d->next_wall = longest->next_wall;
+	d->due_wall = MAX(d->due_wall, d->next_wall);
+}
+
+/* What it waits longer than that is late: its time, and the pace of its group. */
+static usec_t due_of(const struct delivery *d)
+{
+	usec_t pace = MAX(d->wait, d->interval);
+
+	return pace > 0 ? MAX(d->next_wall, d->added_wall + pace) : d->next_wall;
 }
 
 static void lift_holds(struct outbox *outbox, const struct delivery *d, usec_t now)
@@ -165,6 +179,9 @@ static void lift_holds(struct outbox *outbox, const struct delivery *d, usec_t n
 			old->n_tries > 0 || old->next_at <= MAX(d->next_at, now))
 			continue;
 		old->next_at = d->next_at;
+		old->next_wall = d->next_wall;
+		old->due_wall = due_of(old);
+		old->unheld = true;
 		if (old->held) {
 			lane_withdraw(outbox, old, now);
 			lane_offer(outbox, old, now);

@@ -51,6 +51,7 @@ struct delivery {
 	char *group; /* what has the same key may go together: "" the storm guard's; NULL: alone */
 	json_t *group_labels;
 	usec_t wait, interval;	     /* of its group */
+	usec_t waited;		     /* of that, before a restart */
 	char batch[UUID_TEXT_BYTES]; /* of the shipment of several it is part of, for ever; "" */
 	size_t n_bytes;		     /* of the notice as the store keeps it */
 	/* The row in the store is of version `saved`; equal: nothing to write. */
@@ -65,6 +66,7 @@ struct delivery {
 	struct heap_node ready, expiry, worth;
 	usec_t offered_at; /* since when it is the first and may go */
 	bool held;	   /* node `ready` is in outbox.held */
+	bool unheld;	   /* something worse was added: its row says otherwise */
 };
 int delivery_new(struct record *record, struct receiver *receiver, struct delivery **ret_delivery);
 struct delivery *delivery_ref(struct delivery *d);
@@ -158,7 +160,7 @@ void outbox_retry(struct outbox *outbox, struct shipment *s, usec_t next_at);
 void outbox_retry_now(struct outbox *outbox, usec_t now); /* the breaker closed: nobody waits on */
 /* It and its deliveries leave the outbox; the caller holds a reference of it. */
 void outbox_end(struct outbox *outbox, struct shipment *s, usec_t now);
-/* All that waits has waited through an outage. */
+/* All that waits, and is not held, has waited through an outage. */
 void outbox_mark_backlog(struct outbox *outbox, usec_t now);
 
 /* The first of this kind of the incident that `n` is of. NULL. */

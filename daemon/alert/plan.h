@@ -92,12 +92,11 @@ static inline void cleanup_follow_clear(struct follow *follow)
 /* ---- labels.c ------------------------------------------------------------------------------- */
 
 /* The labels of a notice, an object text -> text: what Tend knows of it, and label.NAME of its
- * check, component or system (the nearest wins). `host`: of this daemon, for what does not run on
+ * check, component or system (the nearest wins), and those that were pushed, as exported_NAME where
+ * there is one of the name. `host`: of this daemon, for what does not run on
  * another. -ENOMEM. */
 int labels_of(const struct conf *conf, const struct notice *notice, const char *host,
 	json_t **ret_labels);
-/* hardware, software, business or security; kind: of the component, NULL. */
-const char *labels_class(enum tend_reason reason, const char *kind);
 
 /* ---- routes.c ------------------------------------------------------------------------------- */
 

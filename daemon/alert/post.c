@@ -134,6 +134,9 @@ static void on_transferred(CURL *easy, int result, void *data)
 		.body = &post->answer};
 
 	post->transfer = NULL;
+	/* Before anybody cuts it, or a format cites it. */
+	if (post->answer.len > 0)
+		secrets_redact_bytes(post->order.conf, post->answer.data, post->answer.len);
 	answer.answered = judge_http(post, result, &answer.judgement);
 	post->fn(&answer, post->data);
 }

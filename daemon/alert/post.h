@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * alert/post.h: one request posted once, and what HTTP says of it. No redirects, no proxy from the
- * environment, only addresses that are allowed; of the answer 64 KiB are read and kept. Never
+ * environment, only addresses that are allowed; of the answer 64 KiB are read and kept, without the
+ * receiver's secrets. Never
  * blocks (libcurl reads certificates' files). The configuration and the request are the caller's
  * and live until the end, which comes once, from the loop; post_free() frees, and cancels.
  */

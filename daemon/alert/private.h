@@ -207,6 +207,7 @@ void delivery_settle(struct delivery *d, enum delivery_state state, const char *
  */
 void delivery_end(struct delivery *d, enum delivery_state state, const char *why, bool fall_back);
 void receiver_enable(struct receiver *receiver); /* an operator reloaded: 410 is forgotten */
+void shipment_forget_conf(struct shipment *s);	 /* its try is over */
 /* The set of a shipment is in the store, or is not going to be in time: it may be tried. */
 void shipment_committed(struct shipment *s);
 /* It lost n notices: the others hear of it. */
@@ -292,18 +293,19 @@ struct alert {
 	size_t n_flushing_tries;
 	size_t n_dropped; /* of the ledger, for want of memory */
 	bool undurable, freeing;
+	uint64_t n_silenced, n_unrouted; /* notices that nobody gets */
 };
 struct receiver *alert_find_receiver(struct alert *alert, const char *name); /* NULL */
 /* ---- queue.c -------------------------------------------------------------------------------- */
 
 /* One delivery more, with a sequence of its own, into `batch` under `token`. `target` says its
- * group and when it may go; NULL: alone, at once (a test). */
+ * group and when it may go; NULL: alone, at once (a test). `instead`: that of another receiver,
+ * which it stands in for; NULL. */
 int alert_queue(struct alert *alert, struct record *record, struct receiver *receiver,
-	const struct plan_target *target, const char *via, struct store_batch *batch,
+	const struct plan_target *target, const struct delivery *instead, struct store_batch *batch,
 	struct token *token);
-/* The same in a batch of its own. */
-int alert_queue_now(
-	struct alert *alert, struct record *record, struct receiver *receiver, const char *via);
+/* The same in a batch of its own, at once. */
+int alert_queue_now(struct alert *alert, struct record *record, struct receiver *receiver);
 /* All of them, which `receiver` could not deliver, to its fallback. */
 void queue_fall_back(struct receiver *receiver, const struct vec *deliveries);
 /* What is of a receiver's own trouble is not for itself. */

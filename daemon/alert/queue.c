@@ -112,8 +112,37 @@ static usec_t expires_at(const struct delivery *d)
 	return clock_now() + held + receiver_ttl(d->receiver->conf, d->record->notice.severity);
 }
 
+/* What stands in for another says all that the other would have said, but for the numbers, which
+ * were of its receiver. */
+static int stand_in(struct delivery *d, const struct delivery *other)
+{
+	json_t *one;
+	size_t i;
+
+	d->via = strdup(other->receiver->name);
+	if (!d->via)
+		return -ENOMEM;
+	if (!other->merged)
+		return 0;
+	d->merged = json_deep_copy(other->merged);
+	json_array_foreach (d->merged, i, one)
+		(void)json_object_del(one, "sequence");
+	return d->merged ? 0 : -ENOMEM;
+}
+
+/* Something worse was added to what was held: it goes at once, and its row says so. */
+static void write_unheld(const struct delivery *d)
+{
+	for (struct delivery *old = d->prev; old; old = old->prev) {
+		if (!old->unheld)
+			continue;
+		old->unheld = false;
+		ledger_touch(old);
+	}
+}
+
 int alert_queue(struct alert *alert, struct record *record, struct receiver *receiver,
-	const struct plan_target *target, const char *via, struct store_batch *batch,
+	const struct plan_target *target, const struct delivery *instead, struct store_batch *batch,
 	struct token *token)
 {
 	auto(delivery_unref) struct delivery *d = NULL;
@@ -123,15 +152,18 @@ int alert_queue(struct alert *alert, struct record *record, struct receiver *rec
 	if (r < 0)
 		return r;
 	d->added_wall = clock_wall();
-	d->via = via ? strdup(via) : NULL;
 	d->sequence = receiver->sequence + 1;
-	r = target ? set_group(d, target) : 0;
-	if (receiver->conf)
-		d->expires_at = expires_at(d);
+	r = instead ? stand_in(d, instead) : 0;
+	if (r == 0 && target)
+		r = set_group(d, target);
 	if (r == 0)
 		r = outbox_add(&receiver->outbox, d, clock_now(), &superseded);
 	if (r < 0)
 		return r;
+	write_unheld(d);
+	/* Now it is known until when it is held; it is not released yet. */
+	if (receiver->conf)
+		d->expires_at = expires_at(d);
 	receiver->sequence++;
 	settle_superseded(superseded, batch, token);
 	shed(receiver);
@@ -164,8 +196,7 @@ int alert_commit_own(struct alert *alert, struct store_batch *batch, struct toke
 	return 0;
 }
 
-int alert_queue_now(
-	struct alert *alert, struct record *record, struct receiver *receiver, const char *via)
+int alert_queue_now(struct alert *alert, struct record *record, struct receiver *receiver)
 {
 	auto(store_batch_free) struct store_batch *batch = NULL;
 	auto(token_free) struct token *token = NULL;
@@ -174,7 +205,7 @@ int alert_queue_now(
 	if (r == 0)
 		r = token_new(alert, &token);
 	if (r == 0)
-		r = alert_queue(alert, record, receiver, NULL, via, batch, token);
+		r = alert_queue(alert, record, receiver, NULL, NULL, batch, token);
 	return r == 0 ? alert_commit_own(alert, TAKE(batch), TAKE(token)) : r;
 }
 
@@ -224,7 +255,7 @@ static void hand_over(struct hand_over *h, const struct delivery *d)
 	else if (r == 0)
 		return; /* it got the notice by its own route */
 	if (r == 0)
-		r = alert_queue(h->alert, d->record, h->to, &h->target, h->via, h->batch, h->token);
+		r = alert_queue(h->alert, d->record, h->to, &h->target, d, h->batch, h->token);
 	if (r < 0)
 		log_error("receiver '%s': cannot hand notice %s to '%s': %s", h->via,
 			d->record->notice.id, h->to->name, strerror(-r));

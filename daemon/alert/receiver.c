@@ -46,6 +46,7 @@ struct receiver *receiver_free(struct receiver *receiver)
 	VEC_FOREACH (&receiver->flying, struct shipment *, s) {
 		if (s->try)
 			s->type->cancel(s);
+		shipment_forget_conf(s);
 		shipment_unref(s);
 	}
 	vec_clear(&receiver->flying);
@@ -90,6 +91,9 @@ void receiver_set_conf(struct receiver *receiver, const struct conf_receiver *co
 	if (!conf)
 		return;
 	receiver_set_pace(receiver);
+	/* Nobody knows whether it answered when tendd ended. */
+	if (!reload && conf->drain_rate_per_minute > 0)
+		outbox_mark_backlog(&receiver->outbox, clock_now());
 	receiver->breaker_until = 0;
 	if (!receiver->disabled_wall)
 		return;

@@ -46,17 +46,23 @@ const struct try_type *try_type_of(const struct conf_receiver *conf)
 
 enum { SECRET_MIN_BYTES = 4 }; /* what is shorter would blot out everything */
 
-static void blot(char *text, const char *secret)
+struct text {
+	char *bytes;
+	size_t len;
+};
+
+static void blot(const struct text *text, const char *secret)
 {
 	size_t len = secret ? strlen(secret) : 0;
+	char *at = text->bytes, *end = at + text->len;
 
 	if (len < SECRET_MIN_BYTES)
 		return;
-	for (char *at = text; (at = strstr(at, secret)); at += len)
+	for (; (at = memmem(at, (size_t)(end - at), secret, len)); at += len)
 		memset(at, '*', len);
 }
 
-static void blot_map(char *text, char *const *map)
+static void blot_map(const struct text *text, char *const *map)
 {
 	for (; map && *map; map++) {
 		const char *value = strchr(*map, '=');
@@ -67,7 +73,7 @@ static void blot_map(char *text, char *const *map)
 }
 
 /* What is behind the host: the whole of it, and each part of the path, as answers cite them. */
-static void blot_url(char *text, const char *url)
+static void blot_url(const struct text *text, const char *url)
 {
 	const char *path = url ? strstr(url, "://") : NULL;
 
@@ -89,19 +95,25 @@ static void blot_url(char *text, const char *url)
 	}
 }
 
-void secrets_redact(const struct conf_receiver *conf, char *text)
+void secrets_redact_bytes(const struct conf_receiver *conf, char *bytes, size_t len)
 {
+	const struct text text = {.bytes = bytes, .len = len};
 	auto_free char *token = request_token(conf);
 
-	blot(text, token);
-	for (const struct tend_option *row = conf_receiver_rows; row->name && *text; row++) {
+	blot(&text, token);
+	for (const struct tend_option *row = conf_receiver_rows; row->name && len > 0; row++) {
 		const void *member = (const char *)conf + row->offset;
 
 		if (row->type == TEND_OPT_SECRET)
-			blot(text, *(char *const *)member);
+			blot(&text, *(char *const *)member);
 		else if (row->type == TEND_OPT_SECRET_MAP)
-			blot_map(text, *(char **const *)member);
+			blot_map(&text, *(char **const *)member);
 		else if (row->type == TEND_OPT_STRING && row->flags & TEND_OPTION_PRIVATE_URL)
-			blot_url(text, *(char *const *)member);
+			blot_url(&text, *(char *const *)member);
 	}
+}
+
+void secrets_redact(const struct conf_receiver *conf, char *text)
+{
+	secrets_redact_bytes(conf, text, strlen(text));
 }

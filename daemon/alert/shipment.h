@@ -36,6 +36,10 @@ struct shipment {
 	usec_t started_at;	     /* of clock_now(): the try in flight */
 	const struct try_type *type; /* of the try in flight */
 	void *try;		     /* the type's own, set by its start(), while in flight */
+	/* As the receiver was when the try began, and what holds it; NULL when none is in flight.
+	 */
+	const struct conf_receiver *conf;
+	struct conf *held;
 	/* the outbox's */
 	struct heap_node retry; /* among those that wait for another try */
 	bool backlog;		/* waited through an outage */
@@ -102,5 +106,8 @@ const struct try_type *try_type_of(const struct conf_receiver *conf);
 /* Takes the receiver's secrets (what the configuration calls SECRET, and what is behind the host of
  * a private address) out of `text`, in place. */
 void secrets_redact(const struct conf_receiver *conf, char *text);
+/* The same of what may have zero bytes in it. To be done before anything is cut: half a secret is
+ * not found. */
+void secrets_redact_bytes(const struct conf_receiver *conf, char *bytes, size_t len);
 
 #endif

@@ -137,7 +137,7 @@ static void wait_for_window(const struct alert *alert, const struct notice *n, s
 
 /* Of an incident the manager holds the notices; these are told, or not, when they come. What was
  * asked for by hand, and the sign of life, are no alarm. */
-static bool is_silenced(const struct alert *alert, const struct notice *n, struct plan *plan)
+static bool is_silenced(struct alert *alert, const struct notice *n, struct plan *plan)
 {
 	const struct silence *silence;
 
@@ -145,10 +145,11 @@ static bool is_silenced(const struct alert *alert, const struct notice *n, struc
 		n->kind == NOTICE_HEARTBEAT)
 		return false;
 	silence = silences_match(alert->silences, n->labels, false);
-	if (silence)
-		plan_gate(plan, "silence", "%s of %s: %s", silence->id, silence->author,
-			silence->comment);
-	return silence;
+	if (!silence)
+		return false;
+	plan_gate(plan, "silence", "%s of %s: %s", silence->id, silence->author, silence->comment);
+	alert->n_silenced++;
+	return true;
 }
 
 static int tell_routed(struct alert *alert, struct record *record, bool told_only,
@@ -164,6 +165,7 @@ static int tell_routed(struct alert *alert, struct record *record, bool told_onl
 	if (r == 0 && !silent && plan.targets.len == 0) {
 		question.terse = false;
 		r = plan_make(&question, &plan);
+		alert->n_unrouted++;
 	}
 	if (r < 0)
 		return r;

@@ -99,7 +99,7 @@ static int queue_test(struct receiver *receiver, struct alert_test *test)
 	if (r == 0)
 		r = record_note_receiver(record, receiver->name);
 	if (r >= 0)
-		r = alert_queue_now(receiver->alert, record, receiver, NULL);
+		r = alert_queue_now(receiver->alert, record, receiver);
 	if (r < 0)
 		return r;
 	/* It has just been added, and the loop has not turned. */

@@ -316,6 +316,7 @@ struct api *api_free(struct api *api)
 	if (api->socket_path && api->socket_file.ino)
 		listen_unix_remove(api->socket_path, &api->socket_file);
 	api->reload_defer = loop_source_free(api->reload_defer);
+	rate_clear(&api->rate);
 	role_table_clear(&api->roles);
 	free(api->socket_path);
 	free(api);

@@ -28,14 +28,17 @@ static const struct conf_source *find_source(struct request *request)
 
 	if (authorization && strncmp(authorization, "Bearer ", 7) == 0)
 		source = source_of_token(conf, authorization + 7);
-	if (!source && name && request->role >= ROLE_OPERATOR) {
+	if (!source && name && request->role >= ROLE_OPERATOR)
 		source = map_get(&conf->sources, name);
-		if (!source)
-			request_fail(request, API_ERROR_NOT_FOUND, "there is no source '%s'", name);
-	} else if (!source) {
+	else
+		name = NULL;
+	if (!api_limit(request, API_INBOUND_EVENTS, source ? source->name : NULL))
+		return NULL;
+	if (!source && name)
+		request_fail(request, API_ERROR_NOT_FOUND, "there is no source '%s'", name);
+	else if (!source)
 		request_fail(request, API_ERROR_UNAUTHENTICATED,
 			"the bearer token of a [source] is needed");
-	}
 	return source;
 }
 
@@ -62,6 +65,7 @@ static void take(struct watch *watch, const struct conf_source *source,
 		.component = event->component,
 		.state = event->state,
 		.text = event->text,
+		.labels = event->told,
 		.ttl = source->ttl,
 		.max = source->max,
 	};
@@ -73,18 +77,18 @@ static void take(struct watch *watch, const struct conf_source *source,
 		taken->n_ignored++;
 		return;
 	}
-	if (!event->component) {
+	/* The end of what stands is taken though nothing says any more where it would be put. */
+	r = watch_event(watch, &in, batch, &check, &err);
+	if (r == -ENOENT) {
 		auto_free char *advice = inbound_advice(source, event);
 
 		refuse(taken, API_ERROR_UNPROCESSABLE, advice);
-		return;
-	}
-	r = watch_event(watch, &in, batch, &check, &err);
-	if (r < 0)
+	} else if (r < 0) {
 		refuse(taken, r == -ENOBUFS ? API_ERROR_LIMITED : api_error_of(r),
 			err.text[0] ? err.text : strerror(-r));
-	else
+	} else {
 		taken->n_taken++;
+	}
 }
 
 static void answer(struct request *request, const struct conf_source *source, struct taken *taken)

@@ -10,45 +10,6 @@
 
 enum { TEXT_BYTES = 1001, CONTACT_BYTES = 201, LIST_DEFAULT = 100, LIST_MAX = 1000 };
 
-/* ---- how much of it ------------------------------------------------------------------------- */
-
-bool feedback_admit(struct feedback_peer *peers, size_t n_peers, int64_t key, usec_t now)
-{
-	struct feedback_peer *mine = &peers[0];
-
-	for (size_t i = 0; i < n_peers; i++) {
-		if (peers[i].at && peers[i].key == key) {
-			mine = &peers[i];
-			break;
-		}
-		if (peers[i].at < mine->at)
-			mine = &peers[i];
-	}
-	if (!mine->at || mine->key != key)
-		*mine = (struct feedback_peer){.key = key, .n = FEEDBACK_BURST, .at = now};
-	mine->n += (double)(now - mine->at) / (double)FEEDBACK_REFILL_USEC;
-	mine->n = MIN(mine->n, (double)FEEDBACK_BURST);
-	mine->at = now;
-	if (mine->n < 1)
-		return false;
-	mine->n -= 1;
-	return true;
-}
-
-static bool admit(struct request *request)
-{
-	struct api *api = request->api;
-	int64_t key = request->origin == ORIGIN_TCP ? -1 : (int64_t)request->uid;
-
-	if (feedback_admit(api->feedback_peers, FEEDBACK_PEERS, key, clock_now()))
-		return true;
-	request_fail(request, API_ERROR_LIMITED,
-		"more than %d reports at once, and then one every %d seconds, are not taken from "
-		"one sender",
-		FEEDBACK_BURST, (int)(FEEDBACK_REFILL_USEC / USEC_PER_SEC));
-	return false;
-}
-
 /* ---- taking it ------------------------------------------------------------------------------ */
 
 static struct check *check_at(const struct request *request, const char *component)
@@ -151,7 +112,8 @@ void api_post_feedback(struct request *request)
 		return;
 	}
 	if (!text_of(request, "text", true, text, sizeof(text)) ||
-		!text_of(request, "contact", false, contact, sizeof(contact)) || !admit(request))
+		!text_of(request, "contact", false, contact, sizeof(contact)) ||
+		!api_limit(request, API_INBOUND_FEEDBACK, NULL))
 		return;
 	r = take_feedback(request, component, text, contact, &err, id);
 	if (r < 0)
@@ -245,8 +207,12 @@ static json_t *show(const struct request *request, const json_t *row)
 	const json_t *doc = json_object_get(row, "doc_json");
 	const struct incident *incident = incident_of(request, row, doc);
 	const json_t *answer = json_object_get(doc, "answer");
-	bool closed = json_is_true(json_object_get(answer, "close")) ||
-		      (incident && incident->phase == INCIDENT_CLOSED);
+	const char *id = json_string_value(json_object_get(doc, "incident"));
+	const char *kept = json_string_value(json_object_get(doc, "summary"));
+	/* All that are open are remembered: one that is not has ended. */
+	bool ended =
+		incident ? incident->phase == INCIDENT_CLOSED : id || json_object_get(doc, "ended");
+	bool closed = ended || json_is_true(json_object_get(answer, "close"));
 	/* Who reported is not for everybody to read. */
 	bool all = request->role >= ROLE_OPERATOR;
 
@@ -256,10 +222,14 @@ static json_t *show(const struct request *request, const json_t *row)
 		closed	   ? "closed"
 		: incident ? "open"
 			   : "received",
-		"text", json_object_get(doc, "text"), "incident", incident ? incident->id : NULL,
-		"phase", incident ? incident_phase_names[incident->phase] : NULL, "summary",
-		incident ? incident->summary : NULL, "answer", json_object_get(answer, "text"),
-		"contact", all ? json_object_get(doc, "contact") : NULL, "author",
+		"text", json_object_get(doc, "text"), "incident", incident ? incident->id : id,
+		"phase",
+		incident ? incident_phase_names[incident->phase]
+		: ended	 ? incident_phase_names[INCIDENT_CLOSED]
+			 : NULL,
+		"summary", incident ? incident->summary : kept, "answer",
+		json_object_get(answer, "text"), "contact",
+		all ? json_object_get(doc, "contact") : NULL, "author",
 		all ? json_object_get(doc, "author") : NULL);
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* /v1/heartbeats: outside jobs say that they begin, are done, or failed. The token in the path is
  * all that is asked for: who has it can say this, and nothing else. */
-#include <errno.h>
 #include <string.h>
 #include "api/private.h"
 #include "watch/heartbeat.h"
@@ -28,7 +27,7 @@ void api_take_heartbeat(struct request *request)
 	struct watch *watch = request->api->manager->watch;
 	const char *text = request->body.len ? request->body.data : "";
 	enum heartbeat_signal signal;
-	int r;
+	struct check *check;
 
 	if (!split_signal(request->subject, &signal)) {
 		request_fail(request, API_ERROR_NOT_FOUND,
@@ -40,14 +39,15 @@ void api_take_heartbeat(struct request *request)
 			HEARTBEAT_TEXT_BYTES);
 		return;
 	}
-	r = watch_heartbeat(watch, request->subject, signal, text, request->body.len);
-	if (r == -ENOENT)
+	check = watch_find_heartbeat(watch, request->subject);
+	if (!api_limit(request, API_INBOUND_HEARTBEATS, check ? check->conf->name : NULL))
+		return;
+	if (!check) {
 		request_fail(request, API_ERROR_NOT_FOUND, "nobody has this token");
-	else if (r < 0)
-		request_fail(request, api_error_of(r), "it was not taken: %s", strerror(-r));
-	else
-		request_json(request, 200,
-			json_pack("{s:s}", "accepted", heartbeat_signal_names[signal]));
+		return;
+	}
+	watch_heartbeat(watch, check, signal, text, request->body.len);
+	request_json(request, 200, json_pack("{s:s}", "accepted", heartbeat_signal_names[signal]));
 }
 
 void api_get_heartbeats(struct request *request)

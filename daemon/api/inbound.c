@@ -15,9 +15,10 @@ static const char *text_of(const json_t *object, const char *name)
 	return text && *text ? text : NULL;
 }
 
-static void add_label(json_t *labels, const char *name, const json_t *value)
+/* What can be a label, cut to `size`; "" when it cannot. */
+static const char *clean_value(const json_t *value, char *buf, size_t size)
 {
-	char number[64], clean[INBOUND_LABEL_BYTES];
+	char number[64] = "";
 	const char *text = json_string_value(value);
 
 	if (json_is_integer(value))
@@ -28,12 +29,20 @@ static void add_label(json_t *labels, const char *name, const json_t *value)
 	else if (json_is_boolean(value))
 		(void)snprintf(
 			number, sizeof(number), "%s", json_is_true(value) ? "true" : "false");
-	else if (!text)
-		return;
 	text = text ? text : number;
-	if (!match_name_valid(name, strlen(name)) || json_object_size(labels) >= INBOUND_MAX_LABELS)
+	str_sanitize(buf, size, text, strlen(text));
+	return buf;
+}
+
+/* What is there stays. */
+static void add_label(json_t *labels, const char *name, const json_t *value)
+{
+	char clean[INBOUND_LABEL_BYTES];
+
+	if (!match_name_valid(name, strlen(name)) || json_object_get(labels, name) ||
+		json_object_size(labels) >= INBOUND_MAX_LABELS ||
+		!*clean_value(value, clean, sizeof(clean)))
 		return;
-	str_sanitize(clean, sizeof(clean), text, strlen(text));
 	(void)json_object_set_new(labels, name, json_string(clean));
 }
 
@@ -44,6 +53,43 @@ static void add_labels(json_t *labels, const json_t *from)
 
 	json_object_foreach ((json_t *)(uintptr_t)from, name, value)
 		add_label(labels, name, value);
+}
+
+/* "my-label" -> "my_label", "1st" -> "_1st"; false: too long. */
+static bool clean_name(const char *name, char buf[MATCH_NAME_BYTES])
+{
+	bool digit = *name >= '0' && *name <= '9';
+	int n = snprintf(buf, MATCH_NAME_BYTES, "%s%s", digit ? "_" : "", name);
+
+	for (char *p = buf; *p; p++)
+		if (!match_name_valid(p, 1) && (*p < '0' || *p > '9'))
+			*p = '_';
+	return n > 0 && n < MATCH_NAME_BYTES;
+}
+
+static void tell_label(struct inbound_event *event, const char *name, const json_t *value)
+{
+	char clean[MATCH_NAME_BYTES], text[EVENT_LABEL_BYTES];
+	size_t n;
+
+	if (!clean_name(name, clean) || json_object_get(event->told, clean) ||
+		json_object_size(event->told) >= EVENT_MAX_LABELS ||
+		!*clean_value(value, text, sizeof(text)))
+		return;
+	n = strlen(clean) + strlen(text);
+	if (event->told_bytes + n > EVENT_LABELS_BYTES ||
+		json_object_set_new(event->told, clean, json_string(text)) < 0)
+		return;
+	event->told_bytes += n;
+}
+
+static void tell_labels(struct inbound_event *event, const json_t *from)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach ((json_t *)(uintptr_t)from, name, value)
+		tell_label(event, name, value);
 }
 
 /* ---- fingerprints --------------------------------------------------------------------------- */
@@ -165,6 +211,7 @@ static int take_alert(const json_t *alert, const char *status, struct tend_error
 			err, -EINVAL, "the status of an alert is neither firing nor resolved");
 	*ret_resolved = strcmp(status, "resolved") == 0;
 	add_labels(event->labels, labels);
+	tell_labels(event, labels);
 	say_alert(alert, event);
 	if (!is_fingerprint(fingerprint))
 		return fingerprint_of_labels(event->labels, event->fingerprint);
@@ -211,6 +258,39 @@ static void say_cloudevent(const json_t *data, const char *type, struct inbound_
 	str_sanitize(event->text, sizeof(event->text), raw, strlen(raw));
 }
 
+static bool is_extension(const char *name)
+{
+	static const char *const core[] = {"specversion", "id", "source", "type", "subject", "time",
+		"datacontenttype", "dataschema", "data", "data_base64"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(core); i++)
+		if (strcmp(core[i], name) == 0)
+			return false;
+	return true;
+}
+
+/* Members of data are for rules; many of them change all the time, and are no labels of notices
+ * unless they are called so. */
+static void label_cloudevent(const json_t *doc, const json_t *data, struct inbound_event *event)
+{
+	static const char *const context[] = {"type", "source", "subject"};
+	const char *name;
+	json_t *value;
+
+	for (size_t i = 0; i < ARRAY_SIZE(context); i++) {
+		add_label(event->labels, context[i], json_object_get(doc, context[i]));
+		tell_label(event, context[i], json_object_get(doc, context[i]));
+	}
+	add_labels(event->labels, data);
+	add_labels(event->labels, json_object_get(data, "labels"));
+	tell_labels(event, json_object_get(data, "labels"));
+	json_object_foreach ((json_t *)(uintptr_t)doc, name, value)
+		if (is_extension(name)) {
+			add_label(event->labels, name, value);
+			tell_label(event, name, value);
+		}
+}
+
 static int take_cloudevent(
 	const json_t *doc, struct tend_error *err, struct inbound_event *event, bool *ret_resolved)
 {
@@ -224,11 +304,7 @@ static int take_cloudevent(
 		return tend_error_set(err, -EINVAL, "only CloudEvents 1.0 are understood");
 	if (!type || !source || !text_of(doc, "id"))
 		return tend_error_set(err, -EINVAL, "a CloudEvent needs id, source and type");
-	add_labels(event->labels, json_object_get(data, "labels"));
-	add_labels(event->labels, data);
-	add_label(event->labels, "type", json_object_get(doc, "type"));
-	add_label(event->labels, "source", json_object_get(doc, "source"));
-	add_label(event->labels, "subject", json_object_get(doc, "subject"));
+	label_cloudevent(doc, data, event);
 	status = text_of(data, "status");
 	status = status ? status : text_of(data, "state");
 	*ret_resolved = (last && is_word(over, last + 1)) || (status && is_word(over, status));
@@ -242,8 +318,10 @@ static int take_cloudevent(
 
 void inbound_clear(struct inbound *inbound)
 {
-	for (size_t i = 0; i < inbound->n; i++)
+	for (size_t i = 0; i < inbound->n; i++) {
 		json_decref(inbound->events[i].labels);
+		json_decref(inbound->events[i].told);
+	}
 	free(inbound->events);
 	*inbound = (struct inbound){0};
 }
@@ -256,7 +334,8 @@ static int take_one(const struct conf *conf, const struct conf_source *source, c
 	int r;
 
 	event->labels = json_object();
-	if (!event->labels)
+	event->told = json_object();
+	if (!event->labels || !event->told)
 		return -ENOMEM;
 	r = is_alert ? take_alert(doc, status, err, event, &resolved)
 		     : take_cloudevent(doc, err, event, &resolved);

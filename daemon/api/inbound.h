@@ -17,7 +17,9 @@ struct inbound_event {
 	enum tend_state state;			/* ok: it is over */
 	bool ignored;				/* by its severity */
 	const struct conf_component *component; /* NULL: the source does not say whose it is */
-	json_t *labels;
+	json_t *labels;				/* all that rules can look at */
+	json_t *told; /* those that notices have, within the bounds of watch/event.h */
+	size_t told_bytes;
 	char text[RESULT_TEXT_BYTES];
 };
 

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <string.h>
+#include "alert/silence.h"
 #include "api/private.h"
 
 enum { METRICS_MAX_BYTES = 64 << 20, METRICS_MAX_RECEIVERS = 256 };
@@ -256,7 +257,9 @@ static void windows_metrics(struct metrics *m, const struct manager *manager)
 		n_paused += check->paused;
 	gauge(m, "tend_checks_paused", "Checks that a window keeps from running.",
 		(double)n_paused);
-	gauge(m, "tend_incidents_held", "Open incidents of which a window holds a notice back.",
+	gauge(m, "tend_incidents_held",
+		"Open incidents of which something (a window, a silence, another incident) holds a "
+		"notice back.",
 		(double)incidents_n_held(manager->incidents));
 	if (conf->windows.len + conf->freezes.len == 0)
 		return;
@@ -265,6 +268,34 @@ static void windows_metrics(struct metrics *m, const struct manager *manager)
 		put_window(m, window, wall);
 	MAP_FOREACH (&conf->freezes, const struct conf_window *, freeze)
 		put_window(m, freeze, wall);
+}
+
+/* Each gate and state is there from the start: a rate needs a zero before the first. */
+static void quiet_metrics(struct metrics *m, const struct manager *manager)
+{
+	const struct incidents *incidents = manager->incidents;
+	size_t n[SILENCE_STATE_MAX] = {0}, n_acknowledged = 0;
+	uint64_t silenced, unrouted;
+
+	VEC_FOREACH (silences_list(alert_silences(manager->alert)), const struct silence *, one)
+		n[silence_state(one, clock_wall())]++;
+	head(m, "tend_silences", "gauge", "Silences that are in force, or will be.");
+	for (enum silence_state s = SILENCE_PENDING; s <= SILENCE_ACTIVE; s++)
+		put(m, "tend_silences{state=\"%s\"} %zu\n", silence_state_names[s], n[s]);
+	VEC_FOREACH (incidents_open(incidents), const struct incident *, incident)
+		n_acknowledged += incident->ack_author != NULL;
+	gauge(m, "tend_incidents_acknowledged", "Open incidents that somebody has.",
+		(double)n_acknowledged);
+	alert_get_withheld(manager->alert, &silenced, &unrouted);
+	head(m, "tend_notices_withheld_total", "counter",
+		"Notices that were held back, by what did it; route: no route gave it to a "
+		"receiver.");
+	for (enum incident_gate gate = 0; gate < INCIDENT_GATE_MAX; gate++)
+		put(m, "tend_notices_withheld_total{gate=\"%s\"} %" PRIu64 "\n",
+			incident_gate_names[gate],
+			incidents_n_withheld(incidents, gate) +
+				(gate == INCIDENT_GATE_SILENCE ? silenced : 0));
+	put(m, "tend_notices_withheld_total{gate=\"route\"} %" PRIu64 "\n", unrouted);
 }
 
 /* Of every policy and target whose last action did not help. */
@@ -365,6 +396,7 @@ static void daemon_metrics(struct metrics *m, struct api *api)
 	gauge(m, "tend_incidents_open", "Incidents that are open.",
 		(double)incidents_open(manager->incidents)->len);
 	windows_metrics(m, manager);
+	quiet_metrics(m, manager);
 	actions_metrics(m, manager);
 	gauge(m, "tend_config_last_reload_successful", "0: the last reload was refused.",
 		manager->reload_ok);
@@ -380,6 +412,11 @@ static void daemon_metrics(struct metrics *m, struct api *api)
 		(double)store.last_commit_usec / 1e6);
 	counter(m, "tend_log_dropped_total", "Log lines lost to a full journal.", log_dropped());
 	counter(m, "tend_api_requests_total", "Requests to the API.", api->n_requests);
+	head(m, "tend_api_limited_total", "counter",
+		"What others told too fast, and was not taken (429), by what it was.");
+	for (int i = 0; i < API_INBOUND_MAX; i++)
+		put(m, "tend_api_limited_total{path=\"%s\"} %" PRIu64 "\n", api_inbound_names[i],
+			api->n_limited[i]);
 	counter(m, "tend_api_refused_total", "Requests refused for their role, path or form.",
 		api->n_refused);
 }

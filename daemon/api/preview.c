@@ -6,6 +6,7 @@
 #include "alert/plan.h"
 #include "api/private.h"
 #include "telling.h"
+#include "watch/event.h"
 
 /* As it would be raised now. Everything is borrowed. */
 static struct notice notice_of_check(const struct manager *m, const struct check *check)
@@ -26,7 +27,8 @@ static struct notice notice_of_check(const struct manager *m, const struct check
 		.reason = fails ? tend_reason_name(check->last.reason) : "status-unexpected",
 		.text = fails ? check->last.text : "this is what a fault would say",
 		.wall = clock_wall(),
-		.since_wall = clock_wall()};
+		.since_wall = clock_wall(),
+		.pushed = watch_event_labels(check)};
 }
 
 static bool notice_for(struct request *request, struct notice *ret_notice, json_t **ret_details)

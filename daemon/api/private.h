@@ -8,6 +8,7 @@
 
 #include "api/api.h"
 #include "api/listen.h"
+#include "api/rate.h"
 #include "api/request.h"
 #include "api/role.h"
 #include "api/route.h"
@@ -21,16 +22,17 @@ struct api_lag {
 	usec_t at, busy_usec, late_usec;
 };
 
-/* How many reports a peer may still send; one a peer, the oldest gives way. */
-enum { FEEDBACK_PEERS = 32, FEEDBACK_BURST = 20 };
-#define FEEDBACK_REFILL_USEC (6 * USEC_PER_SEC)
-struct feedback_peer {
-	int64_t key; /* uid, or -1: HTTP */
-	double n;
-	usec_t at; /* 0: nobody */
+/* What others tell. */
+enum api_inbound {
+	API_INBOUND_EVENTS,
+	API_INBOUND_HEARTBEATS,
+	API_INBOUND_FEEDBACK,
+	API_INBOUND_MAX
 };
-/* False: too many, too fast. Pure. */
-bool feedback_admit(struct feedback_peer *peers, size_t n_peers, int64_t key, usec_t now);
+extern const char *const api_inbound_names[API_INBOUND_MAX];
+/* in_limit.c: is it taken, or too much (answered then)? `whose`: the owner of a right token, NULL:
+ * counted by the peer. */
+bool api_limit(struct request *request, enum api_inbound kind, const char *whose);
 
 struct api {
 	struct manager *manager;
@@ -45,7 +47,8 @@ struct api {
 	char reload_author[ROLE_USER_BYTES];
 	struct api_lag lag;
 	uint64_t n_requests, n_refused;
-	struct feedback_peer feedback_peers[FEEDBACK_PEERS];
+	struct rate rate; /* of what others tell */
+	uint64_t n_limited[API_INBOUND_MAX];
 };
 
 void api_take_lag(struct api *api, struct api_lag *ret_lag);

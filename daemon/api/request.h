@@ -77,7 +77,7 @@ struct request {
 	usec_t deadline; /* of a suspended one */
 	bool begun, dispatched, suspended, answered, refused, queued, settling;
 	size_t n_dropped_bytes;
-	unsigned status;
+	unsigned status, retry_after_sec; /* 0: is not said */
 	const char *type, *allow;
 	char *answer;
 	size_t answer_len;

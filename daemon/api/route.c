@@ -27,6 +27,7 @@ const struct route routes[] = {
 	{ "GET",  "/v1/silences",                  api_get_silences,      ROLE_VIEWER,   false, false },
 	{ "POST", "/v1/silences",                  api_post_silence,      ROLE_OPERATOR, false, true },
 	{ "GET",  "/v1/silences/*",                api_get_silence,       ROLE_VIEWER,   false, false },
+	{ "DELETE", "/v1/silences/*",              api_post_silence_expire, ROLE_OPERATOR, false, true },
 	{ "POST", "/v1/silences/*/expire",         api_post_silence_expire, ROLE_OPERATOR, false, true },
 	{ "GET",  "/v1/routes/test",               api_get_route_test,    ROLE_VIEWER,   false, false },
 	{ "GET",  "/v1/preview/*",                 api_get_preview,       ROLE_VIEWER,   false, false },
@@ -101,7 +102,10 @@ int route_find(const struct route *table, size_t n, const char *method, const ch
 			return 0;
 		}
 		/* A longer pattern says it better: POST .../run, not GET /v1/checks/NAME. */
-		allow = strcmp(route->method, "GET") == 0 ? "GET, HEAD" : route->method;
+		allow = strcmp(route->method, "GET") == 0 ? "GET, HEAD"
+			: strcmp(route->method, "DELETE") == 0
+				? "GET, HEAD, DELETE" /* what can be removed can be read */
+				: route->method;
 	}
 	*subject = '\0';
 	if (!allow)

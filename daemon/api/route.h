@@ -14,7 +14,7 @@
 enum route_open { ROUTE_CLOSED = 0, ROUTE_OPEN = 1, ROUTE_OWN = 2 };
 
 struct route {
-	const char *method; /* GET (also serves HEAD) or POST */
+	const char *method; /* GET (also serves HEAD), POST or DELETE */
 	const char *pattern;
 	void (*handle)(struct request *request);
 	enum role role; /* the least that may */

@@ -136,6 +136,7 @@ static enum MHD_Result queue_answer(struct request *request, struct MHD_Connecti
 {
 	struct MHD_Response *response;
 	enum MHD_Result ok;
+	char seconds[16];
 
 	response = MHD_create_response_from_buffer(
 		request->answer_len, request->answer, MHD_RESPMEM_MUST_FREE);
@@ -149,6 +150,9 @@ static enum MHD_Result queue_answer(struct request *request, struct MHD_Connecti
 		(void)MHD_add_response_header(response, "Tend-Partial", "the store cannot be read");
 	if (request->allow)
 		(void)MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, request->allow);
+	(void)snprintf(seconds, sizeof(seconds), "%u", request->retry_after_sec);
+	if (request->retry_after_sec)
+		(void)MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
 	if (request->status == 401)
 		(void)MHD_add_response_header(
 			response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"tend\"");

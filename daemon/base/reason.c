@@ -36,7 +36,7 @@ const char *tend_reason_text(enum tend_reason reason)
 /* By the first that fits; the last fits all that is left. */
 static const struct {
 	const char *prefix, *name;
-} classes[] = {
+} categories[] = {
 	{"dns-", "network"},
 	{"connect-", "network"},
 	{"tls-", "tls"},
@@ -54,23 +54,23 @@ static const struct {
 	{"", "internal"},
 };
 
-const char *tend_reason_class(enum tend_reason reason)
+const char *tend_reason_category(enum tend_reason reason)
 {
 	const char *name = tend_reason_name(reason);
 	size_t i = 0;
 
-	while (strncmp(name, classes[i].prefix, strlen(classes[i].prefix)) != 0)
+	while (strncmp(name, categories[i].prefix, strlen(categories[i].prefix)) != 0)
 		i++;
-	return classes[i].name;
+	return categories[i].name;
 }
 
-size_t tend_reason_classes(const char *ret_names[TEND_REASON_MAX_CLASSES])
+size_t tend_reason_categories(const char *ret_names[TEND_REASON_MAX_CATEGORIES])
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
-		if (n == 0 || strcmp(ret_names[n - 1], classes[i].name) != 0)
-			ret_names[n++] = classes[i].name;
+	for (size_t i = 0; i < sizeof(categories) / sizeof(categories[0]); i++)
+		if (n == 0 || strcmp(ret_names[n - 1], categories[i].name) != 0)
+			ret_names[n++] = categories[i].name;
 	return n;
 }
 

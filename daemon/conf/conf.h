@@ -103,6 +103,7 @@ struct conf_daemon {
 	usec_t agentx_ping;   /* default 5s */
 	int64_t agentx_log_rows; /* of tendLogTable for one receiver; 0 = none */
 	usec_t agentx_log_age;
+	int64_t inbound_rate_per_minute; /* of one source, or one heartbeat token */
 	usec_t feedback_ttl; /* a user's report is over when no other comes for so long */
 	usec_t keep_notices, keep_history, keep_records; /* how long the store keeps what is over */
 	int64_t keep_records_max;			 /* of a kind in one scope */
@@ -395,6 +396,9 @@ bool conf_check_same(const struct conf_check *a, const struct conf_check *b);
 
 /* The rows of every kind of section, for the manual page; see conf/rows.h. Sections of other
  * programs (the executor's manifest) are read by conf/section.h. */
+
+/* Is it a label that nobody but Tend itself gives? */
+bool conf_label_is_own(const char *name);
 
 /* Plain parsers, also used by tests and other folders. */
 int conf_parse_span(

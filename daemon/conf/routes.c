@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include "base/fault.h"
 #include "base/fs.h"
 #include "conf/conf_internal.h"
 
@@ -21,6 +22,11 @@ static void at_key(struct builder *b, const struct conf_section *section, const 
 static const char *const own_labels[] = {"system", "environment", "component", "kind", "check",
 	"severity", "state", "reason", "class", "host", "source", "alertname", NULL};
 
+bool conf_label_is_own(const char *name)
+{
+	return strv_contains((char *const *)(uintptr_t)own_labels, name);
+}
+
 void check_labels(struct builder *b, const struct conf_section *section, char *const *labels)
 {
 	for (; labels && *labels; labels++) {
@@ -36,7 +42,7 @@ void check_labels(struct builder *b, const struct conf_section *section, char *c
 				"%s: the name of a label has a-z, 0-9 and '_', at most %d, and no "
 				"digit in front",
 				key, MATCH_NAME_BYTES - 1);
-		else if (strv_contains((char *const *)(uintptr_t)own_labels, name))
+		else if (conf_label_is_own(name))
 			conf_section_error(section, key, b->errors,
 				"%s: Tend itself says what '%s' is", key, name);
 		else if (strlen(*labels + n) > LABEL_VALUE_BYTES)
@@ -155,10 +161,8 @@ static void check_clock(
 
 void check_route(struct builder *b, const struct conf_section *section, struct conf_route *route)
 {
-	static const char *const classes[] = {"hardware", "software", "business", "security"};
-
 	check_matchers(b, section, "match", route->match_text, &route->match);
-	check_words(b, section, "class", route->classes, classes, ARRAY_SIZE(classes));
+	check_words(b, section, "class", route->classes, fault_class_names, FAULT_CLASS_MAX);
 	check_words(b, section, "environment", route->environments, conf_environment_names,
 		ENVIRONMENT_MAX);
 	check_label_names(b, section, "group_by", route->group_by);

@@ -74,7 +74,9 @@ int conf_log_level(const struct conf_daemon *daemon)
 #define INHIBIT(kind, member, ...)   TEND_OPT(kind, struct conf_inhibit, member, __VA_ARGS__)
 #define LABELS_HELP                                                                                \
 	"A label of its notices, as in `label.team = crm': routes and silences match it. That of " \
-	"a check goes before that of its component, that before that of its system."
+	"a check goes before that of its component, that before that of its system. What an "      \
+	"event was pushed with (/v1/events) comes after them, as exported_NAME where there is "    \
+	"such a label already."
 
 #define SECONDS(n) ((double)(n)*USEC_PER_SEC)
 #define DAY	   SECONDS(86400)
@@ -203,6 +205,11 @@ const struct tend_option conf_daemon_rows[] = {
 		"What users report of a component is over when nobody has closed it and no other "
 		"report has come for so long.",
 		.min = SECONDS(1), .max = 30 * DAY),
+	DAEMON(INT, inbound_rate_per_minute, "inbound_rate_per_minute", "600",
+		"So often a minute /v1/events of one source and heartbeats with one token are "
+		"taken, a tenth of it (10 at least) at once; more is answered 429 with "
+		"Retry-After.",
+		.min = 1, .max = 60000),
 	DAEMON(USEC, keep_notices, "keep_notices", "30d",
 		"So long a notice is kept that was delivered and whose incident is over.",
 		.min = DAY, .max = 3660 * DAY),

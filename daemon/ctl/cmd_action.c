@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "ctl/ask.h"
 #include "ctl/commands.h"
-#include "ctl/writer.h"
 
 static const struct ctl_column fields[] = {
 	{"Enabled", "enabled", CTL_YESNO},
@@ -71,21 +71,13 @@ static int action_show(struct ctl *ctl, char *const *args, int n_args)
 
 static int action_pause(struct ctl *ctl, char *const *args, int n_args)
 {
-	auto_json json_t *body = NULL;
-	const char *comment = ctl->values[CTL_OPT_COMMENT];
+	const char *comment = ask_comment(ctl, "a comment is needed: -m 'why actions stop'");
 	json_t *actions = NULL;
 	int r;
 
-	if (!comment) {
-		ctl_complain(ctl, "a comment is needed: -m 'why actions stop'");
+	if (!comment)
 		return CTL_USAGE;
-	}
-	body = json_pack("{s:s}", "comment", comment);
-	if (!body) {
-		ctl_complain(ctl, "the comment is no valid UTF-8");
-		return CTL_USAGE;
-	}
-	r = client_post(ctl, "/v1/actions/pause", body, false, &actions);
+	r = ask_change(ctl, "/v1/actions/pause", json_pack("{s:s}", "comment", comment), &actions);
 	return answer(ctl, r, actions);
 }
 
@@ -114,13 +106,7 @@ static void drain_page(struct ctl *ctl, const json_t *drain)
 
 static int drain(struct ctl *ctl, bool on)
 {
-	auto_json json_t *body = json_pack("{s:b}", "on", on), *answered = NULL;
-	int r = client_post(ctl, "/v1/drain", body, false, &answered);
-
-	if (r != 0)
-		return r;
-	ctl->writer->page(ctl, answered, drain_page);
-	return CTL_OK;
+	return ask_do(ctl, "/v1/drain", json_pack("{s:b}", "on", on), drain_page);
 }
 
 static int action_drain(struct ctl *ctl, char *const *args, int n_args)

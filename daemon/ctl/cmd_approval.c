@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/str.h"
+#include "ctl/ask.h"
 #include "ctl/commands.h"
-#include "ctl/writer.h"
 
 static const struct ctl_column columns[] = {
 	{"APPROVAL", "id", CTL_ID},
@@ -47,16 +47,9 @@ static const struct ctl_column vote_columns[] = {
 
 static int approval_list(struct ctl *ctl, char *const *args, int n_args)
 {
-	const char *limit = ctl->values[CTL_OPT_LIMIT];
-	auto_free char *escaped = client_escape(limit ? limit : "100", false);
-	auto_free char *path = escaped ? str_printf("/v1/approvals?limit=%s", escaped) : NULL;
-	auto_json json_t *rows = NULL;
-	int r = client_get(ctl, path, &rows);
+	const struct ask_param params[] = {{"limit", ask_limit(ctl, "100")}, {0}};
 
-	if (r != 0)
-		return r;
-	ctl->writer->list(ctl, rows, columns);
-	return CTL_OK;
+	return ask_list(ctl, "/v1/approvals", params, columns);
 }
 
 static void approval_page(struct ctl *ctl, const json_t *approval)
@@ -71,7 +64,7 @@ static void approval_page(struct ctl *ctl, const json_t *approval)
 
 static int approval_show(struct ctl *ctl, char *const *args, int n_args)
 {
-	return ctl_show(ctl, "/v1/approvals/", args[0], approval_page);
+	return ask_show(ctl, "/v1/approvals/", args[0], approval_page);
 }
 
 static void decided_page(struct ctl *ctl, const json_t *approval)
@@ -90,20 +83,11 @@ static void decided_page(struct ctl *ctl, const json_t *approval)
 static int decide(struct ctl *ctl, const char *id, const char *decision)
 {
 	auto_free char *path = client_path("/v1/approvals/", id, "");
-	const char *comment = ctl->values[CTL_OPT_COMMENT];
-	auto_json json_t *body = json_pack("{s:s, s:s*}", "decision", decision, "comment", comment);
-	auto_json json_t *approval = NULL;
-	int r;
 
-	if (!body) {
-		ctl_complain(ctl, "the comment is no valid UTF-8");
-		return CTL_USAGE;
-	}
-	r = client_post(ctl, path, body, false, &approval);
-	if (r != 0)
-		return r;
-	ctl->writer->page(ctl, approval, decided_page);
-	return CTL_OK;
+	return ask_do(ctl, path,
+		json_pack("{s:s, s:s*}", "decision", decision, "comment",
+			ctl->values[CTL_OPT_COMMENT]),
+		decided_page);
 }
 
 static int approval_grant(struct ctl *ctl, char *const *args, int n_args)
@@ -113,10 +97,8 @@ static int approval_grant(struct ctl *ctl, char *const *args, int n_args)
 
 static int approval_deny(struct ctl *ctl, char *const *args, int n_args)
 {
-	if (!ctl->values[CTL_OPT_COMMENT]) {
-		ctl_complain(ctl, "a comment is needed: -m 'why not'");
+	if (!ask_comment(ctl, "a comment is needed: -m 'why not'"))
 		return CTL_USAGE;
-	}
 	return decide(ctl, args[0], "deny");
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/str.h"
+#include "ctl/ask.h"
 #include "ctl/commands.h"
-#include "ctl/writer.h"
 
 static const struct ctl_column columns[] = {
 	{"LABEL", "label", CTL_TEXT},
@@ -19,19 +18,10 @@ static const struct ctl_column columns[] = {
 
 static int backup_list(struct ctl *ctl, char *const *args, int n_args)
 {
-	const char *component = n_args ? args[0] : NULL, *limit = ctl->values[CTL_OPT_LIMIT];
-	auto_free char *c = client_escape(component ? component : "", false);
-	auto_free char *n = client_escape(limit ? limit : "100", false);
-	auto_free char *path = c && n ? str_printf("/v1/backups?limit=%s%s%s", n,
-						component ? "&component=" : "", c)
-				      : NULL;
-	auto_json json_t *rows = NULL;
-	int r = client_get(ctl, path, &rows);
+	const struct ask_param params[] = {
+		{"limit", ask_limit(ctl, "100")}, {"component", n_args ? args[0] : NULL}, {0}};
 
-	if (r != 0)
-		return r;
-	ctl->writer->list(ctl, rows, columns);
-	return CTL_OK;
+	return ask_list(ctl, "/v1/backups", params, columns);
 }
 
 static const struct ctl_verb verbs[] = {

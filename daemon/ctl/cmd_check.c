@@ -3,8 +3,8 @@
 #include <string.h>
 #include "base/str.h"
 #include "ctl/check.h"
+#include "ctl/ask.h"
 #include "ctl/commands.h"
-#include "ctl/writer.h"
 
 static const struct ctl_column columns[] = {
 	{"CHECK", "name", CTL_TEXT},
@@ -54,18 +54,9 @@ static const struct ctl_column metric_columns[] = {
 
 static int check_list(struct ctl *ctl, char *const *args, int n_args)
 {
-	const char *component = ctl->values[CTL_OPT_COMPONENT];
-	auto_free char *escaped = client_escape(component ? component : "", true);
-	auto_free char *path =
-		escaped ? str_printf("/v1/checks%s%s", component ? "?component=" : "", escaped)
-			: NULL;
-	auto_json json_t *rows = NULL;
-	int r = client_get(ctl, path, &rows);
+	const struct ask_param params[] = {{"component", ctl->values[CTL_OPT_COMPONENT]}, {0}};
 
-	if (r != 0)
-		return r;
-	ctl->writer->list(ctl, rows, columns);
-	return CTL_OK;
+	return ask_list(ctl, "/v1/checks", params, columns);
 }
 
 static void check_page(struct ctl *ctl, const json_t *check)
@@ -81,7 +72,7 @@ static void check_page(struct ctl *ctl, const json_t *check)
 
 static int check_show(struct ctl *ctl, char *const *args, int n_args)
 {
-	return ctl_show(ctl, "/v1/checks/", args[0], check_page);
+	return ask_show(ctl, "/v1/checks/", args[0], check_page);
 }
 
 /* A quoted label: quotes in it are doubled, '=' cannot be had ("Nagios plugin guidelines"). */

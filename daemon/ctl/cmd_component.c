@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "ctl/ask.h"
 #include "ctl/commands.h"
-#include "ctl/writer.h"
 
 static const struct ctl_column columns[] = {
 	{"COMPONENT", "name", CTL_TEXT},
@@ -35,13 +35,7 @@ static const struct ctl_column check_columns[] = {
 
 static int component_list(struct ctl *ctl, char *const *args, int n_args)
 {
-	auto_json json_t *rows = NULL;
-	int r = client_get(ctl, "/v1/components", &rows);
-
-	if (r != 0)
-		return r;
-	ctl->writer->list(ctl, rows, columns);
-	return CTL_OK;
+	return ask_list(ctl, "/v1/components", NULL, columns);
 }
 
 static void component_page(struct ctl *ctl, const json_t *component)
@@ -53,7 +47,7 @@ static void component_page(struct ctl *ctl, const json_t *component)
 
 static int component_show(struct ctl *ctl, char *const *args, int n_args)
 {
-	return ctl_show(ctl, "/v1/components/", args[0], component_page);
+	return ask_show(ctl, "/v1/components/", args[0], component_page);
 }
 
 static const struct ctl_verb verbs[] = {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdio.h>
-#include "base/str.h"
+#include "ctl/ask.h"
 #include "ctl/commands.h"
-#include "ctl/writer.h"
 
 static const struct ctl_column columns[] = {
 	{"NOTICE", "notice", CTL_ID},
@@ -19,23 +18,11 @@ static const struct ctl_column columns[] = {
 
 static int delivery_list(struct ctl *ctl, char *const *args, int n_args)
 {
-	const char *incident = ctl->values[CTL_OPT_INCIDENT];
-	const char *receiver = ctl->values[CTL_OPT_RECEIVER];
-	const char *limit = ctl->values[CTL_OPT_LIMIT];
-	auto_free char *i = client_escape(incident ? incident : "", false);
-	auto_free char *w = client_escape(receiver ? receiver : "", false);
-	auto_free char *n = client_escape(limit ? limit : "100", false);
-	auto_free char *path = i && w && n ? str_printf("/v1/deliveries?limit=%s%s%s%s%s", n,
-						     incident ? "&incident=" : "", i,
-						     receiver ? "&receiver=" : "", w)
-					   : NULL;
-	auto_json json_t *rows = NULL;
-	int r = client_get(ctl, path, &rows);
+	const struct ask_param params[] = {{"limit", ask_limit(ctl, "100")},
+		{"incident", ctl->values[CTL_OPT_INCIDENT]},
+		{"receiver", ctl->values[CTL_OPT_RECEIVER]}, {0}};
 
-	if (r != 0)
-		return r;
-	ctl->writer->list(ctl, rows, columns);
-	return CTL_OK;
+	return ask_list(ctl, "/v1/deliveries", params, columns);
 }
 
 static const struct ctl_column notice_fields[] = {
@@ -93,7 +80,7 @@ static void delivery_page(struct ctl *ctl, const json_t *doc)
 
 static int delivery_show(struct ctl *ctl, char *const *args, int n_args)
 {
-	return ctl_show(ctl, "/v1/deliveries/", args[0], delivery_page);
+	return ask_show(ctl, "/v1/deliveries/", args[0], delivery_page);
 }
 
 static const struct ctl_verb verbs[] = {

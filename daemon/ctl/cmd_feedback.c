@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/str.h"
+#include "ctl/ask.h"
 #include "ctl/commands.h"
-#include "ctl/writer.h"
 
 static const struct ctl_column columns[] = {
 	{"REFERENCE", "id", CTL_ID},
@@ -33,20 +32,10 @@ static const struct ctl_column fields[] = {
 
 static int feedback_list(struct ctl *ctl, char *const *args, int n_args)
 {
-	const char *limit = ctl->values[CTL_OPT_LIMIT];
-	const char *component = ctl->values[CTL_OPT_COMPONENT];
-	auto_free char *n = client_escape(limit ? limit : "100", false);
-	auto_free char *c = client_escape(component ? component : "", false);
-	auto_free char *path = n && c ? str_printf("/v1/feedback?limit=%s%s%s", n,
-						component ? "&component=" : "", c)
-				      : NULL;
-	auto_json json_t *rows = NULL;
-	int r = client_get(ctl, path, &rows);
+	const struct ask_param params[] = {{"limit", ask_limit(ctl, "100")},
+		{"component", ctl->values[CTL_OPT_COMPONENT]}, {0}};
 
-	if (r != 0)
-		return r;
-	ctl->writer->list(ctl, rows, columns);
-	return CTL_OK;
+	return ask_list(ctl, "/v1/feedback", params, columns);
 }
 
 static void feedback_page(struct ctl *ctl, const json_t *doc)
@@ -56,7 +45,7 @@ static void feedback_page(struct ctl *ctl, const json_t *doc)
 
 static int feedback_show(struct ctl *ctl, char *const *args, int n_args)
 {
-	return ctl_show(ctl, "/v1/feedback/", args[0], feedback_page);
+	return ask_show(ctl, "/v1/feedback/", args[0], feedback_page);
 }
 
 static void taken_page(struct ctl *ctl, const json_t *doc)
@@ -68,23 +57,12 @@ static void taken_page(struct ctl *ctl, const json_t *doc)
 
 static int feedback_add(struct ctl *ctl, char *const *args, int n_args)
 {
-	auto_json json_t *body = NULL, *answer = NULL;
-	int r;
+	const char *text = ask_comment(ctl, "say what does not work: -m 'log in takes minutes'");
 
-	if (!ctl->values[CTL_OPT_COMMENT]) {
-		ctl_complain(ctl, "say what does not work: -m 'log in takes minutes'");
+	if (!text)
 		return CTL_USAGE;
-	}
-	body = json_pack("{s:s, s:s}", "component", args[0], "text", ctl->values[CTL_OPT_COMMENT]);
-	if (!body) {
-		ctl_complain(ctl, "the text is no valid UTF-8");
-		return CTL_USAGE;
-	}
-	r = client_post(ctl, "/v1/feedback", body, false, &answer);
-	if (r != 0)
-		return r;
-	ctl->writer->page(ctl, answer, taken_page);
-	return CTL_OK;
+	return ask_do(ctl, "/v1/feedback",
+		json_pack("{s:s, s:s}", "component", args[0], "text", text), taken_page);
 }
 
 static void answered_page(struct ctl *ctl, const json_t *doc)
@@ -97,23 +75,13 @@ static void answered_page(struct ctl *ctl, const json_t *doc)
 static int say(struct ctl *ctl, const char *id, bool closes)
 {
 	auto_free char *path = client_path("/v1/feedback/", id, "/answer");
-	auto_json json_t *body = NULL, *answer = NULL;
-	int r;
+	const char *text =
+		ask_comment(ctl, "say it: -m 'it was the mail server, all is well again'");
 
-	if (!ctl->values[CTL_OPT_COMMENT]) {
-		ctl_complain(ctl, "say it: -m 'it was the mail server, all is well again'");
+	if (!text)
 		return CTL_USAGE;
-	}
-	body = json_pack("{s:s, s:b}", "text", ctl->values[CTL_OPT_COMMENT], "close", closes);
-	if (!body) {
-		ctl_complain(ctl, "the text is no valid UTF-8");
-		return CTL_USAGE;
-	}
-	r = client_post(ctl, path, body, false, &answer);
-	if (r != 0)
-		return r;
-	ctl->writer->page(ctl, answer, answered_page);
-	return CTL_OK;
+	return ask_do(
+		ctl, path, json_pack("{s:s, s:b}", "text", text, "close", closes), answered_page);
 }
 
 static int feedback_answer(struct ctl *ctl, char *const *args, int n_args)

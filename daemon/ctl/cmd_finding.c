@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/str.h"
+#include "ctl/ask.h"
 #include "ctl/commands.h"
-#include "ctl/writer.h"
 
 static const struct ctl_column columns[] = {
 	{"COMPONENT", "scope", CTL_TEXT},
@@ -25,14 +25,10 @@ static const struct ctl_column exception_columns[] = {
 static int list(struct ctl *ctl, const char *kind, const char *scope,
 	const struct ctl_column *shown, bool only_open)
 {
-	const char *limit = ctl->values[CTL_OPT_LIMIT];
-	auto_free char *s = client_escape(scope ? scope : "", false);
-	auto_free char *n = client_escape(limit ? limit : "100", false);
-	auto_free char *path = s && n ? str_printf("/v1/records?kind=%s&limit=%s%s%s", kind, n,
-						scope ? "&scope=" : "", s)
-				      : NULL;
+	const struct ask_param params[] = {
+		{"kind", kind}, {"limit", ask_limit(ctl, "100")}, {"scope", scope}, {0}};
 	auto_json json_t *rows = NULL;
-	int r = client_get(ctl, path, &rows);
+	int r = ask_rows(ctl, "/v1/records", params, &rows);
 
 	if (r != 0)
 		return r;
@@ -62,25 +58,15 @@ static void accepted_page(struct ctl *ctl, const json_t *answer)
 
 static int finding_accept(struct ctl *ctl, char *const *args, int n_args)
 {
-	const char *comment = ctl->values[CTL_OPT_COMMENT];
-	auto_json json_t *body = NULL, *answer = NULL;
-	int r;
+	const char *comment =
+		ask_comment(ctl, "a comment is needed: -m 'why this is fine until then'");
 
-	if (!comment) {
-		ctl_complain(ctl, "a comment is needed: -m 'why this is fine until then'");
+	if (!comment)
 		return CTL_USAGE;
-	}
-	body = json_pack("{s:s, s:s, s:s, s:s}", "scope", args[0], "key", args[1], "until", args[2],
-		"comment", comment);
-	if (!body) {
-		ctl_complain(ctl, "the arguments are no valid UTF-8");
-		return CTL_USAGE;
-	}
-	r = client_post(ctl, "/v1/findings/accept", body, false, &answer);
-	if (r != 0)
-		return r;
-	ctl->writer->page(ctl, answer, accepted_page);
-	return CTL_OK;
+	return ask_do(ctl, "/v1/findings/accept",
+		json_pack("{s:s, s:s, s:s, s:s}", "scope", args[0], "key", args[1], "until",
+			args[2], "comment", comment),
+		accepted_page);
 }
 
 static const struct ctl_verb verbs[] = {

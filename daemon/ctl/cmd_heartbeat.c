@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "ctl/ask.h"
 #include "ctl/commands.h"
-#include "ctl/writer.h"
 
 static const struct ctl_column columns[] = {
 	{"CHECK", "check", CTL_TEXT},
@@ -16,13 +16,7 @@ static const struct ctl_column columns[] = {
 
 static int heartbeat_list(struct ctl *ctl, char *const *args, int n_args)
 {
-	auto_json json_t *rows = NULL;
-	int r = client_get(ctl, "/v1/heartbeats", &rows);
-
-	if (r != 0)
-		return r;
-	ctl->writer->list(ctl, rows, columns);
-	return CTL_OK;
+	return ask_list(ctl, "/v1/heartbeats", NULL, columns);
 }
 
 static const struct ctl_verb verbs[] = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "ctl/ask.h"
 #include "ctl/commands.h"
-#include "ctl/writer.h"
 
 static const struct ctl_column columns[] = {
 	{"ID", "id", CTL_ID},
@@ -20,6 +20,7 @@ static const struct ctl_column fields[] = {
 	{"Severity", "severity", CTL_STATE},
 	{"Phase", "phase", CTL_STATE},
 	{"Reason", "reason", CTL_TEXT},
+	{"Class", "class", CTL_TEXT},
 	{"Text", "text", CTL_TEXT},
 	{"Opened", "opened", CTL_TIME},
 	{"Located", "located", CTL_TIME},
@@ -45,14 +46,10 @@ static const struct ctl_column timeline_columns[] = {
 
 static int incident_list(struct ctl *ctl, char *const *args, int n_args)
 {
-	auto_json json_t *rows = NULL;
-	int r = client_get(ctl,
-		ctl->values[CTL_OPT_OPEN] ? "/v1/incidents?state=open" : "/v1/incidents", &rows);
+	const struct ask_param params[] = {
+		{"state", ctl->values[CTL_OPT_OPEN] ? "open" : NULL}, {0}};
 
-	if (r != 0)
-		return r;
-	ctl->writer->list(ctl, rows, columns);
-	return CTL_OK;
+	return ask_list(ctl, "/v1/incidents", params, columns);
 }
 
 static void incident_page(struct ctl *ctl, const json_t *incident)
@@ -64,7 +61,7 @@ static void incident_page(struct ctl *ctl, const json_t *incident)
 
 static int incident_show(struct ctl *ctl, char *const *args, int n_args)
 {
-	return ctl_show(ctl, "/v1/incidents/", args[0], incident_page);
+	return ask_show(ctl, "/v1/incidents/", args[0], incident_page);
 }
 
 static void acknowledged_page(struct ctl *ctl, const json_t *incident)
@@ -79,28 +76,18 @@ static void acknowledged_page(struct ctl *ctl, const json_t *incident)
 static int incident_acknowledge(struct ctl *ctl, char *const *args, int n_args)
 {
 	auto_free char *path = client_path("/v1/incidents/", args[0], "/acknowledge");
-	auto_json json_t *body = NULL, *incident = NULL;
-	const char *comment = ctl->values[CTL_OPT_COMMENT];
-	int r;
+	const char *comment =
+		ask_comment(ctl, "a comment is needed: -m 'who looks after it, and how'");
+	auto_json json_t *body = comment ? json_pack("{s:s}", "comment", comment) : NULL;
+	int r = CTL_OK;
 
-	if (!comment) {
-		ctl_complain(ctl, "a comment is needed: -m 'who looks after it, and how'");
+	if (!comment)
 		return CTL_USAGE;
-	}
-	body = json_pack("{s:s}", "comment", comment);
-	if (!body) {
-		ctl_complain(ctl, "the comment is no valid UTF-8");
-		return CTL_USAGE;
-	}
 	if (ctl->values[CTL_OPT_STICKY])
 		(void)json_object_set_new(body, "sticky", json_true());
-	r = ctl_put_times(ctl, body);
-	if (r == 0)
-		r = client_post(ctl, path, body, false, &incident);
-	if (r != 0)
-		return r;
-	ctl->writer->page(ctl, incident, acknowledged_page);
-	return CTL_OK;
+	if (body)
+		r = ctl_put_times(ctl, body);
+	return r != CTL_OK ? r : ask_do(ctl, path, TAKE(body), acknowledged_page);
 }
 
 static void unacknowledged_page(struct ctl *ctl, const json_t *incident)
@@ -115,14 +102,9 @@ static void unacknowledged_page(struct ctl *ctl, const json_t *incident)
 static int incident_unacknowledge(struct ctl *ctl, char *const *args, int n_args)
 {
 	auto_free char *path = client_path("/v1/incidents/", args[0], "/unacknowledge");
-	auto_json json_t *body = json_pack("{s:s*}", "comment", ctl->values[CTL_OPT_COMMENT]);
-	auto_json json_t *incident = NULL;
-	int r = client_post(ctl, path, body, false, &incident);
 
-	if (r != 0)
-		return r;
-	ctl->writer->page(ctl, incident, unacknowledged_page);
-	return CTL_OK;
+	return ask_do(ctl, path, json_pack("{s:s*}", "comment", ctl->values[CTL_OPT_COMMENT]),
+		unacknowledged_page);
 }
 
 static const struct ctl_verb verbs[] = {

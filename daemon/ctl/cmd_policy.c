@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 #include <unistd.h>
-#include "base/str.h"
+#include "ctl/ask.h"
 #include "ctl/commands.h"
 #include "ctl/policy.h"
 #include "ctl/rehearse.h"
-#include "ctl/writer.h"
 
 static const struct ctl_column next_columns[] = {
 	{"AT", "at", CTL_TIME},
@@ -27,13 +26,7 @@ static const struct ctl_column columns[] = {
 
 static int policy_list(struct ctl *ctl, char *const *args, int n_args)
 {
-	auto_json json_t *rows = NULL;
-	int r = client_get(ctl, "/v1/policies", &rows);
-
-	if (r != 0)
-		return r;
-	ctl->writer->list(ctl, rows, columns);
-	return CTL_OK;
+	return ask_list(ctl, "/v1/policies", NULL, columns);
 }
 
 int policy_request(char *const *args, int n_args, struct tend_error *err, json_t **ret_body)
@@ -149,17 +142,10 @@ static int policy_run(struct ctl *ctl, char *const *args, int n_args)
 
 static int policy_next(struct ctl *ctl, char *const *args, int n_args)
 {
-	const char *limit = ctl->values[CTL_OPT_LIMIT];
-	auto_free char *head = client_path("/v1/policies/", args[0], "/next");
-	auto_free char *n = client_escape(limit ? limit : "5", false);
-	auto_free char *path = head && n ? str_printf("%s?n=%s", head, n) : NULL;
-	auto_json json_t *rows = NULL;
-	int r = client_get(ctl, path, &rows);
+	const struct ask_param params[] = {{"n", ask_limit(ctl, "5")}, {0}};
+	auto_free char *path = client_path("/v1/policies/", args[0], "/next");
 
-	if (r != 0)
-		return r;
-	ctl->writer->list(ctl, rows, next_columns);
-	return CTL_OK;
+	return ask_list(ctl, path, params, next_columns);
 }
 
 static void enable_page(struct ctl *ctl, const json_t *answer)
@@ -172,13 +158,8 @@ static void enable_page(struct ctl *ctl, const json_t *answer)
 static int policy_enable(struct ctl *ctl, char *const *args, int n_args)
 {
 	auto_free char *path = client_path("/v1/policies/", args[0], "/enable");
-	auto_json json_t *answer = NULL;
-	int r = client_post(ctl, path, NULL, false, &answer);
 
-	if (r != 0)
-		return r;
-	ctl->writer->page(ctl, answer, enable_page);
-	return CTL_OK;
+	return ask_do(ctl, path, json_object(), enable_page);
 }
 
 static const struct ctl_verb verbs[] = {

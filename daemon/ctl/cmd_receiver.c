@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/str.h"
+#include "ctl/ask.h"
 #include "ctl/commands.h"
-#include "ctl/writer.h"
 
 static const struct ctl_column columns[] = {
 	{"RECEIVER", "name", CTL_TEXT},
@@ -65,13 +65,7 @@ static const struct ctl_column delivery_columns[] = {
 
 static int receiver_list(struct ctl *ctl, char *const *args, int n_args)
 {
-	auto_json json_t *rows = NULL;
-	int r = client_get(ctl, "/v1/receivers", &rows);
-
-	if (r != 0)
-		return r;
-	ctl->writer->list(ctl, rows, columns);
-	return CTL_OK;
+	return ask_list(ctl, "/v1/receivers", NULL, columns);
 }
 
 static void receiver_page(struct ctl *ctl, const json_t *receiver)

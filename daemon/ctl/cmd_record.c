@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 #include "base/str.h"
+#include "ctl/ask.h"
 #include "ctl/commands.h"
-#include "ctl/writer.h"
 
 static const struct ctl_column columns[] = {
 	{"SCOPE", "scope", CTL_TEXT},
@@ -39,20 +39,10 @@ static bool is_kind(struct ctl *ctl, const char *text)
 
 static int record_list(struct ctl *ctl, char *const *args, int n_args)
 {
-	const char *limit = ctl->values[CTL_OPT_LIMIT], *scope = n_args > 1 ? args[1] : NULL;
-	auto_free char *k = client_escape(args[0], false);
-	auto_free char *s = client_escape(scope ? scope : "", false);
-	auto_free char *n = client_escape(limit ? limit : "100", false);
-	auto_free char *path = k && s && n ? str_printf("/v1/records?kind=%s&limit=%s%s%s", k, n,
-						     scope ? "&scope=" : "", s)
-					   : NULL;
-	auto_json json_t *rows = NULL;
-	int r = is_kind(ctl, args[0]) ? client_get(ctl, path, &rows) : CTL_USAGE;
+	const struct ask_param params[] = {{"kind", args[0]}, {"limit", ask_limit(ctl, "100")},
+		{"scope", n_args > 1 ? args[1] : NULL}, {0}};
 
-	if (r != 0)
-		return r;
-	ctl->writer->list(ctl, rows, columns);
-	return CTL_OK;
+	return is_kind(ctl, args[0]) ? ask_list(ctl, "/v1/records", params, columns) : CTL_USAGE;
 }
 
 static void put_value(struct ctl *ctl, const char *name, const json_t *value)
@@ -123,27 +113,17 @@ static void removed_page(struct ctl *ctl, const json_t *answer)
 
 static int record_remove(struct ctl *ctl, char *const *args, int n_args)
 {
-	const char *comment = ctl->values[CTL_OPT_COMMENT];
-	auto_json json_t *body = NULL, *answer = NULL;
-	int r;
+	const char *comment;
 
 	if (!is_kind(ctl, args[0]))
 		return CTL_USAGE;
-	if (!comment) {
-		ctl_complain(ctl, "a comment is needed: -m 'why it holds no more'");
+	comment = ask_comment(ctl, "a comment is needed: -m 'why it holds no more'");
+	if (!comment)
 		return CTL_USAGE;
-	}
-	body = json_pack("{s:s, s:s, s:s, s:s}", "kind", args[0], "scope", args[1], "key", args[2],
-		"comment", comment);
-	if (!body) {
-		ctl_complain(ctl, "the arguments are no valid UTF-8");
-		return CTL_USAGE;
-	}
-	r = client_post(ctl, "/v1/records/remove", body, false, &answer);
-	if (r != 0)
-		return r;
-	ctl->writer->page(ctl, answer, removed_page);
-	return CTL_OK;
+	return ask_do(ctl, "/v1/records/remove",
+		json_pack("{s:s, s:s, s:s, s:s}", "kind", args[0], "scope", args[1], "key", args[2],
+			"comment", comment),
+		removed_page);
 }
 
 static const struct ctl_verb verbs[] = {

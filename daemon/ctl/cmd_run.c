@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/str.h"
+#include "ctl/ask.h"
 #include "ctl/commands.h"
 #include "ctl/run.h"
-#include "ctl/writer.h"
 
 static const struct ctl_column columns[] = {
 	{"RUN", "id", CTL_ID},
@@ -66,42 +65,13 @@ static const struct ctl_column approval_columns[] = {
 	{0},
 };
 
-/* "/v1/runs?limit=100&policy=x"; the caller frees; NULL: no memory. */
-static char *list_path(const struct ctl *ctl)
-{
-	static const struct {
-		enum ctl_option_id option;
-		const char *key;
-	} filters[] = {
-		{CTL_OPT_POLICY, "policy"}, {CTL_OPT_TARGET, "target"}, {CTL_OPT_STATE, "state"}};
-	const char *limit = ctl->values[CTL_OPT_LIMIT];
-	auto_free char *first = client_escape(limit ? limit : "100", false);
-	char *path = first ? str_printf("/v1/runs?limit=%s", first) : NULL;
-
-	for (size_t i = 0; path && i < ARRAY_SIZE(filters); i++) {
-		const char *value = ctl->values[filters[i].option];
-		auto_free char *escaped = value ? client_escape(value, false) : NULL;
-		auto_free char *before = path;
-
-		if (value)
-			path = escaped ? str_printf("%s&%s=%s", before, filters[i].key, escaped)
-				       : NULL;
-		else
-			before = NULL;
-	}
-	return path;
-}
-
 static int run_list(struct ctl *ctl, char *const *args, int n_args)
 {
-	auto_free char *path = list_path(ctl);
-	auto_json json_t *rows = NULL;
-	int r = client_get(ctl, path, &rows);
+	const struct ask_param params[] = {{"limit", ask_limit(ctl, "100")},
+		{"policy", ctl->values[CTL_OPT_POLICY]}, {"target", ctl->values[CTL_OPT_TARGET]},
+		{"state", ctl->values[CTL_OPT_STATE]}, {0}};
 
-	if (r != 0)
-		return r;
-	ctl->writer->list(ctl, rows, columns);
-	return CTL_OK;
+	return ask_list(ctl, "/v1/runs", params, columns);
 }
 
 /* Steps that say what was measured before and after them; steals nothing. */
@@ -139,7 +109,7 @@ static void run_page(struct ctl *ctl, const json_t *run)
 
 static int run_show(struct ctl *ctl, char *const *args, int n_args)
 {
-	return ctl_show(ctl, "/v1/runs/", args[0], run_page);
+	return ask_show(ctl, "/v1/runs/", args[0], run_page);
 }
 
 static void cancel_page(struct ctl *ctl, const json_t *answer)
@@ -154,19 +124,9 @@ static void cancel_page(struct ctl *ctl, const json_t *answer)
 static int run_cancel(struct ctl *ctl, char *const *args, int n_args)
 {
 	auto_free char *path = client_path("/v1/runs/", args[0], "/cancel");
-	auto_json json_t *body = json_pack("{s:s*}", "comment", ctl->values[CTL_OPT_COMMENT]);
-	auto_json json_t *answer = NULL;
-	int r;
 
-	if (!body) {
-		ctl_complain(ctl, "the comment is no valid UTF-8");
-		return CTL_USAGE;
-	}
-	r = client_post(ctl, path, body, false, &answer);
-	if (r != 0)
-		return r;
-	ctl->writer->page(ctl, answer, cancel_page);
-	return CTL_OK;
+	return ask_do(ctl, path, json_pack("{s:s*}", "comment", ctl->values[CTL_OPT_COMMENT]),
+		cancel_page);
 }
 
 static const struct ctl_verb verbs[] = {

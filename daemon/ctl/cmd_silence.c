@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "ctl/ask.h"
 #include "ctl/commands.h"
-#include "ctl/writer.h"
 
 static const struct ctl_column columns[] = {
 	{"ID", "id", CTL_ID},
@@ -30,14 +30,9 @@ static const struct ctl_column fields[] = {
 
 static int silence_list(struct ctl *ctl, char *const *args, int n_args)
 {
-	auto_json json_t *rows = NULL;
-	int r = client_get(
-		ctl, ctl->values[CTL_OPT_ALL] ? "/v1/silences?all=1" : "/v1/silences", &rows);
+	const struct ask_param params[] = {{"all", ctl->values[CTL_OPT_ALL] ? "1" : NULL}, {0}};
 
-	if (r != 0)
-		return r;
-	ctl->writer->list(ctl, rows, columns);
-	return CTL_OK;
+	return ask_list(ctl, "/v1/silences", params, columns);
 }
 
 static int show(struct ctl *ctl, const json_t *silence)

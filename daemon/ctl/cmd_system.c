@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/str.h"
+#include "ctl/ask.h"
 #include "ctl/commands.h"
-#include "ctl/writer.h"
 
 static const struct ctl_column columns[] = {
 	{"SYSTEM", "name", CTL_TEXT},
@@ -35,13 +35,7 @@ static const struct ctl_column component_columns[] = {
 
 static int system_list(struct ctl *ctl, char *const *args, int n_args)
 {
-	auto_json json_t *rows = NULL;
-	int r = client_get(ctl, "/v1/systems", &rows);
-
-	if (r != 0)
-		return r;
-	ctl->writer->list(ctl, rows, columns);
-	return CTL_OK;
+	return ask_list(ctl, "/v1/systems", NULL, columns);
 }
 
 static void system_page(struct ctl *ctl, const json_t *system)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/str.h"
+#include "ctl/ask.h"
 #include "ctl/commands.h"
-#include "ctl/writer.h"
 
 static const struct ctl_column columns[] = {
 	{"WINDOW", "name", CTL_TEXT},
@@ -18,18 +17,10 @@ static const struct ctl_column columns[] = {
 static int window_list(struct ctl *ctl, char *const *args, int n_args)
 {
 	const char *next = ctl->values[CTL_OPT_NEXT];
-	auto_free char *limit = client_escape(next ? next : "10", false);
-	auto_free char *name = n_args > 0 ? client_escape(args[0], false) : NULL;
-	auto_free char *path = limit ? str_printf("/v1/windows?limit=%s%s%s", limit,
-					       name ? "&name=" : "", name ? name : "")
-				     : NULL;
-	auto_json json_t *rows = NULL;
-	int r = client_get(ctl, path, &rows);
+	const struct ask_param params[] = {
+		{"limit", next ? next : "10"}, {"name", n_args > 0 ? args[0] : NULL}, {0}};
 
-	if (r != 0)
-		return r;
-	ctl->writer->list(ctl, rows, columns);
-	return CTL_OK;
+	return ask_list(ctl, "/v1/windows", params, columns);
 }
 
 static const struct ctl_verb verbs[] = {

@@ -85,7 +85,7 @@ bool ctl_time_of(const json_t *value, usec_t *ret_wall)
 		return clock_parse(json_string_value(value), ret_wall) == 0;
 	if (json_is_integer(value))
 		wall = (usec_t)MAX(json_integer_value(value), 0);
-	else if (json_is_real(value) && json_real_value(value) > 0)
+	else if (json_is_real(value) && json_real_value(value) > 0 && json_real_value(value) < 1e12)
 		wall = (usec_t)(json_real_value(value) * 1e6);
 	if (wall == 0)
 		return false;

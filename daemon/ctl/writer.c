@@ -253,15 +253,3 @@ const struct ctl_writer *ctl_writer_find(const char *name)
 			return w;
 	return NULL;
 }
-
-int ctl_show(struct ctl *ctl, const char *prefix, const char *name, ctl_page_fn page)
-{
-	auto_free char *path = client_path(prefix, name, "");
-	auto_json json_t *found = NULL;
-	int r = client_get(ctl, path, &found);
-
-	if (r != 0)
-		return r;
-	ctl->writer->page(ctl, found, page);
-	return CTL_OK;
-}

@@ -41,10 +41,6 @@ extern const struct ctl_writer
 	ctl_writers[]; /* ended by one without a name; the first is the default */
 const struct ctl_writer *ctl_writer_find(const char *name); /* NULL */
 
-/* What is at `prefix` + name, as a page: the `show` of most commands. CTL_OK, or what went wrong.
- */
-int ctl_show(struct ctl *ctl, const char *prefix, const char *name, ctl_page_fn page);
-
 /* For pages; all write to ctl->out. */
 void text_list(struct ctl *ctl, const json_t *rows, const struct ctl_column *columns);
 void text_object(struct ctl *ctl, const json_t *object, const struct ctl_column *fields);

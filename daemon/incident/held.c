@@ -27,6 +27,23 @@ bool incident_held(const struct incidents *incidents, const struct incident *inc
 	       incidents->hold(incident, closing, ret_hold, incidents->hold_data);
 }
 
+const char *const incident_gate_names[INCIDENT_GATE_MAX] = {
+	[INCIDENT_GATE_WINDOW] = "window",
+	[INCIDENT_GATE_SILENCE] = "silence",
+	[INCIDENT_GATE_INHIBITED] = "inhibited",
+};
+
+void incident_count_withheld(struct incidents *incidents, const struct incident_hold *hold)
+{
+	for (size_t i = 0; i < INCIDENT_GATE_MAX; i++)
+		incidents->n_withheld[i] += strcmp(hold->kind, incident_gate_names[i]) == 0;
+}
+
+uint64_t incidents_n_withheld(const struct incidents *incidents, enum incident_gate gate)
+{
+	return incidents->n_withheld[gate];
+}
+
 static bool is_held(const struct incident *incident)
 {
 	return !incident->told || incident->change_held || incident->close_held;

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "incident/private.h"
 #include "watch/depend.h"
+#include "watch/event.h"
 
 /* A root that has been well for so long is not what the incident is about any more. */
 #define ROOT_WELL_USEC (30 * USEC_PER_SEC)
@@ -77,7 +78,7 @@ void incident_commit(struct incidents *incidents, struct incident *incident,
 {
 	const struct incidents_hooks *hooks = &incidents->hooks;
 	struct pending_commit *p = pending_new(incidents);
-	struct incident_hold hold;
+	struct incident_hold hold = {.kind = ""};
 	uint64_t token = 0;
 	bool open = event == INCIDENT_CHANGED && !incident_held(incidents, incident, false, &hold);
 	bool held = !open && (!incident->told || event == INCIDENT_CHANGED);
@@ -93,8 +94,10 @@ void incident_commit(struct incidents *incidents, struct incident *incident,
 	}
 	if (open)
 		incident->change_held = false;
-	if (held && incident->told && event == INCIDENT_CHANGED)
+	if (held && incident->told && event == INCIDENT_CHANGED) {
 		incident->change_held = true;
+		incident_count_withheld(incidents, &hold);
+	}
 	if (batch && incident_put(incident, batch) < 0)
 		batch = store_batch_free(batch);
 	incidents->telling = incident;
@@ -198,6 +201,29 @@ static void log_incident(const struct incident *incident, const char *what)
 		incident->text);
 }
 
+static void set_reason(struct incident *incident, const struct check *check)
+{
+	incident->reason = check->last.reason;
+	incident->class = fault_class_of(
+		incident->reason, conf_component_kinds[check->conf->component->kind]);
+}
+
+/* The worst of what fails and hangs on it for itself. */
+static enum conf_severity worst_of(const struct incidents *incidents,
+	const struct incident *incident, const struct check *root)
+{
+	enum conf_severity worst = severity_of(root);
+
+	VEC_FOREACH (&incident->members, const char *, name) {
+		const struct check *check = watch_find_check(incidents->watch, name);
+
+		if (check && state_failed(check->state.hard) && !check->unreachable &&
+			map_get(&incidents->by_check, name) == incident)
+			worst = MAX(worst, severity_of(check));
+	}
+	return worst;
+}
+
 /* The root begins to flap, or ends it and still fails: one notice each. */
 static void follow_flapping(
 	struct incidents *incidents, struct incident *incident, const struct check *check)
@@ -219,8 +245,8 @@ static void follow_flapping(
 	incident->flapping = check->state.flapping;
 	free(incident->text);
 	incident->text = text;
-	incident->reason = check->last.reason;
-	incident->severity = severity_of(check);
+	set_reason(incident, check);
+	incident->severity = worst_of(incidents, incident, check);
 	incident_line(incident, batch, "flapping", "%s%s",
 		incident->flapping ? "" : "has ended, it still fails: ", text);
 	log_incident(incident, incident->flapping ? "flapping" : "flapping has ended");
@@ -255,7 +281,7 @@ static int set_root(struct incident *incident, const struct check *check)
 	incident->component = component;
 	incident->system = system;
 	incident->text = text;
-	incident->reason = check->last.reason;
+	set_reason(incident, check);
 	incident->severity = severity_of(check);
 	return 0;
 }
@@ -265,30 +291,6 @@ static int attach(struct incidents *incidents, struct incident *incident, const 
 	int r = incident_add_member(incident, check->conf->name);
 
 	return r < 0 ? r : map_put(&incidents->by_check, check->conf->name, incident);
-}
-
-struct incident *incidents_at(const struct incidents *incidents, const char *component)
-{
-	return map_get(&incidents->by_component, component);
-}
-
-static void enter_component(struct incidents *incidents, struct incident *incident)
-{
-	if (!incidents_at(incidents, incident->component) &&
-		map_put(&incidents->by_component, incident->component, incident) < 0)
-		log_error("incident %s: out of memory: what fails there too may open another one",
-			incident->id);
-}
-
-/* Another one at the component takes its place. */
-static void leave_component(struct incidents *incidents, const struct incident *incident)
-{
-	if (incidents_at(incidents, incident->component) != incident)
-		return;
-	(void)map_remove(&incidents->by_component, incident->component);
-	VEC_FOREACH (&incidents->open, struct incident *, other)
-		if (other != incident && strcmp(other->component, incident->component) == 0)
-			enter_component(incidents, other);
 }
 
 static void open_incident(struct incidents *incidents, struct check *check)
@@ -315,15 +317,17 @@ static void open_incident(struct incidents *incidents, struct check *check)
 	incident->flapping = check->state.flapping;
 	incident->snmp_index = ++incidents->next_index;
 	(void)attach(incidents, incident, check);
-	enter_component(incidents, incident);
+	incident_enter(incidents, incident);
 	incident_line(incident, batch, "discovered", "%s: %s; failing since %s", check->conf->name,
 		check->last.text, clock_format(check->state.since_wall, when));
 	incident_line(incident, batch, "located", "root cause is at %s (%s)%s", incident->component,
 		tend_reason_name(incident->reason),
 		incident->unconfirmed ? ", not confirmed: what it depends on did not answer" : "");
-	if (held)
+	if (held) {
+		incident_count_withheld(incidents, &hold);
 		incident_line(incident, batch, hold.kind,
 			"%s: nobody is told before that has ended and this still fails", hold.why);
+	}
 	log_incident(incident, held ? "raised, and held" : "raised");
 	commit_event(incidents, TAKE(incident), INCIDENT_RAISED, batch);
 }
@@ -352,9 +356,9 @@ static void reparent(struct incidents *incidents, struct incident *incident, str
 
 	incident_line(incident, batch, "located", "root cause moved from %s to %s: %s",
 		incident->component, check->conf->component->name, check->last.text);
-	leave_component(incidents, incident);
+	incident_leave(incidents, incident);
 	(void)set_root(incident, check);
-	enter_component(incidents, incident);
+	incident_enter(incidents, incident);
 	(void)attach(incidents, incident, check);
 	incident->unconfirmed = false;
 	log_incident(incident, "root cause changed");
@@ -428,6 +432,23 @@ static void trim_recent(struct incidents *incidents)
 	}
 }
 
+/* What users had reported there is over with it: who asks for it when nobody remembers the incident
+ * any more is told so. */
+static void end_feedback(
+	struct incidents *incidents, const struct incident *incident, struct store_batch *batch)
+{
+	VEC_FOREACH (&incident->members, const char *, name) {
+		const struct check *check = watch_find_check(incidents->watch, name);
+
+		if (batch && check && check->event &&
+			map_get(&incidents->by_check, name) == incident &&
+			strcmp(check->conf->short_name, EVENT_SOURCE_FEEDBACK) == 0)
+			(void)store_batch_add(batch, STORE_FEEDBACK_END, "ssis",
+				check->component->conf->name, incident->id,
+				(int64_t)incident->closed_wall, incident->summary);
+	}
+}
+
 static void close_incident(struct incidents *incidents, struct incident *incident)
 {
 	struct store_batch *batch = new_batch();
@@ -438,15 +459,13 @@ static void close_incident(struct incidents *incidents, struct incident *inciden
 	free(incident->summary);
 	incident->summary = incident_summary(incident);
 	incident_line(incident, batch, "closed", "%s", incident->summary ? incident->summary : "");
+	end_feedback(incidents, incident, batch);
 	VEC_FOREACH (&incident->members, const char *, name)
 		if (map_get(&incidents->by_check, name) == incident)
 			(void)map_remove(&incidents->by_check, name);
-	for (size_t i = 0; i < incidents->open.len; i++)
-		if (incidents->open.items[i] == incident) {
-			vec_remove(&incidents->open, i);
-			break;
-		}
-	leave_component(incidents, incident);
+	/* The one after those of before it. */
+	vec_remove(&incidents->open, incidents_after(incidents, incident->snmp_index - 1));
+	incident_leave(incidents, incident);
 	log_incident(incident, "cleared");
 	commit_event(incidents, incident, INCIDENT_CLEARED, batch);
 	loop_defer_set(incidents->release_defer, true);
@@ -496,6 +515,7 @@ static bool hold_close(struct incidents *incidents, struct incident *incident)
 
 	if (held && !incident->close_held) {
 		incident->close_held = true;
+		incident_count_withheld(incidents, &hold);
 		incident_note(incidents, incident, hold.kind,
 			"all is well; %s: who was told hears of it when that has ended", hold.why);
 	}
@@ -541,14 +561,35 @@ static void follow_reason(
 		return;
 	free(incident->text);
 	incident->text = text;
-	incident->reason = check->last.reason;
+	set_reason(incident, check);
 	commit_quietly(incidents, incident, new_batch());
 	if (incidents->hooks.on_reason)
 		incidents->hooks.on_reason(incident, incidents->hooks.data);
 }
 
+/* What it is about is `next` now. No notice, unless it is better or worse by that. */
+static void move_root(
+	struct incidents *incidents, struct incident *incident, const struct check *next)
+{
+	enum conf_severity before = incident->severity;
+	struct store_batch *batch = new_batch();
+
+	incident_line(incident, batch, "located", "%s is well, what still fails is %s: %s",
+		incident->check, next->conf->name, next->last.text);
+	if (set_root(incident, next) == 0) {
+		incident->severity = worst_of(incidents, incident, next);
+		incident->flapping = next->state.flapping;
+	}
+	if (incident->severity == before) {
+		commit_quietly(incidents, incident, batch);
+		return;
+	}
+	log_incident(incident, "severity changed");
+	commit_event(incidents, incident, INCIDENT_CHANGED, batch);
+}
+
 /* The root is well, and has been, but its component still fails: what heals and what people read
- * must look at the check that fails now. No notice: neither severity nor component have changed. */
+ * must look at the check that fails now. */
 static void follow_fault(struct incidents *incidents, struct incident *incident)
 {
 	const struct check *root = watch_find_check(incidents->watch, incident->check), *next;
@@ -556,18 +597,13 @@ static void follow_fault(struct incidents *incidents, struct incident *incident)
 		watch_find_component(incidents->watch, incident->component);
 
 	if (!root || !component || state_failed(root->state.now) ||
+		state_failed(root->state.hard) ||
 		root->state.hard_since_wall + ROOT_WELL_USEC > clock_wall())
 		return;
 	next = depend_root_check(component);
-	if (!next || !state_failed(next->state.hard) ||
-		map_get(&incidents->by_check, next->conf->name) != incident)
-		return;
-	incident_note(incidents, incident, "located", "%s is well, what still fails is %s: %s",
-		incident->check, next->conf->name, next->last.text);
-	leave_component(incidents, incident);
-	if (set_root(incident, next) == 0)
-		commit_quietly(incidents, incident, new_batch());
-	enter_component(incidents, incident);
+	if (next && state_failed(next->state.hard) &&
+		map_get(&incidents->by_check, next->conf->name) == incident)
+		move_root(incidents, incident, next);
 }
 
 void incidents_on_result(struct incidents *incidents, struct check *check, unsigned events)
@@ -693,7 +729,7 @@ int incidents_new(struct loop *loop, struct store *store, struct watch *watch,
 	if (r < 0)
 		return r;
 	VEC_FOREACH (&incidents->open, struct incident *, incident)
-		enter_component(incidents, incident);
+		incident_enter(incidents, incident);
 	*ret_incidents = TAKE(incidents);
 	return 0;
 }

@@ -8,6 +8,7 @@
 #ifndef INCIDENT_INCIDENT_H
 #define INCIDENT_INCIDENT_H
 
+#include "base/fault.h"
 #include "base/uuid.h"
 #include "watch/watch.h"
 
@@ -45,6 +46,7 @@ struct incident {
 	enum incident_phase phase;
 	enum conf_severity severity;
 	enum tend_reason reason;
+	enum fault_class class;
 	char *text; /* of the root's result */
 	usec_t opened_wall, located_wall, closed_wall;
 	usec_t mended; /* clock_now() since when no member fails; 0 = one does. It closes on younger
@@ -63,7 +65,8 @@ struct incident {
 	enum conf_severity ack_severity; /* as it was then */
 	usec_t unacked_wall;		 /* when the last acknowledgement ended; 0 */
 	char *summary;			 /* when closed */
-	uint32_t snmp_index;
+	uint32_t snmp_index;		 /* counts up: who opened later has the higher one */
+	struct incident *next_there;	 /* opened later, open, at the same component; NULL */
 };
 
 struct incidents;
@@ -100,6 +103,15 @@ typedef bool (*incidents_hold_fn)(
 void incidents_set_hold(struct incidents *incidents, incidents_hold_fn fn, void *data);
 void incidents_release(struct incidents *incidents);
 size_t incidents_n_held(const struct incidents *incidents);
+/* Raises, changes and ends that something has held back, by what did, since the start. */
+enum incident_gate {
+	INCIDENT_GATE_WINDOW,
+	INCIDENT_GATE_SILENCE,
+	INCIDENT_GATE_INHIBITED,
+	INCIDENT_GATE_MAX
+};
+extern const char *const incident_gate_names[INCIDENT_GATE_MAX]; /* as incident_hold.kind */
+uint64_t incidents_n_withheld(const struct incidents *incidents, enum incident_gate gate);
 void incidents_on_result(struct incidents *incidents, struct check *check, unsigned events);
 void incidents_apply(
 	struct incidents *incidents); /* after watch_apply(): roots that are gone close */
@@ -108,6 +120,8 @@ struct incident *incidents_find(
 	struct incidents *incidents, const char *id); /* or unique prefix, open or recent */
 struct incident *incidents_of_check(struct incidents *incidents, const char *check);
 const struct vec *incidents_open(const struct incidents *incidents); /* struct incident * */
+/* Where the open ones begin that opened after the one of that number. */
+size_t incidents_after(const struct incidents *incidents, uint32_t snmp_index);
 const struct vec *incidents_recent(
 	const struct incidents *incidents); /* closed, newest last, <= 200 */
 

@@ -91,7 +91,7 @@ int incident_put(struct incident *incident, struct store_batch *batch)
 {
 	auto_json json_t *doc = json_pack(
 		"{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:b, s:o, "
-		"s:s?, s:s?, s:I, s:s?, s:b, s:b, s:I, s:b, s:s, s:I, s:b}",
+		"s:s?, s:s?, s:I, s:s?, s:b, s:b, s:I, s:b, s:s, s:I, s:b, s:s}",
 		"system", incident->system, "component", incident->component, "check",
 		incident->check, "severity", conf_severity_names[incident->severity], "reason",
 		tend_reason_name(incident->reason), "text", incident->text, "located",
@@ -102,7 +102,8 @@ int incident_put(struct incident *incident, struct store_batch *batch)
 		incident->change_held, "close_held", incident->close_held, "ack_until",
 		(json_int_t)incident->ack_until_wall, "ack_sticky", incident->ack_sticky,
 		"ack_severity", conf_severity_names[incident->ack_severity], "unacked_at",
-		(json_int_t)incident->unacked_wall, "flapping", incident->flapping);
+		(json_int_t)incident->unacked_wall, "flapping", incident->flapping, "class",
+		fault_class_names[incident->class]);
 
 	if (!doc)
 		return -ENOMEM;
@@ -147,6 +148,15 @@ static void load_timeline(struct incidents *incidents, struct incident *incident
 	}
 }
 
+/* Rows of before it was kept have none. */
+static enum fault_class load_class(json_t *doc, enum tend_reason reason)
+{
+	const char *name = json_string_value(json_object_get(doc, "class"));
+
+	return name ? (enum fault_class)index_of(fault_class_names, FAULT_CLASS_MAX, name)
+		    : fault_class_of(reason, NULL);
+}
+
 static struct incident *incident_from_row(struct incidents *incidents, json_t *row)
 {
 	auto(incident_free) struct incident *incident = calloc(1, sizeof(*incident));
@@ -168,6 +178,7 @@ static struct incident *incident_from_row(struct incidents *incidents, json_t *r
 		!incident->check || !incident->text)
 		return NULL;
 	incident->reason = r < 0 ? TEND_REASON_INTERNAL : (enum tend_reason)r;
+	incident->class = load_class(doc, incident->reason);
 	incident->phase = (enum incident_phase)index_of(incident_phase_names, INCIDENT_PHASE_MAX,
 		json_string_value(json_object_get(row, "phase")));
 	incident->severity = (enum conf_severity)index_of(conf_severity_names, SEVERITY_MAX,
@@ -277,7 +288,7 @@ json_t *incident_to_json(const struct incident *incident, bool full)
 			"sticky", incident->ack_sticky, "until",
 			clock_to_json(incident->ack_until_wall));
 	doc = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, "
-			"s:s?, s:b, s:o, s:b}",
+			"s:s?, s:b, s:o, s:b, s:s, s:s}",
 		"id", incident->id, "fingerprint", incident->fingerprint, "system",
 		incident->system, "component", incident->component, "check", incident->check,
 		"phase", incident_phase_names[incident->phase], "state",
@@ -290,7 +301,9 @@ json_t *incident_to_json(const struct incident *incident, bool full)
 		incident->summary, "unconfirmed", incident->unconfirmed, "members",
 		members_to_json(incident), "held",
 		incident->phase != INCIDENT_CLOSED &&
-			(!incident->told || incident->change_held || incident->close_held));
+			(!incident->told || incident->change_held || incident->close_held),
+		"class", fault_class_names[incident->class], "category",
+		tend_reason_category(incident->reason));
 	if (doc)
 		(void)json_object_set_new(doc, "flapping", json_boolean(incident->flapping));
 	if (!doc || !full)

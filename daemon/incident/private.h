@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * incident/private.h: shared by incident.c (the life of an incident) and persist.c (rows and JSON).
+ * incident/private.h: shared by incident.c (the life of an incident), held.c, ack.c, place.c (where
+ * it is) and persist.c (rows and JSON).
  */
 #ifndef INCIDENT_PRIVATE_H
 #define INCIDENT_PRIVATE_H
@@ -22,6 +23,7 @@ struct incidents {
 	uint32_t next_index;
 	incidents_hold_fn hold;
 	void *hold_data;
+	uint64_t n_withheld[INCIDENT_GATE_MAX];
 	struct loop_source *settle_timer;  /* for what is never answered */
 	struct loop_source *release_defer; /* one has ended, which may have held others */
 	struct pending_commit *pending;
@@ -43,7 +45,12 @@ void incident_ack_look(struct incident *incident, struct store_batch *batch);
 /* held.c */
 bool incident_held(const struct incidents *incidents, const struct incident *incident, bool closing,
 	struct incident_hold *ret_hold);
+void incident_count_withheld(struct incidents *incidents, const struct incident_hold *hold);
 void incident_settle(struct incidents *incidents, struct incident *incident);
+
+/* place.c: `incident` is at its component from now on, or is not any more. */
+void incident_enter(struct incidents *incidents, struct incident *incident);
+void incident_leave(struct incidents *incidents, struct incident *incident);
 
 struct incident *incident_free(struct incident *incident);
 DEFINE_AUTO(struct incident *, incident_free)

@@ -32,7 +32,7 @@ int loop_new(struct loop **ret_loop)
 		return -errno;
 	r = sd_event_new(&loop->event);
 	if (r >= 0)
-		r = nest_new(loop->event, &loop->nest);
+		r = nest_new(loop, &loop->nest);
 	if (r < 0)
 		return r;
 	*ret_loop = TAKE(loop);
@@ -98,13 +98,20 @@ static void rotate_busy(struct loop *loop)
 	loop->busy_since = clock_now();
 }
 
-/* Handlers may free their own source: nothing of it is touched after the call, only copies. */
-static void note_busy(struct loop *loop, const char *name, usec_t started)
+usec_t loop_note_busy(struct loop *loop, usec_t started)
 {
 	usec_t busy = clock_now() - started;
 
 	rotate_busy(loop);
 	loop->busy[0] = MAX(loop->busy[0], busy);
+	return busy;
+}
+
+/* Handlers may free their own source: nothing of it is touched after the call, only copies. */
+static void note_busy(struct loop *loop, const char *name, usec_t started)
+{
+	usec_t busy = loop_note_busy(loop, started);
+
 	if (busy > USEC_PER_SEC)
 		log_warning("loop: %s held the loop for %" PRIu64 " ms", name ? name : "a handler",
 			busy / USEC_PER_MSEC);

@@ -24,6 +24,7 @@ struct slot {
 };
 
 struct nest {
+	struct loop *loop;
 	int fd;
 	sd_event_source *source;
 	struct slot *slots; /* from 1 */
@@ -43,7 +44,7 @@ static int on_ready(sd_event_source *source, int fd, uint32_t revents, void *dat
 {
 	struct nest *nest = data;
 	struct epoll_event ready[BATCH];
-	usec_t until = clock_now() + BATCH_USEC;
+	usec_t started = clock_now(), until = started + BATCH_USEC;
 	int n = epoll_wait(fd, ready, BATCH, 0);
 
 	for (int i = 0; i < n && (i == 0 || clock_now() < until); i++) {
@@ -53,20 +54,23 @@ static int on_ready(sd_event_source *source, int fd, uint32_t revents, void *dat
 		if (events && io->events)
 			loop_dispatch_io(io, events);
 	}
+	/* Each may have been quick: whoever waits, waits for all of them. */
+	(void)loop_note_busy(nest->loop, started);
 	return 0;
 }
 
-int nest_new(sd_event *event, struct nest **ret_nest)
+int nest_new(struct loop *loop, struct nest **ret_nest)
 {
 	auto(nest_free) struct nest *nest = calloc(1, sizeof(*nest));
 	int r;
 
 	if (!nest)
 		return -ENOMEM;
+	nest->loop = loop;
 	nest->fd = epoll_create1(EPOLL_CLOEXEC);
 	if (nest->fd < 0)
 		return -errno;
-	r = sd_event_add_io(event, &nest->source, nest->fd, EPOLLIN, on_ready, nest);
+	r = sd_event_add_io(loop->event, &nest->source, nest->fd, EPOLLIN, on_ready, nest);
 	if (r < 0)
 		return r;
 	*ret_nest = TAKE(nest);

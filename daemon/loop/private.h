@@ -46,12 +46,14 @@ struct loop_source {
 	size_t sim_index;    /* its place in the heap, from 1; 0 = off */
 };
 
-int nest_new(sd_event *event, struct nest **ret_nest);
+int nest_new(struct loop *loop, struct nest **ret_nest);
 struct nest *nest_free(struct nest *nest);
 DEFINE_AUTO(struct nest *, nest_free)
 int nest_add(struct nest *nest, struct loop_source *io); /* off at first */
 int nest_set(struct nest *nest, struct loop_source *io, uint32_t events);
 void nest_remove(struct nest *nest, struct loop_source *io);
+/* Nothing else had its turn since `started`; how long that was. */
+usec_t loop_note_busy(struct loop *loop, usec_t started);
 void loop_dispatch_io(struct loop_source *io, uint32_t events); /* `io` may be freed by it */
 
 void sim_timer_set(struct loop_source *timer, usec_t at);

@@ -434,3 +434,16 @@ json_t *policy_params(const struct policies *p, const char *name)
 	}
 	return params;
 }
+
+int policies_get_duration(
+	const struct policies *p, const char *name, const char *param, usec_t *ret_usec)
+{
+	const struct policy_def *def = p->catalog ? map_get(&p->catalog->defs, name) : NULL;
+	const json_t *spec =
+		def ? json_object_get(json_object_get(def->decl, "params"), param) : NULL;
+	auto_json json_t *set = spec ? policy_params(p, name) : NULL;
+	const json_t *value = json_object_get(set, param);
+
+	value = value ? value : json_object_get(spec, "default");
+	return value ? verb_duration(value, ret_usec) : -ENOENT;
+}

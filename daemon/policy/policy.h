@@ -64,6 +64,10 @@ struct policies_glance {
 };
 typedef void (*policies_glance_fn)(const struct policies_glance *glance, void *data);
 void policies_glance(const struct policies *policies, policies_glance_fn fn, void *data);
+/* A parameter of a policy that is a duration, as it is configured, or else declared. -ENOENT: no
+ * such policy (its files may not be read yet), or none of this name. */
+int policies_get_duration(
+	const struct policies *policies, const char *name, const char *param, usec_t *ret_usec);
 size_t policies_n_broken(const struct policies *policies); /* entries of it with an error */
 bool policies_runner_up(const struct policies *policies);  /* tend-run */
 json_t *policies_actions_to_json(

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "policy/private.h"
@@ -85,10 +86,12 @@ static json_t *make_context(const struct run *run, const struct trigger *trigger
 		(void)json_object_set_new(ctx, "check", check_context(check));
 	if (incident)
 		(void)json_object_set_new(ctx, "incident",
-			json_pack("{s:s, s:s, s:s, s:s, s:I}", "id", incident->id, "fingerprint",
-				incident->fingerprint, "severity",
+			json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I}", "id", incident->id,
+				"fingerprint", incident->fingerprint, "severity",
 				conf_severity_names[incident->severity], "reason",
-				tend_reason_name(incident->reason), "opened",
+				tend_reason_name(incident->reason), "category",
+				tend_reason_category(incident->reason), "class",
+				fault_class_names[incident->class], "opened",
 				(json_int_t)(incident->opened_wall / USEC_PER_SEC)));
 	add_trigger(ctx, trigger);
 	return ctx;

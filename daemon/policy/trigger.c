@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "policy/private.h"
 
@@ -64,8 +65,9 @@ bool trigger_matches(const json_t *decl, const struct conf_policy *settings,
 		{"check", incident->check, "the check is another"},
 		{"reason", tend_reason_name(incident->reason), "the reason is another"},
 		{"severity", conf_severity_names[incident->severity], "the severity is another"},
-		{"class", tend_reason_class(incident->reason),
-			"the class of its reason is another"},
+		{"category", tend_reason_category(incident->reason),
+			"the category of its reason is another"},
+		{"class", fault_class_names[incident->class], "its class is another"},
 		{"environment",
 			component ? conf_environment_names[component->conf->system->environment]
 				  : NULL,

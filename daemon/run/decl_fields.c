@@ -7,6 +7,7 @@
 #include <string.h>
 #include <tend/reason.h>
 
+#include "base/fault.h"
 #include "base/str.h"
 #include "run/env.h"
 #include "run/param.h"
@@ -157,12 +158,40 @@ static void check_reasons(lua_State *L, const struct decl_place *place)
 	lua_pop(L, 1);
 }
 
+/* A word of the other list: the two are easily taken for each other. */
+static void refuse_words_of(lua_State *L, const struct decl_place *place, const char *key,
+	const char *const *names, size_t n_names)
+{
+	decl_check_list(L, place);
+	for (lua_Integer i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++) {
+		const char *word = lua_tostring(L, -1);
+
+		for (size_t k = 0; k < n_names; k++)
+			if (strcmp(word, names[k]) == 0)
+				decl_place_error(L, place, word,
+					"'%s' is no %s but a %s; say %s = \"%s\"", word, place->key,
+					key, key, word);
+		lua_pop(L, 1);
+	}
+	lua_pop(L, 1);
+}
+
+static void check_categories(lua_State *L, const struct decl_place *place)
+{
+	const char *names[TEND_REASON_MAX_CATEGORIES];
+	size_t n = tend_reason_categories(names);
+
+	refuse_words_of(L, place, "class", fault_class_names, FAULT_CLASS_MAX);
+	check_words(L, place, names, n);
+}
+
 static void check_classes(lua_State *L, const struct decl_place *place)
 {
-	const char *names[TEND_REASON_MAX_CLASSES];
-	size_t n = tend_reason_classes(names);
+	const char *categories[TEND_REASON_MAX_CATEGORIES];
+	size_t n = tend_reason_categories(categories);
 
-	check_words(L, place, names, n);
+	refuse_words_of(L, place, "category", categories, n);
+	check_words(L, place, fault_class_names, FAULT_CLASS_MAX);
 }
 
 static void check_severities(lua_State *L, const struct decl_place *place)
@@ -182,6 +211,7 @@ static void check_incident(lua_State *L, const struct decl_place *place)
 		{"check", LUA_TNONE, decl_check_list},
 		{"severity", LUA_TNONE, check_severities},
 		{"class", LUA_TNONE, check_classes},
+		{"category", LUA_TNONE, check_categories},
 		{"environment", LUA_TNONE, decl_check_list},
 	};
 

@@ -172,11 +172,15 @@ static void pass_incidents(struct pass *p)
 		struct sent_row *row;
 
 		hash = sent_hash_text(hash, incident->fingerprint);
+		hash = sent_hash_text(hash, incident->system);
+		hash = sent_hash_text(hash, incident->component);
+		hash = sent_hash_text(hash, incident->check);
 		hash = sent_hash_text(hash, incident->text);
 		hash = sent_hash_text(hash, incident->ack_author);
 		hash = HASH(hash, state);
 		hash = HASH(hash, incident->severity);
 		hash = HASH(hash, incident->reason);
+		hash = HASH(hash, incident->class);
 		hash = HASH(hash, incident->phase);
 		hash = HASH(hash, incident->members.len);
 		row = pass_changed(p, MIB_TABLE_INCIDENT, incident->snmp_index, hash, hash);

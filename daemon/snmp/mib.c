@@ -90,6 +90,7 @@ static const struct mib_object incident_columns[] = {
 	{"phase", "tendIncidentPhase", 12, MIB_INTEGER},
 	{"members", "tendIncidentMembers", 13, MIB_UNSIGNED},
 	{"acknowledged_by", "tendIncidentAcknowledgedBy", 14, MIB_TEXT},
+	{"class", "tendIncidentClass", 15, MIB_INTEGER},
 };
 
 static const struct mib_object policy_columns[] = {

@@ -56,11 +56,12 @@ json_t *rows_check(const struct check *check)
 
 json_t *rows_incident(const struct incident *i, enum tend_state state)
 {
-	return json_pack("{s:o, s:o, s:i, s:o, s:o, s:o, s:i, s:i, s:o, s:I, s:i, s:I, s:o}", "id",
-		text_json(i->id), "fingerprint", text_json(i->fingerprint), "severity",
+	return json_pack("{s:o, s:o, s:i, s:o, s:o, s:o, s:i, s:i, s:o, s:I, s:i, s:I, s:o, s:i}",
+		"id", text_json(i->id), "fingerprint", text_json(i->fingerprint), "severity",
 		(int)i->severity, "system", text_json(i->system), "component",
 		text_json(i->component), "check", text_json(i->check), "state", (int)state,
 		"reason", (int)i->reason, "text", text_json(i->text), "since",
 		(json_int_t)i->opened_wall, "phase", (int)i->phase, "members",
-		(json_int_t)i->members.len, "acknowledged_by", text_json(i->ack_author));
+		(json_int_t)i->members.len, "acknowledged_by", text_json(i->ack_author), "class",
+		(int)i->class);
 }

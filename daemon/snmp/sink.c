@@ -149,12 +149,12 @@ static int on_reply(int op, netsnmp_session *session, int reqid, netsnmp_pdu *pd
 	switch (op) {
 	case NETSNMP_CALLBACK_OP_RECEIVED_MESSAGE:
 		i->sent = false;
-		if (pdu->command == SNMP_MSG_REPORT) {
+		/* Only USM defines what a Report says (RFC 3416, 4.2.8); v2c has no user. */
+		if (pdu->command == SNMP_MSG_REPORT && i->sink->identity.user) {
 			i->report = snmpv3_get_report_type(pdu);
 			set_reported(i);
 		} else if (pdu->command != SNMP_MSG_RESPONSE) {
-			inform_set(
-				i, INFORM_REJECTED, "%s sent a PDU of another kind", i->sink->host);
+			inform_set(i, INFORM_BUSY, "%s sent a PDU of another kind", i->sink->host);
 		} else if (pdu->errstat != SNMP_ERR_NOERROR) {
 			inform_set(i, is_passing(pdu->errstat) ? INFORM_BUSY : INFORM_REJECTED,
 				"%s says: %s", i->sink->host, snmp_errstring((int)pdu->errstat));
@@ -362,25 +362,28 @@ int sink_new(struct loop *loop, const struct sink_spec *spec, struct tend_error 
 	return 0;
 }
 
+/* Tells and frees all of them. */
+static void list_end(struct inform_list *l)
+{
+	while (l->first) {
+		struct inform *i = list_take(l, &l->first);
+
+		if (i->outcome == INFORM_PENDING)
+			inform_set(i, INFORM_SEND, "the receiver was given up");
+		inform_answer(i);
+		inform_free(i);
+	}
+}
+
 struct sink *sink_free(struct sink *s)
 {
-	struct inform_list *lists[] = {&s->sent, &s->waiting};
-
 	if (!s)
 		return NULL;
 	loop_source_free(s->io);
 	if (s->session)
 		snmp_sess_close(s->session); /* calls back for what is in flight */
-	for (size_t n = 0; n < ARRAY_SIZE(lists); n++) {
-		while (lists[n]->first) {
-			struct inform *i = list_take(lists[n], &lists[n]->first);
-
-			if (i->outcome == INFORM_PENDING)
-				inform_set(i, INFORM_SEND, "the receiver was given up");
-			inform_answer(i);
-			inform_free(i);
-		}
-	}
+	list_end(&s->sent);
+	list_end(&s->waiting);
 	engine_forget(&s->identity, &s->engine);
 	identity_clear(&s->identity);
 	if (s->community)

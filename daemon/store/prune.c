@@ -268,6 +268,7 @@ static const struct evidence {
 	{"baseline", NULL},
 	/* One a window: that it opened is told once. */
 	{"window-opened", NULL},
+	{"backup-stale", NULL},
 };
 
 static const struct evidence *find_evidence(const char *kind)

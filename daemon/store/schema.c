@@ -96,7 +96,12 @@ static const char version_4[] =
 	" doc_json TEXT NOT NULL) WITHOUT ROWID;"
 	"CREATE INDEX feedback_at ON feedback(at);";
 
-const char *const schema_migrations[] = {version_1, version_2, version_3, version_4};
+/* When a delivery was to go, and the pace of its group, which the configuration may say no more. */
+static const char version_5[] = "ALTER TABLE delivery ADD COLUMN due_at INTEGER;"
+				"ALTER TABLE delivery ADD COLUMN group_wait INTEGER;"
+				"ALTER TABLE delivery ADD COLUMN group_interval INTEGER;";
+
+const char *const schema_migrations[] = {version_1, version_2, version_3, version_4, version_5};
 const int schema_version = (int)ARRAY_SIZE(schema_migrations);
 
 static int backup_steps(sqlite3 *from, sqlite3 *to)

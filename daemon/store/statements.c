@@ -49,14 +49,14 @@ const struct store_sql store_statements[STORE_STATEMENT_MAX] = {
 	STATEMENT(DELIVERY_PUT,
 		"INSERT INTO delivery(notice, receiver, sequence, state, tries, "
 		"next_at, delivered_at, last_error, superseded_by, merged_json, added_at, via, "
-		"group_key, batch, group_json) "
+		"group_key, batch, group_json, due_at, group_wait, group_interval) "
 		"VALUES(?1, ?2, ?3, ?4, ?5, ?6, nullif(?7, 0), ?8, ?9, ?10, ?11, ?12, ?13, ?14, "
-		"?15) "
+		"?15, ?16, ?17, ?18) "
 		"ON CONFLICT(notice, receiver) DO UPDATE SET sequence = excluded.sequence, "
 		"state = excluded.state, tries = excluded.tries, next_at = excluded.next_at, "
 		"delivered_at = excluded.delivered_at, last_error = excluded.last_error, "
 		"superseded_by = excluded.superseded_by, merged_json = excluded.merged_json, "
-		"batch = excluded.batch"),
+		"batch = excluded.batch, due_at = excluded.due_at"),
 	STATEMENT(TRY_PUT,
 		"INSERT INTO try(shipment, receiver, slot, n, at, elapsed_msec, verdict, code, "
 		"error, detail) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, nullif(?8, 0), ?9, ?10) "
@@ -123,7 +123,12 @@ const struct store_sql store_statements[STORE_STATEMENT_MAX] = {
 		"ended = excluded.ended, doc_json = excluded.doc_json"),
 	STATEMENT(FEEDBACK_PUT,
 		"INSERT INTO feedback(id, component, at, doc_json) VALUES(?1, ?2, ?3, ?4) "
-		"ON CONFLICT(id) DO UPDATE SET doc_json = excluded.doc_json"),
+		"ON CONFLICT(id) DO UPDATE SET "
+		"doc_json = json_patch(feedback.doc_json, excluded.doc_json)"),
+	STATEMENT(FEEDBACK_END,
+		"UPDATE feedback SET doc_json = json_set(doc_json, '$.incident', ?2, '$.ended', "
+		"?3, '$.summary', ?4) WHERE component = ?1 AND at <= ?3 AND "
+		"json_extract(doc_json, '$.ended') IS NULL"),
 	STATEMENT(RECORD_DELETE, "DELETE FROM record WHERE kind = ?1 AND scope = ?2 AND key = ?3"),
 };
 
@@ -139,7 +144,9 @@ const struct store_sql store_queries[STORE_QUERY_MAX] = {
 			   "WHERE incident = ?1 ORDER BY seq DESC LIMIT 1000) ORDER BY seq"),
 	QUERY(DELIVERIES_WAITING,
 		"SELECT " DELIVERY_COLUMNS ", d.merged_json AS merged_json, "
-		"n.doc_json AS doc_json FROM delivery d JOIN notice n ON n.id = d.notice "
+		"d.due_at AS due_at, d.group_wait AS group_wait, "
+		"d.group_interval AS group_interval, n.doc_json AS doc_json FROM delivery d JOIN "
+		"notice n ON n.id = d.notice "
 		"WHERE d.state = 'waiting' AND d.receiver = ?1 AND (d.sequence, d.notice) > (?2, "
 		"?3) "
 		"ORDER BY d.sequence, d.notice LIMIT ?4"),

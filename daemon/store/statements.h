@@ -16,10 +16,11 @@
 	X(INCIDENT_PUT, "sssiij") /* id, fingerprint, phase, opened, closed, doc_json; replaces */ \
 	X(TIMELINE_ADD, "siss")	  /* incident, at, kind, text; seq is given by the store */        \
 	X(NOTICE_PUT, "sssssij")  /* id, kind, incident, fingerprint, severity, at, doc_json */    \
-	X(DELIVERY_PUT, "ssisiiissjisssj") /* notice, receiver, sequence, state, tries, next_at,   \
-					      delivered_at, last_error, superseded_by,             \
-					      merged_json, added_at, via, group_key, batch,        \
-					      group_json; replaces */                              \
+	X(DELIVERY_PUT, "ssisiiissjisssjiii") /* notice, receiver, sequence, state, tries,         \
+						 next_at, delivered_at, last_error, superseded_by, \
+						 merged_json, added_at, via, group_key, batch,     \
+						 group_json, due_at, group_wait, group_interval;   \
+						 replaces */                                       \
 	X(TRY_PUT, "ssiiiisiss") /* shipment (a notice or a batch), receiver, slot, n, at,         \
 				    elapsed_msec, verdict, code, error, detail; replaces by        \
 				    (shipment, receiver, slot) */                                  \
@@ -44,7 +45,8 @@
 	X(RECORD_PUT, "sssij")	      /* kind, scope, key, at, doc_json; replaces */               \
 	X(RECORD_DELETE, "sss")	      /* kind, scope, key */                                       \
 	X(SILENCE_PUT, "siiij")	      /* id, starts, ends, ended, doc_json; replaces */            \
-	X(FEEDBACK_PUT, "ssij")	      /* id, component, at, doc_json; replaces */
+	X(FEEDBACK_PUT, "ssij")	      /* id, component, at, doc_json; its members replace */       \
+	X(FEEDBACK_END, "ssis")	      /* component, incident, closed, summary: of what had none */
 enum store_statement {
 #define X(code, format) STORE_##code,
 	STORE_STATEMENTS(X)

@@ -45,6 +45,7 @@ static struct event *event_free(struct event *event)
 	conf_options_free(conf_check_rows, &event->conf);
 	free(event->conf.name);
 	free(event->conf.short_name);
+	json_decref(event->labels);
 	free(event);
 	return NULL;
 }
@@ -95,13 +96,14 @@ void events_restore(struct watch *w)
 		const char *end = strrchr(name, '/');
 		auto_free char *component = end ? strndup(name, (size_t)(end - name)) : NULL;
 		struct event *event =
-			source && fingerprint && component && w->events.len < EVENT_MAX
+			source && fingerprint && component && w->events.len < 2 * EVENT_MAX
 				? event_new(component, source, fingerprint)
 				: NULL;
 
 		if (!event)
 			continue;
 		event->ttl = (usec_t)json_integer_value(json_object_get(kept, "ttl"));
+		event->labels = json_incref(json_object_get(kept, "labels"));
 		if (vec_push(&w->events, event) < 0)
 			event_free(event);
 	}
@@ -119,16 +121,21 @@ void event_drop(struct watch *w, struct event *event)
 
 json_t *event_to_json(const struct event *event)
 {
-	return event ? json_pack("{s:s, s:s, s:I}", "source", event->source, "fingerprint",
-			       event->fingerprint, "ttl", (json_int_t)event->ttl)
+	return event ? json_pack("{s:s, s:s, s:I, s:O*}", "source", event->source, "fingerprint",
+			       event->fingerprint, "ttl", (json_int_t)event->ttl, "labels",
+			       event->labels)
 		     : NULL;
+}
+
+static bool is_idle(const struct check *check)
+{
+	return check->event && !check->attempt && !check->waiters && !check->locate &&
+	       check->state.hard == TEND_STATE_OK && check->state.now == TEND_STATE_OK;
 }
 
 bool event_is_over(const struct check *check)
 {
-	return check->event && !check->attempt && !check->waiters && !check->locate &&
-	       check->state.hard == TEND_STATE_OK && check->state.now == TEND_STATE_OK &&
-	       check->state.hard_since_wall + LINGER_USEC < clock_wall();
+	return is_idle(check) && check->state.hard_since_wall + LINGER_USEC < clock_wall();
 }
 
 void event_report(const struct event *event, const struct report *report, usec_t wall,
@@ -158,29 +165,104 @@ struct check *watch_find_event(
 	return check && check->event ? check : NULL;
 }
 
+const json_t *watch_event_labels(const struct check *check)
+{
+	return check->event ? check->event->labels : NULL;
+}
+
+static bool event_stands(const struct event *event)
+{
+	return event->check && event->check->report && state_failed(event->check->report->state);
+}
+
 size_t watch_n_events(const struct watch *watch, const char *source)
 {
 	size_t n = 0;
 
-	VEC_FOREACH (&watch->events, const struct event *, event) {
-		const struct check *check = map_get(&watch->checks, event->conf.name);
-
-		n += strcmp(event->source, source) == 0 && check && check->report &&
-		     state_failed(check->report->state);
-	}
+	VEC_FOREACH (&watch->events, const struct event *, event)
+		n += event_stands(event) && strcmp(event->source, source) == 0;
 	return n;
 }
+
+/* ---- how many ------------------------------------------------------------------------------- */
+
+static size_t n_kept(const struct watch *w, const char *source)
+{
+	size_t n = 0;
+
+	VEC_FOREACH (&w->events, const struct event *, event)
+		n += strcmp(event->source, source) == 0;
+	return n;
+}
+
+/* What is kept for a source whether it needs it or not. */
+static size_t reserve_of(const struct watch *w, size_t wanted)
+{
+	return MIN(wanted, EVENT_MAX / (w->conf->sources.len + 1));
+}
+
+/* Of what nobody else is sure to have anybody may take more. Right after a source is new the others
+ * may have its part as well: then there are more in all for a while, never twice as many. */
+static bool has_room(const struct watch *w, const char *source)
+{
+	bool is_feedback = strcmp(source, EVENT_SOURCE_FEEDBACK) == 0;
+	size_t feedback = reserve_of(w, w->conf->components.len), n, all = w->events.len;
+
+	n = n_kept(w, EVENT_SOURCE_FEEDBACK);
+	if (is_feedback && n < feedback)
+		return true;
+	if (!is_feedback && n < feedback)
+		all += feedback - n;
+	MAP_FOREACH (&w->conf->sources, const struct conf_source *, other) {
+		size_t reserve = reserve_of(w, (size_t)other->max);
+		bool mine = strcmp(other->name, source) == 0;
+
+		n = n_kept(w, other->name);
+		if (mine && n < reserve)
+			return true;
+		if (!mine && n < reserve)
+			all += reserve - n;
+	}
+	return all < EVENT_MAX;
+}
+
+/* One of its own that is over and only shown gives way. */
+static bool make_room(struct watch *w, const char *source)
+{
+	VEC_FOREACH (&w->events, const struct event *, event)
+		if (event->check && is_idle(event->check) && !event_stands(event) &&
+			strcmp(event->source, source) == 0) {
+			watch_remove_event(w, event->check);
+			return true;
+		}
+	return false;
+}
+
+static int admit(struct watch *w, const struct event_in *in, struct tend_error *err)
+{
+	size_t n = watch_n_events(w, in->source);
+
+	if (n >= (size_t)in->max)
+		return tend_error_set(err, -ENOBUFS,
+			"%zu events of the source '%s' stand, more are not taken ([source] max)", n,
+			in->source);
+	if (!has_room(w, in->source) && !make_room(w, in->source))
+		return tend_error_set(err, -ENOBUFS,
+			"%zu events of the source '%s' stand, and all sources together have %d", n,
+			in->source, EVENT_MAX);
+	return 0;
+}
+
+/* ---- one more, or one less ------------------------------------------------------------------ */
 
 static int make_check(struct watch *w, const struct event_in *in, struct tend_error *err,
 	struct check **ret_check)
 {
 	struct event *event;
-	int r;
+	int r = admit(w, in, err);
 
-	if (watch_n_events(w, in->source) >= (size_t)in->max || w->events.len >= EVENT_MAX)
-		return tend_error_set(err, -ENOBUFS,
-			"%zu events of the source '%s' stand, more are not taken ([source] max)",
-			watch_n_events(w, in->source), in->source);
+	if (r < 0)
+		return r;
 	event = event_new(in->component->name, in->source, in->fingerprint);
 	if (!event)
 		return -ENOMEM;
@@ -195,25 +277,6 @@ static int make_check(struct watch *w, const struct event_in *in, struct tend_er
 		return -ENOMEM;
 	}
 	return watch_add_event(w, event, ret_check);
-}
-
-/* The same event is about another component now: the mapping has changed, or what it says. */
-static void end_elsewhere(struct watch *w, const struct event_in *in, struct store_batch *batch)
-{
-	if (!*in->fingerprint)
-		return;
-	VEC_FOREACH (&w->events, const struct event *, event) {
-		struct event_in over = *in;
-
-		if (event->conf.component == in->component ||
-			strcmp(event->fingerprint, in->fingerprint) != 0 ||
-			strcmp(event->source, in->source) != 0)
-			continue;
-		over.component = event->conf.component;
-		over.state = TEND_STATE_OK;
-		over.text = "it is about another component now";
-		(void)watch_event(w, &over, batch, &(struct check *){NULL}, NULL);
-	}
 }
 
 static void take_report(struct check *check, const struct event_in *in, bool *ret_new)
@@ -240,27 +303,68 @@ static void take_report(struct check *check, const struct event_in *in, bool *re
 	*check->report = said;
 }
 
+static int take_event(struct check *check, const struct event_in *in, struct store_batch *batch)
+{
+	bool is_new;
+
+	check->event->ttl = in->ttl;
+	/* That it is over is told to whom it was told that it is there. */
+	if (in->state != TEND_STATE_OK) {
+		json_decref(check->event->labels);
+		check->event->labels = json_incref(in->labels);
+	}
+	take_report(check, in, &is_new);
+	if (is_new)
+		watch_reported(check);
+	return watch_put_state(check, batch);
+}
+
+/* The same event is about another component now: the mapping has changed, or what it says. True:
+ * one was. */
+static bool end_elsewhere(struct watch *w, const struct event_in *in, struct store_batch *batch)
+{
+	bool found = false;
+
+	if (!*in->fingerprint)
+		return false;
+	VEC_FOREACH (&w->events, const struct event *, event) {
+		struct event_in over = *in;
+
+		if (strcmp(event->fingerprint, in->fingerprint) != 0 || !event_stands(event) ||
+			event->conf.component == in->component ||
+			strcmp(event->source, in->source) != 0)
+			continue;
+		over.component = event->conf.component;
+		over.state = TEND_STATE_OK;
+		if (in->state != TEND_STATE_OK)
+			over.text = "it is about another component now";
+		(void)take_event(event->check, &over, batch);
+		found = true;
+	}
+	return found;
+}
+
 int watch_event(struct watch *watch, const struct event_in *in, struct store_batch *batch,
 	struct check **ret_check, struct tend_error *err)
 {
-	struct check *check =
-		watch_find_event(watch, in->component->name, in->source, in->fingerprint);
-	bool is_new;
+	struct check *check = in->component ? watch_find_event(watch, in->component->name,
+						      in->source, in->fingerprint)
+					    : NULL;
+	bool elsewhere;
 	int r = 0;
 
 	*ret_check = NULL;
-	if (in->state != TEND_STATE_OK)
-		end_elsewhere(watch, in, batch);
+	if (!in->component && in->state != TEND_STATE_OK)
+		return -ENOENT;
+	elsewhere = end_elsewhere(watch, in, batch);
+	if (!in->component)
+		return elsewhere ? 0 : -ENOENT;
 	if (!check && in->state == TEND_STATE_OK)
 		return 0;
 	if (!check)
 		r = make_check(watch, in, err, &check);
 	if (r < 0)
 		return r;
-	check->event->ttl = in->ttl;
-	take_report(check, in, &is_new);
 	*ret_check = check;
-	if (is_new)
-		watch_reported(check);
-	return watch_put_state(check, batch);
+	return take_event(check, in, batch);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "watch/heartbeat.h"
-#include <errno.h>
 #include <string.h>
 #include "base/clock.h"
 #include "base/log.h"
@@ -107,8 +106,7 @@ void heartbeat_report(const struct conf_check *conf, const struct report *report
 
 /* ---- what is reported ----------------------------------------------------------------------- */
 
-/* Looks at all of them, so that the time it takes says nothing. */
-static struct check *find_by_token(const struct watch *w, const char *token)
+struct check *watch_find_heartbeat(const struct watch *w, const char *token)
 {
 	struct check *found = NULL;
 
@@ -142,19 +140,14 @@ static void take_signal(struct report *report, enum heartbeat_signal signal, con
 			signal == HEARTBEAT_OK ? "the job is done" : "the job says it failed");
 }
 
-int watch_heartbeat(struct watch *watch, const char *token, enum heartbeat_signal signal,
+void watch_heartbeat(struct watch *watch, struct check *check, enum heartbeat_signal signal,
 	const char *text, size_t len)
 {
-	struct check *check = find_by_token(watch, token);
-
-	if (!check)
-		return -ENOENT;
 	take_signal(check->report, signal, text, len, clock_wall());
 	log_info("check '%s': its job reports %s", check->conf->name,
 		heartbeat_signal_names[signal]);
 	watch_save_state(watch, check);
 	watch_reported(check);
-	return 0;
 }
 
 /* ---- views ---------------------------------------------------------------------------------- */

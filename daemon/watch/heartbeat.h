@@ -33,9 +33,11 @@ extern const char *const heartbeat_signal_names[HEARTBEAT_SIGNAL_MAX + 1];
 
 enum { HEARTBEAT_TEXT_BYTES = 1024 }; /* of a body; the check keeps the beginning */
 
-/* Takes it and hands it to the store. -ENOENT: nobody has that token; it takes as long as if one
- * had. */
-int watch_heartbeat(struct watch *watch, const char *token, enum heartbeat_signal signal,
+/* Whose token it is; NULL: nobody's. Looks at all of them, so that the time it takes says nothing.
+ */
+struct check *watch_find_heartbeat(const struct watch *watch, const char *token);
+/* Takes it and hands it to the store. */
+void watch_heartbeat(struct watch *watch, struct check *check, enum heartbeat_signal signal,
 	const char *text, size_t len);
 /* Of all, an array; tokens are not in it. */
 json_t *watch_heartbeats_to_json(const struct watch *watch);

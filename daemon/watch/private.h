@@ -81,6 +81,8 @@ void group_member_changed(struct watch *w, struct component *member);
 /* event.c: of a check that was pushed */
 struct event {
 	struct conf_check conf; /* its own; the component is that of the configuration in force */
+	struct check *check;	/* NULL: restored, and not placed yet */
+	json_t *labels;		/* as it was said last; NULL */
 	char source[41], fingerprint[17];
 	usec_t ttl;
 };
@@ -92,7 +94,9 @@ json_t *event_to_json(const struct event *event);      /* NULL: it is none */
 bool event_is_over(const struct check *check);
 void event_report(const struct event *event, const struct report *report, usec_t wall,
 	struct report *ret_report);
-/* watch.c: its check, which owns it from there on */
+/* watch.c: its check, which owns it from there on; it is removed as if it were gone from the
+ * configuration */
+void watch_remove_event(struct watch *w, struct check *check);
 int watch_add_event(struct watch *w, struct event *event, struct check **ret_check);
 
 #endif

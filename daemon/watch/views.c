@@ -2,6 +2,7 @@
 #include <string.h>
 #include "base/clock.h"
 #include "calendar/window.h"
+#include "watch/event.h"
 #include "watch/private.h"
 
 static json_t *json_span(usec_t usec)
@@ -67,6 +68,8 @@ json_t *watch_check_to_json(const struct check *check, bool full)
 
 	if (doc)
 		add_pause(check, doc);
+	if (doc && watch_event_labels(check))
+		(void)json_object_set_new(doc, "labels", json_deep_copy(watch_event_labels(check)));
 	if (!doc || !full)
 		return doc;
 	(void)json_object_update_new(doc,

@@ -104,8 +104,7 @@ static void note_overrun(struct watch *w, struct check *check)
 
 static void check_free(struct check *check);
 
-/* It has been over for a while: as if it were gone from the configuration. */
-static void remove_event(struct watch *w, struct check *check)
+void watch_remove_event(struct watch *w, struct check *check)
 {
 	struct component *component = check->component;
 
@@ -132,7 +131,7 @@ static void on_due(void *data)
 
 		w->stats.max_late_usec = MAX(w->stats.max_late_usec, now - top->at);
 		if (event_is_over(check)) {
-			remove_event(w, check);
+			watch_remove_event(w, check);
 			continue;
 		}
 		schedule_next(w, check, now);
@@ -474,6 +473,7 @@ static int build_events(
 		if (!check)
 			continue;
 		check->event = event;
+		event->check = check;
 		r = place_check(checks, map_get(components, event->conf.component->name), check,
 			&w->checks);
 	}
@@ -490,6 +490,7 @@ int watch_add_event(struct watch *w, struct event *event, struct check **ret_che
 		return -ENOMEM;
 	}
 	check->event = event;
+	event->check = check;
 	r = place_check(&w->checks, map_get(&w->components, event->conf.component->name), check,
 		&(struct map){0});
 	if (r < 0)

@@ -25,7 +25,7 @@
 --   members         what a set must have; one without is partial, never good (database, files)
 --   drill_every     how old a proof may get before the next set is restored (6d); 0s: each is
 --   stale_after     how old the newest good set may get (26h)
---   unproven_after  how old the newest proof may get (9d)
+--   unproven_after  how old the newest proof may get (9d); tendd tells `backup.stale` by these two
 --   keep_full       full sets kept, each with what depends on it (2)
 --   check           where it is reported (COMPONENT/backup)
 

@@ -36,6 +36,7 @@ static void look(const struct inbound_event *event)
 	auto_free char *advice = inbound_advice(&source, event);
 	const char *name;
 	json_t *value;
+	size_t n_bytes = 0;
 
 	assert(advice);
 	assert(strlen(event->fingerprint) == EVENT_FINGERPRINT_BYTES - 1);
@@ -49,6 +50,13 @@ static void look(const struct inbound_event *event)
 		assert(match_name_valid(name, strlen(name)));
 		assert(strlen(json_string_value(value)) < INBOUND_LABEL_BYTES);
 	}
+	assert(json_object_size(event->told) <= EVENT_MAX_LABELS);
+	json_object_foreach (event->told, name, value) {
+		assert(match_name_valid(name, strlen(name)));
+		assert(strlen(json_string_value(value)) < EVENT_LABEL_BYTES);
+		n_bytes += strlen(name) + strlen(json_string_value(value));
+	}
+	assert(n_bytes <= EVENT_LABELS_BYTES);
 	for (const char *p = event->text; *p; p++)
 		assert((unsigned char)*p >= ' ' && *p != 0x7f);
 }

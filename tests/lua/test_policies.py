@@ -6,11 +6,15 @@ import os
 import pwd
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
 
 from host import Host, done
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
+from tendbox import wait_for  # noqa: E402
 
 TEND_RUN = os.environ["TEND_RUN"]
 LUA = os.environ["TEND_LUA"]
@@ -172,12 +176,9 @@ class Server:
         self.sessions.append(process)
         return int(process.stdout.readline())
 
-    def wait(self, condition, what="the server"):
-        deadline = time.monotonic() + 60
-        while not condition():
-            if time.monotonic() > deadline:
-                raise TimeoutError(what)
-            time.sleep(0.02)
+    @staticmethod
+    def wait(condition, what="the server"):
+        wait_for(condition, 60, what, interval=0.02)
 
     def alive(self, pid):
         return self.psql("postgres", f"select count(*) from pg_stat_activity where pid = {pid}") == "1"

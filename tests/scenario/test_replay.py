@@ -7,10 +7,13 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
-import time
 import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
+from tendbox import wait_for  # noqa: E402
 
 CONF = """\
 [daemon]
@@ -71,16 +74,6 @@ class Quiet(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def wait_for(what, condition, seconds=30):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"{what}: not within {seconds} s")
-
-
 class Replay(unittest.TestCase):
     def setUp(self):
         self.dir = tempfile.mkdtemp(prefix="tend-replay-")
@@ -124,23 +117,23 @@ class Replay(unittest.TestCase):
 
     def fail_once(self):
         server = self.serve()
-        wait_for("the check is well", lambda: [c for c in self.rows("check", "list") or []
-                                               if c["state"] == "ok"])
+        wait_for(lambda: [c for c in self.rows("check", "list") or [] if c["state"] == "ok"], 30,
+                 "the check is well")
         server.shutdown()
         server.server_close()
-        wait_for("an incident", lambda: self.rows("incident", "list", "--open"))
+        wait_for(lambda: self.rows("incident", "list", "--open"), 30, "an incident")
         # Long enough for a policy to see that it still fails.
         seen = self.attempts()
-        wait_for("more of it", lambda: self.attempts() > seen + 5)
+        wait_for(lambda: self.attempts() > seen + 5, 30, "more of it")
         self.serve()
-        wait_for("its end", lambda: self.rows("incident", "list", "--open") == [])
+        wait_for(lambda: self.rows("incident", "list", "--open") == [], 30, "its end")
 
     def look_at_answers(self):
         """What people see of runs that change nothing, and of wrong words."""
         dry = self.ctl("policy", "run", "restart-unit", "crm/web", "--dry-run")
         self.assertEqual(dry.returncode, 0, dry.stderr)
-        wait_for("the dry run", lambda: [r for r in self.rows("run", "list")
-                                         if r["dry"] and r["state"] != "live"])
+        wait_for(lambda: [r for r in self.rows("run", "list")
+                          if r["dry"] and r["state"] != "live"], 30, "the dry run")
         row = next(p for p in self.rows("policy", "list") if p["name"] == "restart-unit")
         self.assertIsNone(row["last_run"], row)
         for args, text in (
@@ -160,15 +153,15 @@ class Replay(unittest.TestCase):
                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.addCleanup(tendd.wait, 20)
         self.addCleanup(tendd.terminate)
-        wait_for("tendd", lambda: self.rows("status"))
-        wait_for("its policies", lambda: [p for p in self.rows("policy", "list") or []
-                                          if p["name"] == "ask"])
+        wait_for(lambda: self.rows("status"), 30, "tendd")
+        wait_for(lambda: [p for p in self.rows("policy", "list") or [] if p["name"] == "ask"], 30,
+                 "its policies")
 
     def test_says_what_a_run_waits_for(self):
         self.start()
         begun = self.ctl("policy", "run", "ask", "crm/web")
         self.assertEqual(begun.returncode, 0, begun.stderr)
-        approval = wait_for("its question", lambda: self.rows("approval", "list"))[0]
+        approval = wait_for(lambda: self.rows("approval", "list"), 30, "its question")[0]
         line = f"waits for approval {approval['id']}: tendctl approval grant {approval['id']}"
         self.assertEqual(self.ctl("run", "show", approval["run"]).stdout.splitlines()[0], line)
         follow = subprocess.Popen([os.environ["TENDCTL"], "run", "follow", approval["run"]],

@@ -93,6 +93,7 @@ class Tendd:
         self.daemon = daemon
         self.configure(body)
         self.process = None
+        self.headers = {}
         self.start()
 
     def configure(self, body, more=""):
@@ -146,7 +147,7 @@ storm_burst = 0
         return row and row["state"]
 
     def request(self, method, path, body=None, token=None, tcp=False):
-        """(status, JSON or text)"""
+        """(status, JSON or text); the headers of the answer are self.headers."""
         client = (http.client.HTTPConnection("127.0.0.1", self.port) if tcp
                   else Unix(f"{self.path}/run/tend.sock"))
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -159,6 +160,7 @@ storm_burst = 0
             pass  # refused before it was read: the answer says why
         answer = client.getresponse()
         text = answer.read().decode()
+        self.headers = dict(answer.getheaders())
         client.close()
         try:
             return answer.status, json.loads(text)

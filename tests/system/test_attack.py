@@ -337,7 +337,7 @@ attempt("tend-spawn: run a plugin", said, "/run/tend-spawn/spawn.sock", RUN)
         for target in ("/run/tend-exec/exec.sock", "/run/tend-exec/remote.sock", "/run/tend/tend.sock"):
             done = self.box.run("python3", "-c", FORWARD, target, check=False, timeout=60)
             self.tell(f"a forward to {target}", done.stdout or done.stderr)
-            self.assertIn("closed, nothing said", done.stdout)
+            self.assertIn("listens closed, nothing said", done.stdout)
 
     def exchange(self, *messages):
         """The answers by number to what is written down the line at once."""
@@ -465,19 +465,18 @@ sys.stdout.buffer.write(data)
 
 # A local socket forwarded to argv[1], and what comes out of it.
 FORWARD = r"""
-import os, socket, subprocess, sys, time
+import os, socket, subprocess, sys
 if os.path.exists("/tmp/a.sock"):
     os.unlink("/tmp/a.sock")
 p = subprocess.Popen(["ssh", "-F", "none", "-N", "-oBatchMode=yes", "-oIdentitiesOnly=yes",
                       "-oUserKnownHostsFile=/tmp/known_hosts", "-i", "/tmp/stolen-key", "-L",
-                      "/tmp/a.sock:" + sys.argv[1], "-l", "tend-remote", "127.0.0.1"],
-                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                     stderr=subprocess.PIPE, text=True)
-data, why = b"", ""
+                      "/tmp/a.sock:" + sys.argv[1], "-oPermitLocalCommand=yes",
+                      "-oLocalCommand=echo listens", "-l", "tend-remote", "127.0.0.1"],
+                     stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                     text=True)
+data, why, listens = b"", "", ""
 try:
-    end = time.monotonic() + 20
-    while not os.path.exists("/tmp/a.sock") and time.monotonic() < end:
-        time.sleep(0.05)
+    listens = p.stdout.readline()  # when its socket is there; "" when it ended before
     s = socket.socket(socket.AF_UNIX)
     s.settimeout(10)
     s.connect("/tmp/a.sock")
@@ -492,7 +491,7 @@ finally:
     except subprocess.TimeoutExpired:
         p.kill()
         said = p.communicate()[1]
-print(data.decode() or "closed, nothing said:", why, " ".join(said.split()))
+print(listens.strip(), data.decode() or "closed, nothing said:", why, " ".join(said.split()))
 """
 
 

@@ -202,6 +202,84 @@ class Events(unittest.TestCase):
         status, answer = self.post(tend, webhook(alert("Watchdog", severity="none")))
         self.assertEqual((status, answer["ignored"]), (200, 1))
 
+    def test_what_it_came_with_is_matched(self):
+        """Routes and silences see the labels, which cannot pass for Tend's; a restart keeps them."""
+        tend = self.tend(more="""
+[route sales]
+match = team=sales
+receivers = ops
+[route rest]
+match = team!=sales
+receivers = nobody
+[receiver nobody]
+type = webhook
+url = http://127.0.0.1:1/
+secret = file:@secret
+""")
+        one = alert("Slow", team="sales", severity="page", component="crm/other")
+        two = alert("Full", team="ops", job="db", tend_component="crm/database")
+        self.post(tend, webhook(one, two))
+        tend.wait_told(self.name(one), ["raised"])
+        tend.wait_state(self.name(two, "crm/database"), "warning")
+        labels = told(tend, self.name(one))[0]["labels"]
+        self.assertEqual({name: labels.get(name) for name in (
+            "team", "alertname", "severity", "exported_severity", "component",
+            "exported_component", "job")}, {
+                "team": "sales", "alertname": "Slow", "severity": "critical",
+                "exported_severity": "page", "component": "crm/web",
+                "exported_component": "crm/other", "job": "web"})
+        tend.kill()
+        tend.start()
+        # What is said in the mean time is kept back by a silence for that label.
+        tend.ctl("silence", "add", "alertname=Late", "-m", "we know", "--for", "1h")
+        late = alert("Late", team="sales", job="x", tend_component="crm/jobs")
+        self.post(tend, webhook(late))
+        tend.wait_state(self.name(late, "crm/jobs"), "warning")
+        self.assertTrue([i for i in tend.json("incident", "list", "--open")
+                         if i["component"] == "crm/jobs"][0]["held"])
+        self.post(tend, webhook(alert("Slow", status="resolved", team="sales")))
+        tend.wait_told(self.name(one), ["raised", "cleared"])
+        self.assertEqual(told(tend, self.name(one))[1]["labels"]["team"], "sales")
+        self.assertEqual({about for _, about, _ in tend.sink.told}, {self.name(one)})
+
+    def test_over_after_the_mapping_changed(self):
+        """What was mapped elsewhere meanwhile, or nowhere any more, ends where it stands."""
+        tend = self.tend()
+        one, two = alert("Slow"), alert("Wrong", job="web-2")
+        self.post(tend, webhook(one, two))
+        tend.wait_told(self.name(one), ["raised"])
+        tend.configure(SYSTEM + SOURCE.format(ttl="1h").replace(
+            'match.crm/web = job=~"web.*"', 'match.crm/jobs = job="web"'))
+        tend.ctl("reload")
+        status, answer = self.post(tend, webhook(dict(one, status="resolved"),
+                                                 dict(two, status="resolved")))
+        self.assertEqual((status, answer["accepted"]), (200, 2))
+        tend.wait_told(self.name(one), ["raised", "cleared"])
+        self.assertEqual(tend.json("incident", "list", "--open"), [])
+        # Twice it is nothing that anybody knew, and says nothing any more of whose it was.
+        self.assertEqual(self.post(tend, webhook(dict(two, status="resolved")))[0], 422)
+
+    def test_not_too_often(self):
+        tend = Tendd(self, SYSTEM + SOURCE.format(ttl="1h") + NIGHTLY.format(
+            every="1h", grace="1h", more=""), daemon="inbound_rate_per_minute = 6")
+        body = webhook(alert("Slow"))
+        limited = [self.post(tend, body)[0] for _ in range(12)]
+        self.assertEqual(limited, [200] * 10 + [429] * 2)
+        self.assertIn(int(tend.headers["Retry-After"]), range(1, 11))
+        # Nobody else has to wait for that; who guesses waits, too, but only he.
+        self.assertEqual([self.post(tend, body, token=f"{PROM}x")[0] for _ in range(11)],
+                         [401] * 10 + [429])
+        for path, statuses in ((f"/v1/heartbeats/{JOB}", [200] * 10 + [429]),
+                               ("/v1/heartbeats/none", [404] * 10 + [429])):
+            self.assertEqual([tend.request("POST", path, tcp=True)[0] for _ in range(11)],
+                             statuses)
+        self.assertEqual(tend.request("POST", "/v1/heartbeats/none")[0], 404)
+        counted = dict(line.rsplit(" ", 1) for line in tend.request("GET", "/metrics")[1].split(
+            "\n") if line.startswith("tend_api_limited_total"))
+        self.assertEqual(counted, {'tend_api_limited_total{path="events"}': "3",
+                                   'tend_api_limited_total{path="heartbeats"}': "2",
+                                   'tend_api_limited_total{path="feedback"}': "0"})
+
     def test_not_said_again_it_is_over(self):
         tend = self.tend(ttl="2s")
         one = alert("Slow")
@@ -278,6 +356,33 @@ class Feedback(unittest.TestCase):
         tend.start()
         self.assertEqual(tend.json("feedback", "show", answer["id"])["state"], "closed")
 
+    def test_its_end_is_remembered(self):
+        """Longer than the incident is: after a start the last 50 are known, while all runs 200."""
+        parts = [f"part{i}" for i in range(60)]
+        tend = Tendd(self, SYSTEM + SOURCE.format(ttl="1h").replace("max = 5", "max = 100") +
+                     "".join(f"[component crm/{part}]\n" for part in parts))
+        tend.ctl("feedback", "add", "crm/web", "-m", "it is slow")
+        row = tend.json("feedback", "list")[0]
+        tend.wait_told("crm/web/feedback", ["raised"])
+        shown = tend.json("feedback", "show", row["id"])
+        tend.ctl("feedback", "close", row["id"], "-m", "not any more")
+        tend.wait(lambda: not tend.json("incident", "list", "--open"), 10, "its end")
+        other = tend.request("POST", "/v1/feedback", {"component": "crm/part0", "text": "odd"})[1]
+        tend.wait_told("crm/part0/feedback", ["raised"])
+        many = [alert(part, job="x", tend_component=f"crm/{part}") for part in parts]
+        for state, n in (("firing", 60), ("resolved", 0)):
+            tend.request("POST", "/v1/events", webhook(*[dict(one, status=state) for one in many]),
+                         token=PROM, tcp=True)
+            tend.wait(lambda n=n: len(tend.json("incident", "list", "--open")) == n, 20, state)
+        tend.kill()
+        tend.start()
+        again = tend.json("feedback", "show", row["id"])
+        self.assertEqual((again["state"], again["phase"], again["incident"]),
+                         ("closed", "closed", shown["incident"]))
+        self.assertIn("crm/web failed", again["summary"])
+        states = {one["id"]: one["state"] for one in tend.json("feedback", "list")}
+        self.assertEqual(states, {row["id"]: "closed", other["id"]: "closed"})
+
     def test_it_is_over_with_what_was_found(self):
         tend = Tendd(self, SYSTEM + SOURCE.format(ttl="1h"))
         one = alert("Down", severity="critical")
@@ -307,6 +412,7 @@ class Feedback(unittest.TestCase):
                   for _ in range(25)]
         self.assertEqual(states[:20], [201] * 20)
         self.assertIn(429, states)
+        self.assertIn(int(tend.headers["Retry-After"]), range(1, 7))
 
 
 def told(tend, subject):

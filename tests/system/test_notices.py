@@ -11,6 +11,7 @@ import threading
 import time
 import unittest
 
+from inbox import Unix
 from tendbox import wait_for
 from snmpbox import BUILD, Scratch
 
@@ -115,12 +116,12 @@ url = http://127.0.0.1:{port}/{component}
 {options}
 """
 
-    def configure(self, routes, components=("web", "db"), options=""):
+    def configure(self, routes, components=("web", "db"), options="", daemon=""):
         text = f"""[daemon]
 state_dir = {self.scratch.path}/state
 run_dir = {self.scratch.path}/run
 libexec_dir = {self.scratch.path}/libexec
-
+{daemon}
 [system crm]
 label.team = sales
 
@@ -168,6 +169,15 @@ retry_min = 100ms
         self.assertEqual(code, expect, f"tendctl {args}: {out}{err}")
         return out
 
+    def request(self, method, path):
+        """Over the unix socket: the status and the answer."""
+        client = Unix(f"{self.scratch.path}/run/tend.sock")
+        client.request(method, path)
+        answer = client.getresponse()
+        text = answer.read().decode()
+        client.close()
+        return answer.status, text
+
     def json(self, *args, expect=0):
         return json.loads(self.ctl("-o", "json", *args, expect=expect))
 
@@ -209,6 +219,114 @@ retry_min = 100ms
         self.wait(lambda: len(self.sinks[receiver].heard) > n, "a later notice")
 
 
+KEEP = """policy "keep" {
+	hand = true,
+	params = {
+		label = { type = "string", doc = "of the set" },
+		ago = { type = "duration", default = "0s", doc = "its age" },
+		proven_ago = { type = "duration", default = "0s", doc = "of its proof" },
+		stale_after = { type = "duration", default = "26h", doc = "limit" },
+		unproven_after = { type = "duration", default = "9d", doc = "limit" },
+	},
+	run = function(ctx)
+		local now, p = tend.now().unix, ctx.params
+		return tend.record.put { kind = "backup", scope = ctx.component.name, key = p.label,
+			value = { label = p.label, kind = "full", chain = {}, at = now - p.ago,
+				verified_at = now - p.ago, proven_at = now - p.proven_ago } }
+	end,
+}
+"""
+
+
+class Backups(Notices):
+    """A set that was good and proven grows too old: told once, and once that it is over."""
+
+    CONFIG = """[route r]
+receivers = ann
+
+[policy keep]
+param.stale_after = 2d
+"""
+
+    def setUp(self):
+        super().setUp()
+        os.mkdir(self.scratch.file("policies"))
+        self.scratch.file("policies/keep.lua", KEEP)
+
+    def keep(self, label, **ages):
+        run = self.json("policy", "run", "keep", "crm/web", f"label={label}",
+                        *(f"{key}={value}" for key, value in ages.items()))
+        self.wait(lambda: self.json("run", "show", run["run"])["state"] == "done", "the set")
+        self.look()
+
+    def look(self):
+        """It looks by itself each half a minute; a reload is a look."""
+        self.ctl("reload")
+
+    def stale(self, receiver="ann"):
+        return [(data["severity"], data["why"]) for kind, _, data in self.sinks[receiver].heard
+                if kind == "backup.stale"]
+
+    def expect(self, *want):
+        def has():
+            self.look()
+            return self.stale() == list(want)
+        self.wait(has, f"{want}, heard {self.stale()}")
+
+    def test_told_once_and_its_end(self):
+        self.begin(self.CONFIG, daemon=f"policy_dirs = {self.scratch.path}/policies\n")
+        self.wait(lambda: self.json("policy", "list"), "the policy")
+        self.keep("one", ago="30h", proven_ago="30h")  # the policy says 2d, not its default
+        self.after("db")
+        self.mend("db")
+        self.assertEqual(self.stale(), [])
+        self.keep("one", ago="49h", proven_ago="49h")
+        self.expect(("critical", "stale"))
+        kind, where, data = [one for one in self.sinks["ann"].heard if one[0] == "backup.stale"][0]
+        self.assertEqual((where, data["system"]), ("crm/web", "crm"))
+        self.assertIn("the newest good backup of crm/web is 2d", data["text"])
+        # Neither a look, nor a kill, says it again.
+        self.kill()
+        self.start()
+        self.wait(lambda: self.json("policy", "list"), "the policy")
+        self.look()
+        self.after("db")
+        self.mend("db")
+        self.assertEqual(self.stale(), [("critical", "stale")])
+        self.keep("two")
+        self.expect(("critical", "stale"), ("info", "ended"))
+        self.kill()
+        self.start()
+        self.after("db")
+        self.assertEqual(self.stale(), [("critical", "stale"), ("info", "ended")])
+
+    def test_silenced(self):
+        self.begin(self.CONFIG, daemon=f"policy_dirs = {self.scratch.path}/policies\n")
+        self.wait(lambda: self.json("policy", "list"), "the policy")
+        silence = self.json("silence", "add", "component=crm/web", "-m", "moving", "--for", "1h")
+        self.keep("one", ago="1h", proven_ago="10d")
+        self.after("db")
+        self.assertEqual(self.stale(), [])
+        self.ctl("silence", "expire", silence["id"])
+        self.expect(("critical", "unproven"))
+
+    def test_in_a_quiet_window(self):
+        window = """[window move]
+start = 2020-01-01 00:00
+end = 2099-01-01 00:00
+match_component = crm/web
+alerts = quiet
+"""
+        daemon = f"policy_dirs = {self.scratch.path}/policies\n"
+        self.begin(self.CONFIG + window, daemon=daemon)
+        self.wait(lambda: self.json("policy", "list"), "the policy")
+        self.keep("one", ago="49h", proven_ago="49h")
+        self.after("db")
+        self.assertEqual(self.stale(), [])
+        self.configure(self.CONFIG, daemon=daemon)
+        self.expect(("critical", "stale"))
+
+
 class Silences(Notices):
     ROUTE = "[route r]\nreceivers = ann\n"
 
@@ -239,6 +357,27 @@ class Silences(Notices):
         self.assertEqual(self.json("silence", "list"), [])
         self.mend("web")
         self.heard("ann", RAISED, CLEARED, component="web")
+
+    def test_deleted_and_counted(self):
+        self.begin(self.ROUTE)
+        added = self.json("silence", "add", "component=crm/web", "-m", "we know", "--for", "1h")
+        self.fail("web")
+        self.assertTrue(self.incident()["held"])
+        text = self.request("GET", "/metrics")[1]
+        self.assertIn('tend_silences{state="active"} 1\n', text)
+        self.assertIn('tend_silences{state="pending"} 0\n', text)
+        self.assertIn('tend_notices_withheld_total{gate="silence"} 1\n', text)
+        self.assertIn('tend_notices_withheld_total{gate="window"} 0\n', text)
+        self.assertIn("tend_incidents_acknowledged 0\n", text)
+        status, answer = self.request("DELETE", f"/v1/silences/{added['id']}")
+        self.assertEqual((status, json.loads(answer)["state"]), (200, "ended"))
+        self.heard("ann", RAISED, component="web")
+        self.assertEqual(self.request("DELETE", f"/v1/silences/{added['id']}")[0], 409)
+        self.assertEqual(self.request("DELETE", "/v1/silences/nobody")[0], 404)
+        self.ctl("incident", "acknowledge", self.incident()["id"], "-m", "mine")
+        text = self.request("GET", "/metrics")[1]
+        self.assertIn('tend_silences{state="active"} 0\n', text)
+        self.assertIn("tend_incidents_acknowledged 1\n", text)
 
     def test_what_is_well_by_its_end_is_not_told(self):
         self.begin(self.ROUTE)

@@ -4,8 +4,9 @@
     alert_sink.py LOG SECRET-FILE PORT [STEP ...]
 
 Steps are used up one a request, then every answer is 204: a status (500), a status with Retry-After
-(429/2), with a body (200={"code":0}), hang (no answer), huge (200 and a body without end). Prints its pid and port. Each request is
-one JSON line in LOG: id, verified, answer, time, body.
+(429/2), with a body (200={"code":0}), hang (no answer), huge (200 and a body without end), or
+wait-STEP (that step once the file LOG.go is there). Prints its pid and port. Each request is one
+JSON line in LOG: id, verified, answer, time, body.
 """
 
 import http.server
@@ -36,6 +37,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             time.sleep(30)
             self.close_connection = True
             return
+        if step.startswith("wait-"):
+            step = step[len("wait-"):]
+            while not os.path.exists(self.server.log.name + ".go"):
+                time.sleep(0.01)
         status, _, answer = step.partition("=")
         status, _, retry_after = status.partition("/")
         self.send_response(200 if step == "huge" else int(status))

@@ -180,6 +180,8 @@ static void test_incident(void **state)
 	assert_string_equal(fixture_text(json_array_get(tried.json, 0), "kind"), "incident.raised");
 	assert_string_equal(
 		fixture_text(json_array_get(list.json, 0), "check"), "crm/database/down");
+	assert_string_equal(fixture_text(json_array_get(list.json, 0), "class"), "software");
+	assert_string_equal(fixture_text(json_array_get(list.json, 0), "category"), "network");
 	acknowledged = fixture_call(
 		f, "POST", acknowledge, "{\"comment\":\"on it\\u001b\",\"author\":\"mallory\"}");
 	assert_int_equal(acknowledged.status, 200);
@@ -566,8 +568,28 @@ static void test_ctl(void **state)
 		{"check run crm/web/none", 1, "there is no check 'crm/web/none'"},
 		{"incident list --open", 0, "crm/database/down"},
 		{"incident show 0", 0, "Timeline"},
+		{"incident show 0", 0, "software"},
 		{"incident acknowledge 0", 64, "a comment is needed"},
 		{"incident acknowledge 0 -m 'by hand'", 0, "acknowledged 0"},
+		{"incident acknowledge 0 -m 'by \xff'", 64, "no valid UTF-8"},
+		{"incident unacknowledge 0 -m 'by \xff'", 64, "no valid UTF-8"},
+		{"incident unacknowledge 0 -m 'no time'", 0, "nobody has 0"},
+		{"incident list", 0, "crm/database/down"},
+		{"silence list --all", 0, "MATCHERS"},
+		{"rota show --next 0", 1, "'limit' must be a number"},
+		{"window list 'a&b' --next 3", 1, "a&b"},
+		{"record list inventory", 0, ""},
+		{"record list nothing", 64, "no records of the kind 'nothing'"},
+		{"feedback add crm/web -m 'it is slow'", 0, "the reference is"},
+		{"feedback list --component crm/web", 0, "it is slow"},
+		{"feedback list --component crm/database", 0, ""},
+		{"feedback answer 0", 64, "say it: -m"},
+		{"approval list", 0, "APPROVAL"},
+		{"approval deny 0", 64, "a comment is needed"},
+		{"approval grant 0 -m '\xff'", 64, "no valid UTF-8"},
+		{"backup list crm/database -n 5", 0, ""},
+		{"finding list", 0, ""},
+		{"finding accept crm a 2030-01-01", 64, "a comment is needed"},
 		{"explain crm/database/down", 0, "- check 'crm/database/down' is critical since"},
 		{"policy list", 0, "POLICY"},
 		{"policy run no-such-policy", 1, "no-such-policy"},

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include "base/base64.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/fs.h"
 #include "base/map.h"
 #include "base/str.h"
@@ -164,6 +165,41 @@ static void test_secrets(void **unused)
 	assert_int_equal(rmdir(dir), 0);
 }
 
+/* The class says whose matter a fault is, the category what kind of trouble its reason is. */
+static void test_faults(void **unused)
+{
+	static const struct {
+		enum tend_reason reason;
+		const char *kind, *class, *category;
+	} rows[] = {
+		{TEND_REASON_CONNECT_REFUSED, "web", "software", "network"},
+		{TEND_REASON_CONNECT_REFUSED, "host", "hardware", "network"},
+		{TEND_REASON_THRESHOLD, "storage", "hardware", "threshold"},
+		{TEND_REASON_THRESHOLD, NULL, "software", "threshold"},
+		{TEND_REASON_TLS_EXPIRED, "host", "security", "tls"},
+		{TEND_REASON_TLS_FAILED, "web", "software", "tls"},
+		{TEND_REASON_AUTH_FAILED, "database", "security", "auth"},
+		{TEND_REASON_CONTENT_UNEXPECTED, "web", "business", "answer"},
+		{TEND_REASON_REPORT_MISSING, "app", "business", "report"},
+		{TEND_REASON_REPORTED_CRITICAL, "host", "business", "report"},
+		{TEND_REASON_OVERRUN, "app", "software", "slow"},
+		{TEND_REASON_GROUP_DOWN, "app", "software", "internal"},
+	};
+	const char *categories[TEND_REASON_MAX_CATEGORIES];
+	size_t n = tend_reason_categories(categories);
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_string_equal(fault_class_names[fault_class_of(rows[i].reason, rows[i].kind)],
+			rows[i].class);
+		assert_string_equal(tend_reason_category(rows[i].reason), rows[i].category);
+	}
+	/* No word is in both lists: what is meant is clear from the word. */
+	assert_in_range(n, 2, TEND_REASON_MAX_CATEGORIES);
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < FAULT_CLASS_MAX; k++)
+			assert_string_not_equal(categories[i], fault_class_names[k]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -174,6 +210,7 @@ int main(void)
 		cmocka_unit_test(test_clock),
 		cmocka_unit_test(test_map_and_vec),
 		cmocka_unit_test(test_secrets),
+		cmocka_unit_test(test_faults),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the bodies of /v1/events become, by tables; and how much feedback one sender may give. */
+/* What the bodies of /v1/events become, by tables; and how much one sender may tell. */
 #include "unit.h"
 #include <string.h>
 #include "api/inbound.h"
@@ -104,6 +104,62 @@ static void bodies_become_events(void **unused)
 	}
 }
 
+/* Names are made fit, and no more is taken than matchers need. */
+static void labels_are_told(void **unused)
+{
+	static const struct {
+		const char *body, *told;
+	} cases[] = {
+		{ALERT("firing", "\"alertname\":\"A\",\"my-label\":\"1\",\"2nd.x\":\"y\",\"\":\"\"",
+			 ""),
+			"{\"_2nd_x\":\"y\",\"alertname\":\"A\",\"my_label\":\"1\"}"},
+		{ALERT("firing", "\"a-b\":\"first\",\"a.b\":\"second\",\"c\":\"\"", ""),
+			"{\"a_b\":\"first\"}"},
+		/* members of data change all the time */
+		{CLOUD("x", ",\"subject\":\"q\",\"partitionkey\":7,\"data\":{\"text\":\"t\","
+			    "\"labels\":"
+			    "{\"team\":\"a\",\"deep\":{}}}"),
+			"{\"partitionkey\":\"7\",\"source\":\"/"
+			"s\",\"subject\":\"q\",\"team\":\"a\","
+			"\"type\":\"x\"}"},
+	};
+	struct str body = STR_INIT(1 << 20);
+	struct tend_error err = {0};
+	struct inbound in = {0};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		auto_free char *told = NULL;
+
+		assert_int_equal(inbound_parse(&conf, &source, cases[i].body, strlen(cases[i].body),
+					 &err, &in),
+			0);
+		told = json_dumps(in.events[0].told, JSON_COMPACT | JSON_SORT_KEYS);
+		assert_string_equal(told, cases[i].told);
+		inbound_clear(&in);
+	}
+	(void)str_appendf(
+		&body, "{\"version\":\"4\",\"alerts\":[{\"status\":\"firing\",\"labels\":{");
+	for (int i = 0; i < 100; i++)
+		(void)str_appendf(&body, "\"l%d\":\"%0*d\",", i, i < 3 ? 1000 : 1, 0);
+	(void)str_appendf(&body, "\"%0100d\":\"x\"}}]}", 0);
+	assert_int_equal(inbound_parse(&conf, &source, str_get(&body), body.len, &err, &in), 0);
+	assert_int_equal(json_object_size(in.events[0].told), EVENT_MAX_LABELS);
+	assert_int_equal(strlen(json_string_value(json_object_get(in.events[0].told, "l0"))),
+		EVENT_LABEL_BYTES - 1);
+	inbound_clear(&in);
+	body.len = 0;
+	(void)str_appendf(
+		&body, "{\"version\":\"4\",\"alerts\":[{\"status\":\"firing\",\"labels\":{");
+	for (int i = 0; i < 20; i++)
+		(void)str_appendf(&body, "\"l%d\":\"%01000d\",", i, 0);
+	(void)str_appendf(&body, "\"z\":\"x\"}}]}");
+	assert_int_equal(inbound_parse(&conf, &source, str_get(&body), body.len, &err, &in), 0);
+	assert_in_range(in.events[0].told_bytes, EVENT_LABELS_BYTES / 2, EVENT_LABELS_BYTES);
+	assert_int_equal(json_object_size(in.events[0].told), 8);
+	inbound_clear(&in);
+	str_clear(&body);
+}
+
 static void what_is_no_event(void **unused)
 {
 	static const struct {
@@ -152,31 +208,63 @@ static void no_more_than_a_thousand(void **unused)
 	str_clear(&body);
 }
 
-static void feedback_is_limited_by_sender(void **unused)
+static void who_tells_is_limited(void **unused)
 {
-	struct feedback_peer peers[3] = {0};
-	usec_t now = 1000 * USEC_PER_SEC;
+	static const struct rate_limit limit = {20, 6 * USEC_PER_SEC}, less = {2, USEC_PER_SEC};
+	auto(rate_clear) struct rate rate = {0};
+	usec_t now = 1000 * USEC_PER_SEC, wait = 0;
 	unsigned n = 0;
 
 	for (int i = 0; i < 100; i++)
-		n += feedback_admit(peers, 3, 7, now);
-	assert_int_equal(n, FEEDBACK_BURST);
-	assert_true(feedback_admit(peers, 3, 8, now));
-	assert_false(feedback_admit(peers, 3, 7, now + FEEDBACK_REFILL_USEC / 2));
-	assert_true(feedback_admit(peers, 3, 7, now + FEEDBACK_REFILL_USEC + 10));
-	/* a fourth takes the place of who was heard of longest ago */
-	assert_true(feedback_admit(peers, 3, 9, now + FEEDBACK_REFILL_USEC + 20));
-	assert_true(feedback_admit(peers, 3, 10, now + FEEDBACK_REFILL_USEC + 30));
-	assert_false(feedback_admit(peers, 3, 7, now + FEEDBACK_REFILL_USEC + 40));
+		n += rate_admit(&rate, &limit, "a", now, &wait);
+	assert_int_equal(n, limit.burst);
+	assert_int_equal(wait, limit.refill);
+	assert_true(rate_admit(&rate, &limit, "b", now, &wait));
+	assert_false(rate_admit(&rate, &limit, "a", now + limit.refill / 3, &wait));
+	assert_int_equal(wait, limit.refill - limit.refill / 3);
+	assert_true(rate_admit(&rate, &limit, "a", now + limit.refill, &wait));
+	assert_false(rate_admit(&rate, &limit, "a", now + limit.refill, &wait));
+	/* the limit is another one now */
+	assert_false(rate_admit(&rate, &less, "a", now + limit.refill, &wait));
+	assert_int_equal(wait, less.refill);
+	assert_true(rate_admit(&rate, &less, "a", now + limit.refill + less.refill, &wait));
+	/* after a long time there are no more than at first */
+	now += 1000 * limit.refill;
+	for (n = 0; rate_admit(&rate, &limit, "a", now, &wait);)
+		n++;
+	assert_int_equal(n, limit.burst);
+}
+
+/* However many names there are, the memory is bounded, and who has waited long enough goes first.
+ */
+static void names_are_bounded(void **unused)
+{
+	static const struct rate_limit limit = {2, USEC_PER_SEC};
+	auto(rate_clear) struct rate rate = {0};
+	usec_t now = 1000 * USEC_PER_SEC, wait = 0;
+	char name[16];
+
+	for (int i = 0; i < RATE_MAX_BUCKETS; i++) {
+		(void)snprintf(name, sizeof(name), "n%d", i);
+		assert_true(
+			rate_admit(&rate, &limit, name, i == 7 ? now + USEC_PER_SEC : now, &wait));
+	}
+	assert_false(rate_admit(&rate, &limit, "more", now, &wait));
+	assert_true(rate_admit(&rate, &limit, "n7", now + USEC_PER_SEC, &wait));
+	assert_true(rate_admit(&rate, &limit, "more", now + USEC_PER_SEC, &wait));
+	assert_int_equal(rate.buckets.len, 2);
+	assert_false(rate_admit(&rate, &limit, "n7", now + USEC_PER_SEC, &wait));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bodies_become_events),
+		cmocka_unit_test(labels_are_told),
 		cmocka_unit_test(what_is_no_event),
 		cmocka_unit_test(no_more_than_a_thousand),
-		cmocka_unit_test(feedback_is_limited_by_sender),
+		cmocka_unit_test(who_tells_is_limited),
+		cmocka_unit_test(names_are_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, NULL);

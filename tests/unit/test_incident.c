@@ -238,6 +238,77 @@ static void test_severity(void **state)
 	check_counts(w, 1, 1, 0);
 }
 
+static usec_t ahead;
+
+static usec_t shifted_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (usec_t)ts.tv_sec * USEC_PER_SEC + (usec_t)ts.tv_nsec / 1000;
+}
+
+static usec_t shifted_wall(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (usec_t)ts.tv_sec * USEC_PER_SEC + (usec_t)ts.tv_nsec / 1000 + ahead;
+}
+
+/* The root is well, what still fails is less: that is told, once. What hung on the incident ends
+ * with the last of it. */
+static void test_what_still_fails_is_less(void **state)
+{
+	static const struct clock_source shifted = {shifted_now, shifted_wall};
+	struct world *w = *state;
+
+	clock_set_source(&shifted);
+	core_fail(&w->core, "s/web/a", "connect-refused");
+	core_fail(&w->core, "s/web/b", "unit-changing");
+	check_counts(w, 1, 0, 0);
+	core_tell(&w->core, "s/web/a", "ok");
+	core_run(&w->core, "s/web/a");
+	core_run(&w->core, "s/web/b");
+	check_counts(w, 1, 0, 0);
+	ahead = 31 * USEC_PER_SEC;
+	core_run(&w->core, "s/web/b");
+	assert_string_equal(only(w)->check, "s/web/b");
+	assert_int_equal(only(w)->severity, SEVERITY_WARNING);
+	check_counts(w, 1, 1, 0);
+	assert_string_equal(w->fingerprint, "s/web/a");
+	assert_ptr_equal(incidents_at(w->incidents, "s/web"), only(w));
+	core_run(&w->core, "s/web/b");
+	check_counts(w, 1, 1, 0);
+	restart(w);
+	assert_int_equal(only(w)->severity, SEVERITY_WARNING);
+	core_tell(&w->core, "s/web/b", "ok");
+	core_run(&w->core, "s/web/b");
+	core_run(&w->core, "s/web/a");
+	WAIT_FOR(w->core.loop, w->n[INCIDENT_CLEARED] == 1);
+	clock_set_source(NULL);
+	ahead = 0;
+}
+
+/* The root is well, and what still fails is as bad: nobody hears of it. */
+static void test_what_still_fails_is_as_bad(void **state)
+{
+	static const struct clock_source shifted = {shifted_now, shifted_wall};
+	struct world *w = *state;
+
+	clock_set_source(&shifted);
+	core_fail(&w->core, "s/web/a", "connect-refused");
+	core_fail(&w->core, "s/web/b", "too-slow");
+	core_tell(&w->core, "s/web/a", "ok");
+	core_run(&w->core, "s/web/a");
+	ahead = 31 * USEC_PER_SEC;
+	core_run(&w->core, "s/web/b");
+	assert_string_equal(only(w)->check, "s/web/b");
+	check_counts(w, 1, 0, 0);
+	clock_set_source(NULL);
+	ahead = 0;
+}
+
 /* The root's check is taken out of the configuration: there is nothing to wait for. */
 static void test_reload_takes_the_root(void **state)
 {
@@ -281,6 +352,25 @@ static void test_restart(void **state)
 	restart(w);
 	assert_int_equal(incidents_open(w->incidents)->len, 0);
 	assert_string_equal(((struct incident *)incidents_recent(w->incidents)->items[0])->id, id);
+}
+
+/* It is kept: the component may be gone when it is read again. */
+static void test_class(void **state)
+{
+	struct world *w = *state;
+	auto_json json_t *doc = NULL;
+
+	core_fail(&w->core, "s/web/a", "auth-failed");
+	assert_int_equal(only(w)->class, FAULT_SECURITY);
+	WAIT_FOR(w->core.loop, quiet(w));
+	restart(w);
+	assert_int_equal(only(w)->class, FAULT_SECURITY);
+	doc = incident_to_json(only(w), false);
+	assert_string_equal(json_string_value(json_object_get(doc, "class")), "security");
+	assert_string_equal(json_string_value(json_object_get(doc, "category")), "auth");
+	/* with the reason it changes */
+	core_fail(&w->core, "s/web/a", "connect-refused");
+	assert_int_equal(only(w)->class, FAULT_SOFTWARE);
 }
 
 static void acknowledge(struct world *w, bool sticky, usec_t until_wall)
@@ -419,6 +509,71 @@ static void test_find(void **state)
 		-EINVAL);
 }
 
+/* Who hangs on whom at a component, whatever the order in which they come and go. */
+static void test_places(void **unused)
+{
+	static const struct {
+		uint32_t comes[3], goes[3], oldest[3]; /* after each that went; 0: nobody */
+	} rows[] = {
+		{{1, 2, 3}, {1, 2, 3}, {2, 3, 0}},
+		{{3, 2, 1}, {1, 2, 3}, {2, 3, 0}},
+		{{2, 3, 1}, {3, 1, 2}, {1, 2, 0}},
+		{{1, 3, 2}, {2, 1, 3}, {1, 3, 0}},
+		{{2, 1, 3}, {1, 3, 2}, {2, 2, 0}},
+	};
+	char component[] = "s/web", other[] = "s/db";
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct incident list[5] = {
+			{.component = other, .snmp_index = 9}, [4] = {.component = component,
+								       .snmp_index = 4}};
+		struct incidents incidents = {0};
+
+		incident_enter(&incidents, &list[0]);
+		for (size_t k = 0; k < 3; k++) {
+			struct incident *incident = &list[rows[i].comes[k]];
+
+			incident->component = component;
+			incident->snmp_index = rows[i].comes[k];
+			incident_enter(&incidents, incident);
+		}
+		assert_ptr_equal(incidents_at(&incidents, component), &list[1]);
+		for (size_t k = 0; k < 3; k++) {
+			const struct incident *oldest;
+
+			incident_leave(&incidents, &list[rows[i].goes[k]]);
+			oldest = incidents_at(&incidents, component);
+			if ((oldest ? oldest->snmp_index : 0) != rows[i].oldest[k])
+				fail_msg("row %zu, %zu went: %u is the oldest", i, k + 1,
+					oldest ? oldest->snmp_index : 0);
+		}
+		incident_leave(&incidents, &list[4]); /* who never came */
+		assert_ptr_equal(incidents_at(&incidents, other), &list[0]);
+		map_clear(&incidents.by_component);
+	}
+}
+
+/* Whoever goes through the list goes on where it was, though some have closed meanwhile. */
+static void test_list_goes_on(void **state)
+{
+	struct world *w = *state;
+	const struct vec *open = incidents_open(w->incidents);
+	uint32_t seen;
+
+	core_fail(&w->core, "s/web/a", "too-slow");
+	core_fail(&w->core, "s/app/a", "too-slow");
+	assert_int_equal(open->len, 2);
+	assert_int_equal(incidents_after(w->incidents, 0), 0);
+	seen = ((struct incident *)open->items[0])->snmp_index;
+	assert_int_equal(incidents_after(w->incidents, seen), 1);
+	core_tell(&w->core, "s/web/a", "ok");
+	core_run(&w->core, "s/web/a");
+	WAIT_FOR(w->core.loop, open->len == 1);
+	assert_int_equal(incidents_after(w->incidents, seen), 0);
+	assert_string_equal(only(w)->component, "s/app");
+	assert_int_equal(incidents_after(w->incidents, only(w)->snmp_index), 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -428,14 +583,19 @@ int main(void)
 		TEST(test_reparent),
 		TEST(test_child_stays),
 		TEST(test_severity),
+		TEST(test_what_still_fails_is_less),
+		TEST(test_what_still_fails_is_as_bad),
 		TEST(test_reload_takes_the_root),
 		TEST(test_restart),
+		TEST(test_class),
 		TEST(test_acknowledged_and_worse),
 		TEST(test_acknowledged_for_a_time),
 		TEST(test_died_between),
 		TEST(test_nothing_known),
 		TEST(test_note_within_event),
 		TEST(test_find),
+		cmocka_unit_test(test_places),
+		TEST(test_list_goes_on),
 	};
 
 	log_set_level(LOG_CRIT);

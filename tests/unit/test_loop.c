@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include "base/clock.h"
 #include "loop/child.h"
@@ -225,6 +226,40 @@ static void test_child_comes_back(void **unused)
 	loop_free(loop);
 }
 
+static void on_slow(int fd, uint32_t events, void *data)
+{
+	usec_t until = clock_now() + USEC_PER_MSEC;
+	uint64_t n;
+
+	assert_int_equal(read(fd, &n, sizeof(n)), sizeof(n));
+	while (clock_now() < until)
+		;
+	++*(int *)data;
+}
+
+/* What is quick for each of many is long for who waits for all of them. */
+static void test_busy_with_many(void **unused)
+{
+	enum { MANY = 15 };
+	struct loop_source *sources[MANY];
+	struct loop *loop;
+	int fds[MANY], n = 0;
+
+	assert_int_equal(loop_new(&loop), 0);
+	for (int i = 0; i < MANY; i++) {
+		fds[i] = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+		assert_true(fds[i] >= 0);
+		assert_int_equal(loop_io_new(loop, fds[i], EPOLLIN, on_slow, &n, &sources[i]), 0);
+	}
+	turn_until(loop, &n, MANY);
+	assert_true(loop_recent_busy(loop) >= MANY * USEC_PER_MSEC);
+	for (int i = 0; i < MANY; i++) {
+		loop_source_free(sources[i]);
+		assert_int_equal(close(fds[i]), 0);
+	}
+	loop_free(loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +269,7 @@ int main(void)
 		cmocka_unit_test(test_long_line),
 		cmocka_unit_test(test_pass_fd),
 		cmocka_unit_test(test_child_comes_back),
+		cmocka_unit_test(test_busy_with_many),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -355,6 +355,34 @@ static void test_held(void **state)
 	}
 }
 
+/* What is held, and until when, is also what its row says. */
+static void test_held_row(void **state)
+{
+	struct outbox o;
+	struct delivery *old = NULL, *raise, *change, *worse;
+
+	set_pace(&o, 10);
+	raise = make_in("", NOTICE_INCIDENT_RAISED, "a", "one", 1, SEVERITY_WARNING);
+	raise->next_at = 900 * SEC;
+	raise->next_wall = raise->due_wall = 5900 * SEC;
+	assert_int_equal(outbox_add(&o, raise, 100 * SEC, &old), 0);
+	change = make_in("", NOTICE_INCIDENT_ACKNOWLEDGED, "a", "one", 2, SEVERITY_WARNING);
+	assert_int_equal(outbox_add(&o, change, 100 * SEC, &old), 0);
+	assert_int_equal(change->next_at, 900 * SEC);
+	assert_int_equal(change->next_wall, 5900 * SEC);
+	assert_int_equal(change->due_wall, 5900 * SEC);
+	worse = make_in("", NOTICE_INCIDENT_CHANGED, "a", "one", 3, SEVERITY_CRITICAL);
+	assert_int_equal(outbox_add(&o, worse, 100 * SEC, &old), 0);
+	assert_int_equal(raise->next_wall, 0);
+	assert_int_equal(change->next_wall, 0);
+	assert_true(raise->due_wall <= 100 * SEC);
+	assert_true(raise->unheld && change->unheld);
+	delivery_unref(raise);
+	delivery_unref(change);
+	delivery_unref(worse);
+	outbox_clear(&o);
+}
+
 /* ---- outages -------------------------------------------------------------------------------- */
 
 /* One that always fails does not keep the breaker from seeing that the others get through. */
@@ -408,6 +436,24 @@ static void test_drain(void **state)
 	gate.no_backlog = true; /* 3 is new */
 	assert_string_equal(members(outbox_pick(&o, &gate), text), "3");
 	assert_int_equal(o.n_backlog, 1);
+	outbox_clear(&o);
+}
+
+/* What was held anyway has not waited for the receiver. */
+static void test_held_is_no_backlog(void **state)
+{
+	struct outbox o;
+	struct delivery *old = NULL, *d;
+
+	set_pace(&o, 0);
+	put(&o, NULL, "a", 1, 100 * SEC);
+	d = make_in(NULL, NOTICE_POLICY_MESSAGE, "b", NULL, 2, SEVERITY_WARNING);
+	d->next_at = 900 * SEC;
+	assert_int_equal(outbox_add(&o, d, 100 * SEC, &old), 0);
+	delivery_unref(d);
+	outbox_mark_backlog(&o, 100 * SEC);
+	assert_int_equal(o.n_backlog, 1);
+	assert_false(d->backlog);
 	outbox_clear(&o);
 }
 
@@ -499,8 +545,10 @@ int main(void)
 		cmocka_unit_test(test_fixed),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_held),
+		cmocka_unit_test(test_held_row),
 		cmocka_unit_test(test_probing),
 		cmocka_unit_test(test_drain),
+		cmocka_unit_test(test_held_is_no_backlog),
 		cmocka_unit_test(test_restore),
 		cmocka_unit_test(test_scale),
 	};

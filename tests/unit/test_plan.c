@@ -168,8 +168,31 @@ static void test_labels(void **state)
 		text = json_dumps(labels, JSON_COMPACT | JSON_SORT_KEYS);
 		assert_string_equal(text, rows[i].want);
 	}
-	assert_string_equal(labels_class(TEND_REASON_TLS_EXPIRED, "host"), "security");
-	assert_string_equal(labels_class(TEND_REASON_REPORT_MISSING, "app"), "business");
+}
+
+/* What came with an event cannot pass for what Tend says, or the configuration. */
+static void test_pushed_labels(void **state)
+{
+	struct place *p = *state;
+	auto(conf_unref) struct conf *conf = load(p, "");
+	struct notice n = notice_of("crm/web", SEVERITY_WARNING);
+	auto_json json_t *pushed =
+		json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "job", "web", "severity", "page",
+			"team", "ops", "alertname", "Slow", "check", "x", "exported_check", "y");
+	auto_json json_t *labels = NULL;
+	auto_free char *text = NULL;
+
+	n.reason = "too-slow";
+	n.pushed = pushed;
+	assert_int_equal(labels_of(conf, &n, "here", &labels), 0);
+	text = json_dumps(labels, JSON_COMPACT | JSON_SORT_KEYS);
+	assert_string_equal(text,
+		"{\"alertname\":\"Slow\",\"class\":\"software\",\"component\":\"crm/web\","
+		"\"environment\":\"production\",\"exported_check\":\"x\",\"exported_exported_"
+		"check\":\"y\",\"exported_severity\":"
+		"\"page\",\"exported_team\":\"ops\",\"host\":\"here\",\"job\":\"web\",\"kind\":"
+		"\"web\",\"reason\":\"too-slow\",\"severity\":\"warning\",\"state\":\"critical\","
+		"\"system\":\"crm\",\"team\":\"sales\",\"tier\":\"2\"}");
 }
 
 /* ---- routes --------------------------------------------------------------------------------- */
@@ -459,6 +482,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_labels),
+		cmocka_unit_test(test_pushed_labels),
 		cmocka_unit_test(test_routes),
 		cmocka_unit_test(test_follow),
 		cmocka_unit_test(test_repeats),

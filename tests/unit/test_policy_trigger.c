@@ -343,26 +343,34 @@ static void test_incident_patterns(void **state)
 		const char *name, *on;
 		size_t n;
 	} rows[] = {
-		{"a-class", "class = 'network'", 1},
-		{"b-class", "class = { 'unit', 'tls' }", 0},
+		{"a-both", "class = 'software', category = 'network'", 1},
+		{"b-category", "category = { 'unit', 'tls' }", 0},
+		{"b-class", "class = { 'hardware', 'business', 'security' }", 0},
 		{"c-env", "environment = 'staging'", 0},
 		{"d-severity", "severity = 'info'", 0},
 	};
+	auto_free char *text = NULL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		auto_free char *text = str_printf("policy '%s' { on = { incident = { %s } },\n"
-						  "  run = function() return true end }\n",
+		auto_free char *source = str_printf(
+			"policy '%s' { on = { incident = { %s } },\n"
+			"  run = function(ctx)\n"
+			"    tend.log(ctx.incident.class .. ' ' .. ctx.incident.category)\n"
+			"    return true\n  end }\n",
 			rows[i].name, rows[i].on);
 
-		write_policy(w, rows[i].name, text);
+		write_policy(w, rows[i].name, source);
 	}
 	ready(w);
 	break_web(w);
 	WAIT_FOR(w->core.loop, ended(w, 1));
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		assert_int_equal(runs_of(w, rows[i].name), rows[i].n);
+	text = said(w, last_run(w)->id);
+	assert_string_equal(text, "software network");
 	assert_true(explained(w, "the environment is another"));
-	assert_true(explained(w, "the class of its reason is another"));
+	assert_true(explained(w, "the category of its reason is another"));
+	assert_true(explained(w, "its class is another"));
 }
 
 /* ---- by hand

@@ -480,6 +480,7 @@ static void what_changes_seldom_is_told_too(void **state)
 
 static void only_changes_afterwards(void **state)
 {
+	static char deeper[] = "crm/database";
 	size_t before;
 
 	WAIT_FOR(row(MIB_TABLE_CHECK, "3") && json_object_size(f.scalars));
@@ -498,6 +499,14 @@ static void only_changes_afterwards(void **state)
 	assert_int_equal(number(row(MIB_TABLE_INCIDENT, "12"), "state"), TEND_STATE_CRITICAL);
 	assert_int_equal(number(f.scalars, "critical"), 2);
 	assert_int_equal(number(f.scalars, "incidents"), 1);
+	assert_int_equal(number(row(MIB_TABLE_INCIDENT, "12"), "class"), FAULT_HARDWARE);
+	/* Its root is another one, which says the same. */
+	f.incident.component = deeper;
+	WAIT_FOR(strcmp(text(row(MIB_TABLE_INCIDENT, "12"), "component"), deeper) == 0);
+	f.incident.check = f.names[1];
+	WAIT_FOR(strcmp(text(row(MIB_TABLE_INCIDENT, "12"), "check"), f.names[1]) == 0);
+	f.incident.class = FAULT_SECURITY;
+	WAIT_FOR(number(row(MIB_TABLE_INCIDENT, "12"), "class") == FAULT_SECURITY);
 	/* The incident closes, a check is no longer configured. */
 	vec_clear(&f.incidents);
 	assert_non_null(map_remove(&f.checks, f.names[2]));

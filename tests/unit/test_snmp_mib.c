@@ -185,6 +185,11 @@ static const char *severity_name(int i)
 	return names[i];
 }
 
+static const char *class_name(int i)
+{
+	return fault_class_names[i];
+}
+
 static const char *phase_name(int i)
 {
 	static const char *const names[] = {
@@ -237,6 +242,7 @@ static void enumerations_are_the_tables_of_the_code(void **state)
 	check_enumeration("TendState", state_name, TEND_STATE_MAX);
 	check_enumeration("TendReason", reason_name, TEND_REASON_MAX);
 	check_enumeration("TendSeverity", severity_name, SEVERITY_MAX);
+	check_enumeration("TendFaultClass", class_name, FAULT_CLASS_MAX);
 	check_enumeration("TendPhase", phase_name, INCIDENT_PHASE_MAX);
 	check_enumeration("TendEnvironment", environment_name, ENVIRONMENT_MAX);
 	check_enumeration("TendMode", mode_name, MODE_MAX);

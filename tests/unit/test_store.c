@@ -301,9 +301,9 @@ static void put_delivery(struct store_batch *batch, const char *notice, const ch
 	assert_int_equal(store_batch_add(batch, STORE_NOTICE_PUT, "sssssij", notice,
 				 "incident.raised", incident, "f", "info", at, doc),
 		0);
-	assert_int_equal(
-		store_batch_add(batch, STORE_DELIVERY_PUT, "ssisiiissjisssj", notice, "r", zero,
-			state, zero, zero, zero, NULL, NULL, NULL, at, NULL, NULL, NULL, NULL),
+	assert_int_equal(store_batch_add(batch, STORE_DELIVERY_PUT, "ssisiiissjisssjiii", notice,
+				 "r", zero, state, zero, zero, zero, NULL, NULL, NULL, at, NULL,
+				 NULL, NULL, NULL, zero, zero, zero),
 		0);
 	assert_int_equal(
 		store_batch_add(batch, STORE_TRY_PUT, "ssiiiisiss", notice, "r", (int64_t)1,

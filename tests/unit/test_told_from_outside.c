@@ -273,16 +273,18 @@ static void groups_that_cannot_be(void **state)
 /* ---- events --------------------------------------------------------------------------------- */
 
 static const char event_body[] =
-	"[system s]\nenvironment = staging\n[component s/a]\n[component s/b]\n" CHECK(
-		"s/a/a", "s.a.a", "") "[source am]\ntoken = file:@/token\ncomponent = s/a\n";
+	"[system s]\nenvironment = staging\n[component s/a]\n[component s/b]\n" CHECK("s/a/a",
+		"s.a.a",
+		"") "[source am]\ntoken = file:@/token\ncomponent = s/a\nmax = 2000\n"
+		    "[source zabbix]\ntoken = file:@/token2\ncomponent = s/a\nmax = 2000\n";
 
-static struct check *push(struct core *c, const char *component, const char *fingerprint,
-	enum tend_state state, const char *text, int64_t max, int expected)
+static struct check *push_from(struct core *c, const char *source, const char *component,
+	const char *fingerprint, enum tend_state state, const char *text, int64_t max, int expected)
 {
 	struct event_in in = {
-		.source = "am",
+		.source = source,
 		.fingerprint = fingerprint,
-		.component = map_get(&c->conf->components, component),
+		.component = component ? map_get(&c->conf->components, component) : NULL,
 		.state = state,
 		.text = text,
 		.ttl = HOUR_USEC,
@@ -298,12 +300,24 @@ static struct check *push(struct core *c, const char *component, const char *fin
 	return check;
 }
 
+static struct check *push(struct core *c, const char *component, const char *fingerprint,
+	enum tend_state state, const char *text, int64_t max, int expected)
+{
+	return push_from(c, "am", component, fingerprint, state, text, max, expected);
+}
+
+static void write_token(const struct core *c, const char *name, const char *token)
+{
+	auto_free char *path = str_printf("%s/%s", c->dir, name);
+
+	core_write(path, token);
+	assert_int_equal(chmod(path, 0600), 0);
+}
+
 static void start_events(struct core *c)
 {
-	auto_free char *token = str_printf("%s/token", c->dir);
-
-	core_write(token, "0123456789abcdef0123\n");
-	assert_int_equal(chmod(token, 0600), 0);
+	write_token(c, "token", "0123456789abcdef0123\n");
+	write_token(c, "token2", "0123456789abcdef0124\n");
 	core_apply(c, core_load(c, "", event_body));
 }
 
@@ -345,6 +359,68 @@ static void an_event_moves(void **state)
 	(void)push(c, "s/b", ONE, TEND_STATE_CRITICAL, "x", 9, 0);
 	assert_string_equal(state_of(c, "s/a/am-" ONE), "ok");
 	assert_string_equal(state_of(c, "s/b/am-" ONE), "critical");
+}
+
+/* The mapping of the source has changed between the event and its end, or has it no more. */
+static void an_event_ends_where_it_was(void **state)
+{
+	struct core *c = *state;
+
+	start_events(c);
+	(void)push(c, "s/a", ONE, TEND_STATE_CRITICAL, "x", 9, 0);
+	(void)push(c, "s/b", ONE, TEND_STATE_OK, "over", 9, 0);
+	assert_string_equal(state_of(c, "s/a/am-" ONE), "ok");
+	assert_string_equal(core_check(c, "s/a/am-" ONE)->last.text, "over");
+	assert_null(watch_find_check(c->watch, "s/b/am-" ONE));
+	(void)push(c, "s/a", ONE, TEND_STATE_CRITICAL, "x", 9, 0);
+	(void)push(c, NULL, ONE, TEND_STATE_OK, "over", 9, 0);
+	assert_string_equal(state_of(c, "s/a/am-" ONE), "ok");
+	(void)push(c, NULL, ONE, TEND_STATE_OK, "over", 9, -ENOENT);
+	(void)push(c, NULL, ONE, TEND_STATE_CRITICAL, "x", 9, -ENOENT);
+}
+
+static void push_many(struct core *c, const char *source, int from, int n, enum tend_state state)
+{
+	struct store_batch *batch;
+
+	assert_int_equal(store_batch_new(&batch), 0);
+	for (int i = from; i < from + n; i++) {
+		auto_free char *fingerprint = str_printf("%016d", i);
+		const struct event_in in = {
+			.source = source,
+			.fingerprint = fingerprint,
+			.component = map_get(&c->conf->components, "s/a"),
+			.state = state,
+			.text = "x",
+			.ttl = HOUR_USEC,
+			.max = EVENT_MAX,
+		};
+		struct check *check;
+
+		assert_int_equal(watch_event(c->watch, &in, batch, &check, NULL), 0);
+	}
+	assert_int_equal(store_commit(c->store, batch, NULL, NULL), 0);
+	WAIT_FOR(c->loop, !core_locating(c));
+}
+
+/* However much one source says, the others have room, and feedback has; what is over and only shown
+ * is no hindrance. */
+static void no_source_takes_all(void **state)
+{
+	enum { SHARE = EVENT_MAX / 3, ALL = EVENT_MAX - SHARE - 2 /* components */ };
+	struct core *c = *state;
+
+	start_events(c);
+	push_many(c, "am", 0, ALL, TEND_STATE_WARNING);
+	(void)push(c, "s/b", ONE, TEND_STATE_WARNING, "x", EVENT_MAX, -ENOBUFS);
+	assert_int_equal(c->watch->events.len, ALL);
+	push_many(c, "zabbix", 0, SHARE, TEND_STATE_WARNING);
+	(void)push_from(c, "zabbix", "s/b", ONE, TEND_STATE_WARNING, "x", EVENT_MAX, -ENOBUFS);
+	(void)push_from(c, EVENT_SOURCE_FEEDBACK, "s/b", "", TEND_STATE_WARNING, "x", EVENT_MAX, 0);
+	push_many(c, "am", 7, 1, TEND_STATE_OK);
+	(void)push(c, "s/b", ONE, TEND_STATE_WARNING, "x", EVENT_MAX, 0);
+	assert_null(watch_find_check(c->watch, "s/a/am-0000000000000007"));
+	assert_string_equal(state_of(c, "s/a/am-0000000000000008"), "warning");
 }
 
 static void events_are_bounded(void **state)
@@ -454,6 +530,8 @@ int main(void)
 		TEST(groups_that_cannot_be),
 		TEST(an_event_is_a_check),
 		TEST(an_event_moves),
+		TEST(an_event_ends_where_it_was),
+		TEST(no_source_takes_all),
 		TEST(events_are_bounded),
 		TEST(an_event_goes),
 		TEST(an_event_is_forgotten),

@@ -67,10 +67,10 @@ enum tend_reason {
 const char *tend_reason_name(enum tend_reason reason);
 const char *tend_reason_text(enum tend_reason reason);
 /* What kind of trouble it is: network, tls, ...; for policies that care for no more. */
-const char *tend_reason_class(enum tend_reason reason);
-enum { TEND_REASON_MAX_CLASSES = 16 };
+const char *tend_reason_category(enum tend_reason reason);
+enum { TEND_REASON_MAX_CATEGORIES = 16 };
 /* Each once; returns how many. */
-size_t tend_reason_classes(const char *ret_names[TEND_REASON_MAX_CLASSES]);
+size_t tend_reason_categories(const char *ret_names[TEND_REASON_MAX_CATEGORIES]);
 enum tend_state tend_reason_verdict(enum tend_reason reason);
 int tend_reason_from_name(const char *name); /* -ENOENT */
 const char *tend_state_name(enum tend_state state);

@@ -98,6 +98,15 @@ flap_high = 0
 """
 
 
+def singles(event):
+    """The events that an event stands for: itself, or those of its group, as they come alone."""
+    if event.get("type") != "tend.incident.group":
+        return [event]
+    return [{**event, "type": f"tend.{one['kind']}", "id": one["id"], "time": one["time"],
+             "sequence": one["sequence"], "subject": one["fingerprint"], "data": one}
+            for one in event["data"]["alerts"]]
+
+
 class Yard:
     """A box with Tend, the receivers, n workers and the target; agentx and snmp switch Tend's SNMP
     sides on; nspawn is for the box."""
@@ -172,12 +181,12 @@ class Yard:
         return when, before
 
     def events(self):
-        """[(time, event)] of what the sink verified and took, first copies only."""
+        """[(time, event)] of what the sink verified and took, first copies only; of a group each."""
         seen, found = set(), []
         for entry in receivers.sink_log(self.box):
             if entry["verified"] and entry["answer"] < 300 and entry["id"] not in seen:
                 seen.add(entry["id"])
-                found.append((entry["time"], entry["body"]))
+                found += [(entry["time"], event) for event in singles(entry["body"])]
         return found
 
     def heard(self, what, component, since):

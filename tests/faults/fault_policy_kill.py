@@ -45,8 +45,8 @@ SETTLE_SECONDS = 90
 MAX_UNKNOWN_SHARE = 0.05
 # A share of a handful of runs says nothing.
 MAX_UNKNOWN_FEW = 2
-# Of all kills, so many must have met a live run, else nothing was tried.
-MIN_MET_SHARE_LONG, MIN_MET_SHARE_SHORT = 0.8, 0.6
+# Of all kills, so many must have met a live run, else nothing was tried; of a handful that is chance.
+MIN_MET_SHARE_LONG, MIN_MET_SHARE_SHORT = 0.8, 0.2
 
 MARKS = "/var/log/tendbox/marks"
 MARK = "/usr/local/libexec/mark"

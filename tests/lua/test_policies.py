@@ -176,6 +176,14 @@ class Server:
         self.sessions.append(process)
         return int(process.stdout.readline())
 
+    def holder(self, *statements):
+        """A session that has got the lock which it asks for."""
+        pid = self.session(*statements)
+        self.wait(lambda: self.psql("postgres", "select count(*) from pg_locks where granted and "
+                                    f"pid = {pid} and relation = 'session'::regclass") != "0",
+                  f"the lock of {pid}")
+        return pid
+
     @staticmethod
     def wait(condition, what="the server"):
         wait_for(condition, 60, what, interval=0.02)
@@ -241,7 +249,7 @@ class EndBlocker(Case):
         return [step[1] for step in run.steps]
 
     def test_ends_the_idle_root_and_nobody_else(self):
-        root = self.server.session("begin", "lock table session in access exclusive mode")
+        root = self.server.holder("begin", "lock table session in access exclusive mode")
         middle = self.server.session("begin", "lock table session in access exclusive mode")
         self.server.wait_blocked(1)
         leaf = self.server.session("select * from session")
@@ -259,7 +267,7 @@ class EndBlocker(Case):
         self.assertEqual(self.verbs_of(run)[-1], "verify")
 
     def test_waits_until_the_limit_has_passed(self):
-        root = self.server.session("begin", "lock table session in access exclusive mode")
+        root = self.server.holder("begin", "lock table session in access exclusive mode")
         self.server.session("select * from session")
         self.server.wait_blocked(1)
         run, end = self.end_blocker(limit="2s")
@@ -270,7 +278,7 @@ class EndBlocker(Case):
         self.assertFalse(self.server.alive(root))
 
     def test_leaves_a_session_at_work_unless_told(self):
-        root = self.server.session("begin", "lock table session in access exclusive mode",
+        root = self.server.holder("begin", "lock table session in access exclusive mode",
                                    "select pg_sleep(600)")
         self.server.session("select * from session")
         self.server.wait_blocked(1)
@@ -285,8 +293,8 @@ class EndBlocker(Case):
         self.assertFalse(self.server.alive(root))
 
     def test_prefers_the_idle_one(self):
-        busy = self.server.session("begin", "lock table session in share mode", "select pg_sleep(600)")
-        idle = self.server.session("begin", "lock table session in share mode")
+        busy = self.server.holder("begin", "lock table session in share mode", "select pg_sleep(600)")
+        idle = self.server.holder("begin", "lock table session in share mode")
         self.server.session("insert into session values (1)")
         self.server.wait_blocked(1)
         run, end = self.end_blocker(limit="0s", most=1, active=True)
@@ -297,7 +305,7 @@ class EndBlocker(Case):
 
     def test_gives_up_on_a_session_that_does_not_end(self):
         """Signals that reach nobody: the session is seen again and again, and told only once."""
-        root = self.server.session("begin", "lock table session in access exclusive mode")
+        root = self.server.holder("begin", "lock table session in access exclusive mode")
         self.server.session("select * from session")
         self.server.wait_blocked(1)
 

@@ -32,7 +32,7 @@ struct core {
 
 #define WAIT_FOR(loop, condition)                                                                  \
 	do {                                                                                       \
-		usec_t until_ = clock_now() + 20 * USEC_PER_SEC;                                   \
+		usec_t until_ = clock_now() + 60 * USEC_PER_SEC;                                   \
 		while (!(condition)) {                                                             \
 			if (clock_now() > until_)                                                  \
 				fail_msg("waited in vain for %s", #condition);                     \

@@ -52,7 +52,7 @@ static inline int fixture_teardown(void **state)
 
 #define WAIT_FOR(loop, condition)                                                                  \
 	do {                                                                                       \
-		usec_t until_ = clock_now() + 20 * USEC_PER_SEC;                                   \
+		usec_t until_ = clock_now() + 60 * USEC_PER_SEC;                                   \
 		while (!(condition)) {                                                             \
 			if (clock_now() > until_)                                                  \
 				fail_msg("waited in vain for %s", #condition);                     \

@@ -372,11 +372,11 @@ static double seconds(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* Ten thousand wait for a dead receiver; it comes back: all arrive, in order. The figures are for
+/* Five thousand wait for a dead receiver; it comes back: all arrive, in order. The figures are for
  * people. */
 static void test_dead(void **state)
 {
-	enum { N = 10000 };
+	enum { N = 5000, CHECKS = 2000 };
 	struct world *w = *state;
 	int port = free_port();
 	double began, back;
@@ -385,7 +385,7 @@ static void test_dead(void **state)
 	world_open(w, RECEIVER("a", STORM), port, w->f->dir);
 	began = seconds();
 	for (unsigned i = 0; i < N; i++) {
-		add_one(w, i % 4000, NULL);
+		add_one(w, i % CHECKS, NULL);
 		if (i % 50 == 0)
 			assert_true(loop_turn(w->f->loop, 0) >= 0);
 	}
@@ -397,7 +397,7 @@ static void test_dead(void **state)
 	print_message("%d added in %.1f s, gone %.1f s after it was back, in %zu requests\n", N,
 		back - began, seconds() - back, sink_n(w, 0));
 	auto_json json_t *log = sink_log(w, 0);
-	auto_free json_int_t *last = calloc(4000, sizeof(*last));
+	auto_free json_int_t *last = calloc(CHECKS, sizeof(*last));
 	for (size_t i = 0; i < json_array_size(log); i++) {
 		json_t *alerts = json_object_get(entry_data(log, i), "alerts"), *one;
 		size_t j;

@@ -22,7 +22,13 @@ enum fault_class fault_class_of(enum tend_reason reason, const char *kind)
 	switch (reason) {
 	case TEND_REASON_TLS_EXPIRED:
 	case TEND_REASON_TLS_UNTRUSTED:
+	case TEND_REASON_TLS_NAME:
+	case TEND_REASON_TLS_EXPIRES:
+	case TEND_REASON_TLS_WEAK:
+	case TEND_REASON_TLS_REVOKED:
 	case TEND_REASON_AUTH_FAILED:
+	case TEND_REASON_ACCESS_DENIED:
+	case TEND_REASON_UNDECLARED:
 		return FAULT_SECURITY;
 	case TEND_REASON_CONTENT_UNEXPECTED:
 	case TEND_REASON_REPORTED_WARNING:
@@ -30,6 +36,11 @@ enum fault_class fault_class_of(enum tend_reason reason, const char *kind)
 	case TEND_REASON_REPORTED_UNKNOWN:
 	case TEND_REASON_REPORT_MISSING:
 	case TEND_REASON_JOB_STUCK:
+	case TEND_REASON_ROWS_LOST:
+	case TEND_REASON_STALE:
+	case TEND_REASON_DATA_QUALITY:
+	case TEND_REASON_OUT_OF_SYNC:
+	case TEND_REASON_NOT_RUN:
 		return FAULT_BUSINESS;
 	default:
 		return class_of_kind(kind);

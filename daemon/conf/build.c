@@ -361,6 +361,33 @@ static void check_metrics(struct builder *b, const struct conf_section *section,
 	}
 }
 
+static void check_usual(
+	struct builder *b, const struct conf_section *section, const struct conf_check *check)
+{
+	struct baseline baseline;
+	struct forecast forecast;
+
+	for (char *const *row = check->baselines; row && *row; row++) {
+		const char *value = strchr(*row, '=') + 1;
+		auto_free char *key = str_printf("baseline.%.*s", (int)(value - *row) - 1, *row);
+
+		if (baseline_parse(value, &baseline) < 0)
+			conf_section_error(section, key, b->errors,
+				"%s: '%.80s' is not N [above|below [AT_LEAST]], as in 4 above 0.5",
+				key ? key : "baseline", value);
+	}
+	for (char *const *row = check->forecasts; row && *row; row++) {
+		const char *value = strchr(*row, '=') + 1;
+		auto_free char *key = str_printf("forecast.%.*s", (int)(value - *row) - 1, *row);
+
+		if (forecast_parse(value, &forecast) < 0)
+			conf_section_error(section, key, b->errors,
+				"%s: '%.80s' is not RANGE within SPAN (1h to 365d), as in 95 "
+				"within 7d",
+				key ? key : "forecast", value);
+	}
+}
+
 static void check_times(
 	struct builder *b, const struct conf_section *section, struct conf_check *check)
 {
@@ -411,6 +438,9 @@ static int build_check(struct builder *b, const struct conf_section *section)
 	check_thresholds(b, section, "warning", check->thresholds_warning);
 	check_thresholds(b, section, "critical", check->thresholds_critical);
 	check_thresholds(b, section, "clear", check->thresholds_clear);
+	check_usual(b, section, check);
+	check_metrics(b, section, "baseline", check->baselines, check);
+	check_metrics(b, section, "forecast", check->forecasts, check);
 	check_metrics(b, section, "warning", check->thresholds_warning, check);
 	check_metrics(b, section, "critical", check->thresholds_critical, check);
 	return 0;
@@ -446,7 +476,8 @@ static int build_database(struct builder *b, const struct conf_section *section)
 		r = conf_section_overlay(section, "admin.", true, &admin, &any);
 	if (r == 0) {
 		database->service = find_plugin(b, section, "service");
-		if (database->service && !database->service->call)
+		if (database->service && !database->service->call &&
+			!database->service->work_methods)
 			conf_section_error(section, "service", b->errors,
 				"service: the plugin '%s' does not serve databases",
 				database->service->name);

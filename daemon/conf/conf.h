@@ -78,6 +78,7 @@ struct conf_daemon {
 	char *fence_lock;	/* the lock whose holder may act; NULL = there is one tendd only */
 	char *fence_token_file; /* has its token while it is ours */
 	char *spawn_socket;	/* /run/tend-spawn/spawn.sock */
+	int64_t work_slots;	/* tend-work processes at work at a time */
 	char *http_listen;	/* loopback ADDRESS:PORT for /metrics and the API; NULL = off */
 	char *http_token;	/* secret: bearer token of loopback HTTP; without one only /metrics,
 				   /healthz */
@@ -106,6 +107,7 @@ struct conf_daemon {
 	int64_t inbound_rate_per_minute; /* of one source, or one heartbeat token */
 	usec_t feedback_ttl; /* a user's report is over when no other comes for so long */
 	usec_t keep_notices, keep_history, keep_records; /* how long the store keeps what is over */
+	usec_t keep_minutes, keep_hours;		 /* of the history of metrics */
 	int64_t keep_records_max;			 /* of a kind in one scope */
 };
 int conf_log_level(const struct conf_daemon *daemon); /* as syslog counts: LOG_ERR .. LOG_DEBUG */
@@ -163,8 +165,9 @@ struct conf_check {
 	bool notify;				  /* default yes */
 	char **labels;				  /* MAP label.NAME */
 	char **thresholds_warning, **thresholds_critical; /* MAP "metric=range" */
-	char **thresholds_clear;     /* MAP: what has alerted is well again only inside */
-	int64_t flap_high, flap_low; /* percent; flap_high 0 = it is not looked for */
+	char **thresholds_clear;       /* MAP: what has alerted is well again only inside */
+	char **baselines, **forecasts; /* MAP "metric=baseline", "metric=forecast" */
+	int64_t flap_high, flap_low;   /* percent; flap_high 0 = it is not looked for */
 	/* of outside jobs, that report by themselves */
 	char *heartbeat_token; /* SECRET; NULL: it is none */
 	usec_t every, grace, max_runtime;
@@ -413,5 +416,20 @@ struct range {
 };
 int range_parse(const char *text, struct range *ret_range); /* -EINVAL */
 bool range_alerts(const struct range *r, double value);	    /* a NaN always alerts */
+
+/* `baseline.METRIC = 4 above 0.5': more than 4 deviations above what it usually is in this hour of
+ * the week, and at least by 0.5. */
+enum baseline_side { BASELINE_BOTH, BASELINE_ABOVE, BASELINE_BELOW };
+struct baseline {
+	double n_deviations, at_least;
+	enum baseline_side side;
+};
+int baseline_parse(const char *text, struct baseline *ret_baseline); /* -EINVAL */
+/* `forecast.METRIC = 0:95 within 7d': its trend leads out of the range within the span. */
+struct forecast {
+	struct range range;
+	usec_t within;
+};
+int forecast_parse(const char *text, struct forecast *ret_forecast); /* -EINVAL */
 
 #endif

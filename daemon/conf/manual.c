@@ -160,7 +160,8 @@ static int put_plugins(const char *dir)
 			fprintf(stderr, "%s\n", err.text);
 			continue;
 		}
-		printf(".SS %s%s\n", name, probe->call ? " (also a service)" : "");
+		printf(".SS %s%s\n", name,
+			probe->call || probe->work_methods ? " (also a service)" : "");
 		put_text(probe->doc ? probe->doc : "");
 		putchar('\n');
 		put_rows(probe->options);

@@ -56,8 +56,9 @@ static int check_probe(const char *name, const struct tend_probe *probe, struct 
 	if (!probe->name || strcmp(probe->name, name) != 0)
 		return tend_error_set(err, -EINVAL, "plugin '%s' calls itself '%s'", name,
 			probe->name ? probe->name : "");
-	if (!probe->options || !probe->start)
-		return tend_error_set(err, -EINVAL, "plugin '%s' has no options or no start", name);
+	if (!probe->options || (!probe->start && !probe->work))
+		return tend_error_set(err, -EINVAL,
+			"plugin '%s' has no options, or neither start nor work", name);
 	if (conf_options_check(probe->options, probe->conf_size, &why) < 0)
 		return tend_error_set(err, -EINVAL, "plugin '%s': %s", name, why.text);
 	for (const struct tend_option *row = probe->options; row->name; row++)

@@ -104,6 +104,28 @@ static int resolve_database(struct builder *b, const struct conf_section *sectio
 	return 0;
 }
 
+/* What its probe asks by SQL must be there to be asked. */
+static void resolve_check_databases(
+	struct builder *b, const struct conf_section *section, const struct conf_check *check)
+{
+	for (const struct tend_option *row = check->probe ? check->probe->options : NULL;
+		row && row->name && check->probe_conf; row++) {
+		char *name;
+
+		if (!(row->flags & TEND_OPTION_DATABASE))
+			continue;
+		memcpy(&name, (const char *)check->probe_conf + row->offset, sizeof(name));
+		if (name && !map_get(&b->conf->databases, name))
+			unknown_reference(
+				b, section, row->name, "database", name, &b->conf->databases);
+		else if (!name && !map_get(&b->conf->databases, check->component->name))
+			conf_section_error(section, "probe", b->errors,
+				"probe: %s asks a database: there is no [database %.128s], and no "
+				"option `%s' names another",
+				check->probe->name, check->component->name, row->name);
+	}
+}
+
 static int resolve_check(struct builder *b, const struct conf_section *section)
 {
 	struct conf_check *check = map_get(&b->conf->checks, section->name);
@@ -112,14 +134,10 @@ static int resolve_check(struct builder *b, const struct conf_section *section)
 	if (!component)
 		return -ENOMEM;
 	check->component = map_get(&b->conf->components, component);
-	/* It would tell of a unit of the same name on the wrong host. */
-	if (check->component && check->component->host_name && str_eq(check->probe_name, "unit"))
-		conf_section_error(section, "probe", b->errors,
-			"probe: unit looks at the host that tendd runs on, and the component is on "
-			"the host '%.64s'",
-			check->component->host_name);
-	if (check->component)
+	if (check->component) {
+		resolve_check_databases(b, section, check);
 		return vec_push(&check->component->checks, check);
+	}
 	unknown_reference(b, section, NULL, "component", component, &b->conf->components);
 	return 0;
 }

@@ -89,7 +89,7 @@ const struct tend_option conf_daemon_rows[] = {
 		"Path of the API's unix socket. By default tend.sock in run_dir."),
 	DAEMON(STRING, plugin_dir, "plugin_dir", TEND_PLUGINDIR, "Folder of the plugins, NAME.so."),
 	DAEMON(STRING, libexec_dir, "libexec_dir", TEND_LIBEXECDIR,
-		"Folder of the helper programs tend-run, tend-snmp and tend-agentx."),
+		"Folder of the helper programs tend-run, tend-work, tend-snmp and tend-agentx."),
 	DAEMON(STRING, lua_dir, "lua_dir", TEND_DATADIR "/lua",
 		"Folder of the policy library and the shipped policies."),
 	DAEMON(LIST, policy_dirs, "policy_dirs", NULL,
@@ -105,6 +105,11 @@ const struct tend_option conf_daemon_rows[] = {
 		"here; written by whoever grants the lock. Without it nothing is done."),
 	DAEMON(STRING, spawn_socket, "spawn_socket", "/run/tend-spawn/spawn.sock",
 		"Socket of tend-spawn, which runs the foreign programs of exec checks."),
+	DAEMON(INT, work_slots, "work_slots", "8",
+		"Probes whose client libraries block (mysql, ldap) that are at work at a time, "
+		"each in a process of its own. One plugin, and one component, gets at most a "
+		"quarter of them; the others wait.",
+		.min = 1, .max = 256),
 	DAEMON(STRING, http_listen, "http_listen", NULL,
 		"ADDRESS:PORT on loopback for /metrics, /healthz and the API, as in 127.0.0.1:9273 "
 		"or [::1]:9273. Not set: no TCP port at all."),
@@ -216,6 +221,12 @@ const struct tend_option conf_daemon_rows[] = {
 	DAEMON(USEC, keep_history, "keep_history", "90d",
 		"So long incidents, runs, actions and approvals are kept after their end.",
 		.min = DAY, .max = 3660 * DAY),
+	DAEMON(USEC, keep_minutes, "keep_minutes", "14d",
+		"So long the history of metrics has every minute.", .min = 2 * DAY,
+		.max = 3660 * DAY),
+	DAEMON(USEC, keep_hours, "keep_hours", "400d",
+		"So long the history of metrics has every hour.", .min = 2 * DAY,
+		.max = 3660 * DAY),
 	DAEMON(USEC, keep_records, "keep_records", "400d",
 		"So long the records of policies are kept. Of backups, findings and exceptions the "
 		"newest 100 stay, and what still holds; baselines stay until a policy removes "
@@ -320,6 +331,17 @@ const struct tend_option conf_check_rows[] = {
 		"Once a metric has alerted it is well again only in this range, as in "
 		"`clear.total_seconds = 0.3': a value at the edge of the threshold does not tell "
 		"again and again."),
+	CHECK(MAP, baselines, "baseline", NULL,
+		"A metric that is far from what it usually is in this hour of the week makes the "
+		"result a warning (reason off-baseline): `baseline.total_seconds = 4 above 0.5' is "
+		"more than 4 deviations above its median, and by at least 0.5; `below', or "
+		"neither for both. What is usual comes from keep_minutes, after a week."),
+	CHECK(MAP, forecasts, "forecast", NULL,
+		"A metric whose trend leads out of a range within a span makes the result a "
+		"warning "
+		"(reason forecast), as in `forecast.used_percent = 95 within 7d'. The trend is "
+		"that "
+		"of the last seven days, after one."),
 	CHECK(INT, flap_high, "flap_high", "30",
 		"When so many percent of the last 20 results were changes of the state (newer ones "
 		"count more), the check is flapping: that is told once, and the changes are not, "
@@ -703,7 +725,8 @@ const struct conf_kind conf_kinds[] = {
 		"Another host, on which policies act by ssh: its tend-exec is spoken to, nothing "
 		"else."},
 	{"database", "SYSTEM/COMPONENT", 2, conf_database_rows,
-		"How policies reach the database of a component (verbs sql.*). The other keys are "
+		"How policies (verbs sql.*) and probes (sql, rows, queue, ...) reach the database "
+		"of a component. The other keys are "
 		"those of the service's plugin, for a role that only reads; the same keys after "
 		"`admin.' are for the role that may end sessions."},
 	{"check", "SYSTEM/COMPONENT/CHECK", 3, conf_check_rows,

@@ -64,21 +64,20 @@ static void leaver_timer(void *data)
 	loop_timer_set(l->timer, clock_now() + 2 * USEC_PER_SEC);
 }
 
-static void child_leave(struct child *child)
+static void leave(struct loop *loop, pid_t pid, bool at_once)
 {
 	struct leaver *l = calloc(1, sizeof(*l));
 
-	loop_source_free(child->exited);
-	child->exited = NULL;
-	if (!l) {
-		(void)kill(child->pid, SIGKILL);
+	if (at_once || !l)
+		(void)kill(pid, SIGKILL);
+	if (!l)
 		return;
-	}
-	l->loop = child->loop;
-	l->pid = child->pid;
+	l->loop = loop;
+	l->pid = pid;
+	l->n_signals = at_once;
 	if (loop_timer_new(l->loop, leaver_timer, l, &l->timer) < 0 ||
 		loop_child_new(l->loop, l->pid, leaver_exited, l, &l->exited) < 0) {
-		(void)kill(child->pid, SIGKILL);
+		(void)kill(pid, SIGKILL);
 		loop_source_free(l->timer);
 		free(l);
 		return;
@@ -89,6 +88,17 @@ static void child_leave(struct child *child)
 	if (l->next)
 		l->next->prev = &l->next;
 	leavers = l;
+}
+
+static void child_leave(struct child *child)
+{
+	child->exited = loop_source_free(child->exited);
+	leave(child->loop, child->pid, false);
+}
+
+void child_abandon(struct loop *loop, pid_t pid)
+{
+	leave(loop, pid, true);
 }
 
 static bool gone_by(pid_t pid, usec_t end)
@@ -166,7 +176,7 @@ static void on_call(struct rpc *rpc, uint64_t id, const char *call, json_t *args
 		rpc_error(rpc, id, "invalid", "nothing answers '%s' here", call);
 }
 
-static int child_spawn(char *const *argv, int sock, pid_t *ret_pid)
+int child_spawn(char *const *argv, int sock, pid_t *ret_pid)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;

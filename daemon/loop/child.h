@@ -34,6 +34,11 @@ DEFINE_AUTO(struct child *, child_free)
 struct rpc *child_rpc(struct child *child); /* NULL while it is down */
 pid_t child_pid(const struct child *child); /* 0 while it is down */
 uint64_t child_n_starts(const struct child *child);
+/* The start alone, for who keeps its processes itself: `sock` is its fd 3 and stays the caller's.
+ */
+int child_spawn(char *const *argv, int sock, pid_t *ret_pid);
+/* The end of one of those: KILL, and it is reaped here, at the latest by children_drain(). */
+void child_abandon(struct loop *loop, pid_t pid);
 /* It hangs: KILL, so that it is started again. */
 void child_kill(struct child *child);
 /* After the loop's end, and the only call here that blocks: waits for all that was told to go, at

@@ -48,6 +48,8 @@ struct rpc {
 	uint64_t next_id;
 	const char *closed; /* why; NULL = open */
 	bool in_dispatch, free_later;
+	bool accepts_fds;
+	int got_fd; /* valid if accepts_fds */
 };
 
 static void rpc_close(struct rpc *rpc, const char *why);
@@ -82,6 +84,8 @@ static void rpc_destroy(struct rpc *rpc)
 		safe_close(p->fd);
 		free(p);
 	}
+	if (rpc->accepts_fds)
+		safe_close(rpc->got_fd);
 	str_clear(&rpc->out);
 	free(rpc->in);
 	free(rpc->name);
@@ -202,6 +206,48 @@ static int grow_input(struct rpc *rpc)
 	return 0;
 }
 
+/* Keeps the first and closes the others: their number. */
+static size_t take_fds(struct rpc *rpc, struct msghdr *m)
+{
+	size_t n_fds = 0;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t at = CMSG_LEN(0); at + sizeof(int) <= c->cmsg_len; at += sizeof(int)) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(c) + (at - CMSG_LEN(0)), sizeof(fd));
+			if (n_fds++ > 0) {
+				safe_close(fd);
+				continue;
+			}
+			safe_close(rpc->got_fd);
+			rpc->got_fd = fd;
+		}
+	}
+	return n_fds;
+}
+
+static ssize_t receive_with_fd(struct rpc *rpc, void *buf, size_t size)
+{
+	char control[CMSG_SPACE(sizeof(int))] = {0};
+	struct iovec iov = {buf, size};
+	struct msghdr m = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control)};
+	ssize_t n = recvmsg(rpc->fd, &m, MSG_CMSG_CLOEXEC);
+
+	/* There is room for two, because of alignment. */
+	if (n >= 0 && take_fds(rpc, &m) > 1) {
+		rpc_close(rpc, "more than one descriptor came with a line");
+		errno = EPROTO;
+		return -1;
+	}
+	return n;
+}
+
 static void rpc_read(struct rpc *rpc)
 {
 	int r = grow_input(rpc);
@@ -210,7 +256,9 @@ static void rpc_read(struct rpc *rpc)
 		rpc_close(rpc, r == -EMSGSIZE ? "a line is longer than 1 MiB" : strerror(-r));
 		return;
 	}
-	ssize_t n = read(rpc->fd, rpc->in + rpc->in_len, rpc->in_cap - rpc->in_len);
+	char *at = rpc->in + rpc->in_len;
+	size_t room = rpc->in_cap - rpc->in_len;
+	ssize_t n = rpc->accepts_fds ? receive_with_fd(rpc, at, room) : read(rpc->fd, at, room);
 	if (n < 0) {
 		if (errno != EAGAIN && errno != EINTR)
 			rpc_close(rpc, strerror(errno));
@@ -506,14 +554,31 @@ void rpc_forget(struct rpc *rpc, uint64_t id)
 	free(take_waiting(rpc, id));
 }
 
-int rpc_ok(struct rpc *rpc, uint64_t id, json_t *ok)
+int rpc_ok_fd(struct rpc *rpc, uint64_t id, json_t *ok, int fd)
 {
 	if (id == 0) {
 		json_decref(ok);
+		safe_close(fd);
 		return 0;
 	}
 	return rpc_send(rpc,
-		json_pack("{s:I, s:o}", "id", (json_int_t)id, "ok", ok ? ok : json_null()), -1);
+		json_pack("{s:I, s:o}", "id", (json_int_t)id, "ok", ok ? ok : json_null()), fd);
+}
+
+int rpc_ok(struct rpc *rpc, uint64_t id, json_t *ok)
+{
+	return rpc_ok_fd(rpc, id, ok, -1);
+}
+
+void rpc_accept_fds(struct rpc *rpc)
+{
+	rpc->accepts_fds = true;
+	rpc->got_fd = -EBADF;
+}
+
+int rpc_take_fd(struct rpc *rpc)
+{
+	return rpc->accepts_fds ? TAKE_FD(rpc->got_fd) : -EBADF;
 }
 
 int rpc_error(struct rpc *rpc, uint64_t id, const char *code, const char *format, ...)

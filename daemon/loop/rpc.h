@@ -51,6 +51,12 @@ int rpc_call_fd(struct rpc *rpc, const char *call, json_t *args, int fd, usec_t 
 	rpc_reply_fn fn, void *data);
 void rpc_forget(struct rpc *rpc, uint64_t id);	      /* the reply is no longer wanted */
 int rpc_ok(struct rpc *rpc, uint64_t id, json_t *ok); /* steals `ok`; NULL = null */
+/* The same with a descriptor by SCM_RIGHTS; takes `fd` over. */
+int rpc_ok_fd(struct rpc *rpc, uint64_t id, json_t *ok, int fd);
+/* Descriptors that the peer sends are kept from here on, one at a time; else the kernel closes
+ * them. */
+void rpc_accept_fds(struct rpc *rpc);
+int rpc_take_fd(struct rpc *rpc); /* the one that came with this message; -EBADF = none */
 __attribute__((format(printf, 4, 5))) int rpc_error(
 	struct rpc *rpc, uint64_t id, const char *code, const char *format, ...);
 size_t rpc_output_pending(const struct rpc *rpc);

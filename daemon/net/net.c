@@ -51,21 +51,28 @@ int net_transfer_start(struct net *net, CURL *easy, const char *url, usec_t dead
 	net_transfer_fn fn, void *data, struct net_transfer **ret_transfer)
 {
 	return transfers_start(
-		net->transfers, easy, url, deadline, NULL, false, fn, data, ret_transfer);
+		net->transfers, easy, url, deadline, NULL, TRANSFER_DIRECT, fn, data, ret_transfer);
 }
 
 int net_transfer_start_guarded(struct net *net, CURL *easy, const char *url, usec_t deadline,
 	struct net_guard *guard, net_transfer_fn fn, void *data, struct net_transfer **ret_transfer)
 {
-	return transfers_start(
-		net->transfers, easy, url, deadline, guard, false, fn, data, ret_transfer);
+	return transfers_start(net->transfers, easy, url, deadline, guard, TRANSFER_DIRECT, fn,
+		data, ret_transfer);
 }
 
 int net_transfer_start_held(struct net *net, CURL *easy, const char *url, usec_t deadline,
 	struct net_guard *guard, net_transfer_fn fn, void *data, struct net_transfer **ret_transfer)
 {
 	return transfers_start(
-		net->transfers, easy, url, deadline, guard, true, fn, data, ret_transfer);
+		net->transfers, easy, url, deadline, guard, TRANSFER_HELD, fn, data, ret_transfer);
+}
+
+int net_transfer_start_proxied(struct net *net, CURL *easy, const char *proxy, usec_t deadline,
+	net_transfer_fn fn, void *data, struct net_transfer **ret_transfer)
+{
+	return transfers_start(net->transfers, easy, proxy, deadline, NULL, TRANSFER_PROXIED, fn,
+		data, ret_transfer);
 }
 
 void net_get_stats(const struct net *net, struct net_stats *ret_stats)

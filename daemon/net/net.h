@@ -51,6 +51,11 @@ int net_transfer_start_guarded(struct net *net, CURL *easy, const char *url, use
 int net_transfer_start_held(struct net *net, CURL *easy, const char *url, usec_t deadline,
 	struct net_guard *guard, net_transfer_fn fn, void *data,
 	struct net_transfer **ret_transfer);
+/* The same as net_transfer_start() of a handle that goes through a proxy: `proxy` is its URL
+ * (scheme, host, port), and its host is what is resolved. The target's name is the proxy's to look
+ * up. */
+int net_transfer_start_proxied(struct net *net, CURL *easy, const char *proxy, usec_t deadline,
+	net_transfer_fn fn, void *data, struct net_transfer **ret_transfer);
 void net_transfer_cancel(struct net_transfer *transfer); /* NULL is fine; fn is not called */
 
 struct net_stats {

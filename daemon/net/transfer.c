@@ -38,8 +38,9 @@ struct net_transfer {
 	struct tend_address *addresses;
 	struct net_guard *guard; /* NULL: anywhere */
 	bool is_literal;
-	bool hold;  /* keeps its connection when it is fine */
-	int result; /* once on the list of those done */
+	bool hold;   /* keeps its connection when it is fine */
+	char *proxy; /* its URL; NULL: none */
+	int result;  /* once on the list of those done */
 	bool done;
 	bool held; /* over, and the connection is the caller's */
 	net_transfer_fn fn;
@@ -264,6 +265,7 @@ static void transfer_free(struct net_transfer *t)
 	if (t->own)
 		shard_drop(t->own);
 	free(t->addresses);
+	free(t->proxy);
 	free(t);
 }
 
@@ -327,6 +329,25 @@ static int set_connect_to(struct net_transfer *t, const struct tend_address *add
 	return 0;
 }
 
+/* libcurl gets the proxy's address, and no name to look up: the target's is the proxy's. */
+static int set_proxy(struct net_transfer *t, const struct tend_address *address)
+{
+	char text[ADDRESS_TEXT_BYTES];
+	char *url = NULL;
+	CURLU *u = curl_url();
+	int r = -EINVAL;
+
+	if (u && curl_url_set(u, CURLUPART_URL, t->proxy, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
+		curl_url_set(u, CURLUPART_HOST, address_format(address, text), 0) == CURLUE_OK &&
+		curl_url_get(u, CURLUPART_URL, &url, 0) == CURLUE_OK &&
+		curl_easy_setopt(t->easy, CURLOPT_PROXY, url) == CURLE_OK &&
+		curl_easy_setopt(t->easy, CURLOPT_NOPROXY, "") == CURLE_OK)
+		r = 0;
+	curl_free(url);
+	curl_url_cleanup(u);
+	return r;
+}
+
 static void set_options(struct net_transfer *t)
 {
 	CURL *easy = t->easy;
@@ -341,7 +362,8 @@ static void set_options(struct net_transfer *t)
 	/* libcurl would resolve the new host itself: whoever follows, starts a new transfer. */
 	(void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	/* Nothing from the environment. */
-	(void)curl_easy_setopt(easy, CURLOPT_PROXY, "");
+	if (!t->proxy)
+		(void)curl_easy_setopt(easy, CURLOPT_PROXY, "");
 }
 
 static int join_shard(struct net_transfer *t)
@@ -352,7 +374,9 @@ static int join_shard(struct net_transfer *t)
 	if (r < 0)
 		return r;
 	if (t->n_addresses > 0) {
-		r = set_connect_to(t, &t->addresses[t->i_address]);
+		const struct tend_address *address = &t->addresses[t->i_address];
+
+		r = t->proxy ? set_proxy(t, address) : set_connect_to(t, address);
 		if (r < 0)
 			return r;
 	}
@@ -514,7 +538,7 @@ static int host_of(const char *url, char **ret_host)
 
 	if (!u)
 		return -ENOMEM;
-	if (curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
+	if (curl_url_set(u, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
 		curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
 		*ret_host = strdup(host);
 		r = *ret_host ? 0 : -ENOMEM;
@@ -547,10 +571,10 @@ static struct net_transfer *transfer_add(
 }
 
 int transfers_start(struct transfers *transfers, CURL *easy, const char *url, usec_t deadline,
-	struct net_guard *guard, bool hold, net_transfer_fn fn, void *data,
+	struct net_guard *guard, enum transfer_kind kind, net_transfer_fn fn, void *data,
 	struct net_transfer **ret_transfer)
 {
-	auto_free char *host = NULL;
+	auto_free char *host = NULL, *proxy = NULL;
 	int r;
 
 	if (transfers->n_running >= TRANSFER_MAX_RUNNING)
@@ -560,11 +584,14 @@ int transfers_start(struct transfers *transfers, CURL *easy, const char *url, us
 		if (r < 0)
 			return r;
 	}
+	if (kind == TRANSFER_PROXIED && (!url || !(proxy = strdup(url))))
+		return -ENOMEM;
 	struct net_transfer *t = transfer_add(transfers, easy, deadline, fn, data);
 	if (!t)
 		return -ENOMEM;
 	t->guard = guard;
-	t->hold = hold;
+	t->hold = kind == TRANSFER_HELD;
+	t->proxy = TAKE(proxy);
 	t->is_literal = host && is_literal(host);
 	r = host ? resolver_resolve(transfers->resolver, host, on_resolved, t, &t->lookup)
 		 : join_shard(t);

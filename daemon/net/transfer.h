@@ -19,9 +19,10 @@ struct transfers *transfers_free(
 	struct transfers *transfers); /* callbacks are not called any more */
 DEFINE_AUTO(struct transfers *, transfers_free)
 
-/* As net_transfer_start_guarded(); guard NULL: anywhere; `hold` as net_transfer_start_held(). */
+/* As net_transfer_start_guarded(); guard NULL: anywhere. */
+enum transfer_kind { TRANSFER_DIRECT, TRANSFER_HELD, TRANSFER_PROXIED };
 int transfers_start(struct transfers *transfers, CURL *easy, const char *url, usec_t deadline,
-	struct net_guard *guard, bool hold, net_transfer_fn fn, void *data,
+	struct net_guard *guard, enum transfer_kind kind, net_transfer_fn fn, void *data,
 	struct net_transfer **ret_transfer);
 void transfers_add_stats(const struct transfers *transfers, struct net_stats *stats);
 

@@ -17,7 +17,8 @@ static bool may_have_happened(enum tend_reason reason, const json_t *outcome)
 	if (json_is_true(json_object_get(outcome, "nothing_done")))
 		return false;
 	return reason == TEND_REASON_TOO_SLOW || reason == TEND_REASON_CANCELLED ||
-	       reason == TEND_REASON_PROTOCOL || reason == TEND_REASON_INTERNAL;
+	       reason == TEND_REASON_PROTOCOL || reason == TEND_REASON_INTERNAL ||
+	       reason == TEND_REASON_STARTING; /* the server went down meanwhile */
 }
 
 static void on_sql(enum tend_reason reason, const char *text, json_t *outcome, void *data)

@@ -28,9 +28,14 @@ static json_t *check_context(const struct check *check)
 {
 	json_t *metrics = json_object();
 
-	for (size_t i = 0; i < check->last.n_metrics; i++)
-		(void)json_object_set_new(metrics, check->last.metrics[i].name,
-			json_real(check->last.metrics[i].value));
+	for (size_t i = 0; i < check->last.n_metrics; i++) {
+		const struct metric *m = &check->last.metrics[i];
+		char key[sizeof(m->name) + sizeof(m->instance) + 1];
+
+		(void)snprintf(key, sizeof(key), "%s%s%s", m->name, m->instance[0] ? ":" : "",
+			m->instance);
+		(void)json_object_set_new(metrics, key, json_real(m->value));
+	}
 	return json_pack("{s:s, s:s, s:s, s:s, s:o}", "name", check->conf->name, "state",
 		tend_state_name(check->state.hard), "reason", tend_reason_name(check->last.reason),
 		"text", check->last.text, "metrics", metrics);

@@ -19,5 +19,6 @@ enum { LIB_RE_STEPS = 2000000, LIB_RE_DEPTH = 20000, LIB_RE_HEAP_KIB = 8192 };
 void lib_open_json(lua_State *L);
 void lib_open_re(lua_State *L);
 void lib_open_time(lua_State *L);
+void lib_open_html(lua_State *L); /* of flows only */
 
 #endif

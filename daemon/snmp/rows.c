@@ -11,8 +11,9 @@ void rows_format_value(const struct result *result, char buf[ROWS_VALUE_BYTES])
 	buf[0] = '\0';
 	for (size_t i = 0; i < result->n_metrics; i++) {
 		const struct metric *m = &result->metrics[i];
-		int n = snprintf(buf + len, ROWS_VALUE_BYTES - len, "%s%s=%.6g%s", len ? " " : "",
-			m->name, m->value, m->unit);
+		int n = snprintf(buf + len, ROWS_VALUE_BYTES - len, "%s%s%s%s%s=%.6g%s",
+			len ? " " : "", m->name, m->instance[0] ? "[" : "", m->instance,
+			m->instance[0] ? "]" : "", m->value, m->unit);
 
 		if (n < 0 || (size_t)n >= ROWS_VALUE_BYTES - len) {
 			buf[len] = '\0';

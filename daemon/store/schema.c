@@ -101,7 +101,16 @@ static const char version_5[] = "ALTER TABLE delivery ADD COLUMN due_at INTEGER;
 				"ALTER TABLE delivery ADD COLUMN group_wait INTEGER;"
 				"ALTER TABLE delivery ADD COLUMN group_interval INTEGER;";
 
-const char *const schema_migrations[] = {version_1, version_2, version_3, version_4, version_5};
+/* What the attempts of a check remember, and the options it was remembered under. */
+static const char version_6[] =
+	"CREATE TABLE check_memory(name TEXT PRIMARY KEY, options TEXT NOT NULL,"
+	" doc_json TEXT NOT NULL, at INTEGER NOT NULL);"
+	"CREATE TABLE component_state(component TEXT NOT NULL, at INTEGER NOT NULL,"
+	" state TEXT NOT NULL, PRIMARY KEY(component, at)) WITHOUT ROWID;"
+	"CREATE INDEX component_state_at ON component_state(at);";
+
+const char *const schema_migrations[] = {
+	version_1, version_2, version_3, version_4, version_5, version_6};
 const int schema_version = (int)ARRAY_SIZE(schema_migrations);
 
 static int backup_steps(sqlite3 *from, sqlite3 *to)

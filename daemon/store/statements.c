@@ -34,6 +34,11 @@ const struct store_sql store_statements[STORE_STATEMENT_MAX] = {
 				   "VALUES(?1, ?2, ?3) ON CONFLICT(name) DO UPDATE SET "
 				   "state_json = excluded.state_json, at = excluded.at"),
 	STATEMENT(CHECK_STATE_DELETE, "DELETE FROM check_state WHERE name = ?1"),
+	STATEMENT(CHECK_MEMORY_PUT,
+		"INSERT INTO check_memory(name, options, doc_json, at) VALUES(?1, ?2, ?3, ?4) "
+		"ON CONFLICT(name) DO UPDATE SET options = excluded.options, "
+		"doc_json = excluded.doc_json, at = excluded.at"),
+	STATEMENT(CHECK_MEMORY_DELETE, "DELETE FROM check_memory WHERE name = ?1"),
 	STATEMENT(INCIDENT_PUT,
 		"INSERT INTO incident(" INCIDENT_COLUMNS ") "
 		"VALUES(?1, ?2, ?3, ?4, nullif(?5, 0), ?6) ON CONFLICT(id) DO UPDATE SET "
@@ -130,11 +135,29 @@ const struct store_sql store_statements[STORE_STATEMENT_MAX] = {
 		"?3, '$.summary', ?4) WHERE component = ?1 AND at <= ?3 AND "
 		"json_extract(doc_json, '$.ended') IS NULL"),
 	STATEMENT(RECORD_DELETE, "DELETE FROM record WHERE kind = ?1 AND scope = ?2 AND key = ?3"),
+	STATEMENT(COMPONENT_STATE_PUT,
+		"INSERT OR REPLACE INTO component_state(component, at, state) "
+		"VALUES(?1, ?2, ?3)"),
 };
 
 const struct store_sql store_queries[STORE_QUERY_MAX] = {
 	QUERY(META, "SELECT value FROM meta WHERE key = ?1"),
 	QUERY(CHECK_STATES, "SELECT name, state_json, at FROM check_state ORDER BY name"),
+	/* What held at the beginning, then every change; spans of one kind that follow each other
+	 * are one outage. */
+	QUERY(AVAILABILITY,
+		"WITH edge AS (SELECT component, ?1 AS at, state FROM (SELECT component, max(at), "
+		"state FROM component_state WHERE at <= ?1 GROUP BY component) UNION ALL SELECT "
+		"component, at, state FROM component_state WHERE at > ?1 AND at < ?2), kinds AS "
+		"(SELECT component, at, CASE WHEN state IN ('ok', 'warning') THEN 'up' WHEN state "
+		"IN ('critical', 'unreachable') THEN 'down' ELSE 'unknown' END AS kind FROM edge), "
+		"spans AS (SELECT component, kind, lead(at, 1, ?2) OVER w - at AS length, "
+		"lag(kind) OVER w AS before FROM kinds WINDOW w AS (PARTITION BY component ORDER "
+		"BY at)) SELECT component, sum(iif(kind = 'up', length, 0)) AS up_usec, "
+		"sum(iif(kind = 'down', length, 0)) AS down_usec, sum(iif(kind = 'unknown', "
+		"length, 0)) AS unknown_usec, sum(kind = 'down' AND before IS NOT 'down') AS "
+		"failures FROM spans GROUP BY component ORDER BY component"),
+	QUERY(CHECK_MEMORIES, "SELECT name, options, doc_json FROM check_memory ORDER BY name"),
 	QUERY(INCIDENTS_OPEN, "SELECT " INCIDENT_COLUMNS " FROM incident WHERE closed IS NULL "
 			      "ORDER BY opened, id"),
 	QUERY(INCIDENTS_RECENT, "SELECT " INCIDENT_COLUMNS " FROM incident "

@@ -13,6 +13,9 @@
 	X(META_PUT, "ss")	   /* key, value */                                                \
 	X(CHECK_STATE_PUT, "sji")  /* name, state_json, at; replaces */                            \
 	X(CHECK_STATE_DELETE, "s") /* name */                                                      \
+	X(CHECK_MEMORY_PUT,                                                                        \
+		"ssji") /* name, options (their fingerprint), doc_json, at; replaces */            \
+	X(CHECK_MEMORY_DELETE, "s") /* name */                                                     \
 	X(INCIDENT_PUT, "sssiij") /* id, fingerprint, phase, opened, closed, doc_json; replaces */ \
 	X(TIMELINE_ADD, "siss")	  /* incident, at, kind, text; seq is given by the store */        \
 	X(NOTICE_PUT, "sssssij")  /* id, kind, incident, fingerprint, severity, at, doc_json */    \
@@ -46,7 +49,8 @@
 	X(RECORD_DELETE, "sss")	      /* kind, scope, key */                                       \
 	X(SILENCE_PUT, "siiij")	      /* id, starts, ends, ended, doc_json; replaces */            \
 	X(FEEDBACK_PUT, "ssij")	      /* id, component, at, doc_json; its members replace */       \
-	X(FEEDBACK_END, "ssis")	      /* component, incident, closed, summary: of what had none */
+	X(FEEDBACK_END, "ssis")	      /* component, incident, closed, summary: of what had none */ \
+	X(COMPONENT_STATE_PUT, "sis") /* component, at, state from then on; replaces */
 enum store_statement {
 #define X(code, format) STORE_##code,
 	STORE_STATEMENTS(X)
@@ -58,6 +62,7 @@ enum store_statement {
 #define STORE_QUERIES(X)                                                                           \
 	X(META, "s")	      /* key: value */                                                     \
 	X(CHECK_STATES, "")   /* name, state_json, at */                                           \
+	X(CHECK_MEMORIES, "") /* name, options, doc_json */                                        \
 	X(INCIDENTS_OPEN, "") /* id, fingerprint, phase, opened, closed, doc_json; oldest first */ \
 	X(INCIDENTS_RECENT, "i") /* limit: the same of closed ones; newest first */                \
 	X(INCIDENT_ONE, "s")	 /* id: the same */                                                \
@@ -94,11 +99,13 @@ enum store_statement {
 	X(INCIDENTS_SINCE, "ii") /* opened since, limit: as INCIDENT_ONE; oldest first */          \
 	X(SILENCES, "ii") /* wall, limit: id, starts, ends, ended, doc_json: that have not ended,  \
 			     and the last `limit` of those that have; oldest first */              \
-	X(FEEDBACK_ONE, "s") /* id: id, component, at, doc_json */                                 \
-	X(FEEDBACKS, "si")   /* component or NULL, limit: the same; newest first */                \
-	X(RUNS_SINCE, "ii")  /* started since, limit: as RUNS; oldest first */                     \
-	X(NOTICE_LOG, "sii") /* receiver, at since, limit: sequence, state, delivered_at, id,      \
-				kind, incident, fingerprint, severity, at, text; newest first */
+	X(FEEDBACK_ONE, "s")  /* id: id, component, at, doc_json */                                \
+	X(FEEDBACKS, "si")    /* component or NULL, limit: the same; newest first */               \
+	X(AVAILABILITY, "ii") /* since, until: component, up_usec, down_usec, unknown_usec,        \
+				 failures; by component */                                         \
+	X(RUNS_SINCE, "ii")   /* started since, limit: as RUNS; oldest first */                    \
+	X(NOTICE_LOG, "sii")  /* receiver, at since, limit: sequence, state, delivered_at, id,     \
+				 kind, incident, fingerprint, severity, at, text; newest first */
 enum store_query {
 #define X(code, format) STORE_QUERY_##code,
 	STORE_QUERIES(X)

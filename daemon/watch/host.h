@@ -15,13 +15,15 @@
 struct host;
 struct net;
 struct spawn_client;
+struct work_pool;
 
 struct attempt_end {
 	enum tend_reason reason;
 	const char *text;
 	struct metric *metrics; /* TAKE them */
 	size_t n_metrics;
-	json_t *outcome; /* of a call; borrowed */
+	json_t *outcome;    /* of a call; borrowed */
+	json_t *remembered; /* borrowed; NULL: nothing new */
 	usec_t started, finished;
 };
 typedef void (*attempt_done_fn)(struct attempt_end *end, void *data);
@@ -34,6 +36,7 @@ struct attempt_spec {
 	usec_t timeout;
 	const char *method;	     /* NULL: start(); else call() */
 	json_t *args;		     /* of the method; borrowed, referenced */
+	const json_t *memory;	     /* of the check; borrowed, referenced; NULL */
 	const struct report *report; /* of the check; NULL: of no check. Read in start() only */
 	/* Of a component on another host: who runs programs there, NULL if nobody can. */
 	bool elsewhere;
@@ -49,6 +52,12 @@ struct host *host_free(struct host *host); /* abandons what runs */
 DEFINE_AUTO(struct host *, host_free)
 /* Who runs foreign programs; borrowed, and must outlive the host. NULL: nobody. */
 void host_set_spawn(struct host *host, struct spawn_client *spawn);
+/* Where plugins that block are run; as borrowed. */
+void host_set_work(struct host *host, struct work_pool *pool);
+/* What attempts say of themselves while they run: for who tries one by hand. NULL: nobody listens.
+ */
+typedef void (*host_progress_fn)(const char *check, const char *text, void *data);
+void host_on_progress(host_progress_fn fn, void *data);
 size_t host_n_running(const struct host *host);
 
 /* Drops what was subscribed for a check that is gone or looks elsewhere now. */

@@ -65,16 +65,19 @@ int watch_put_state(const struct check *check, struct store_batch *batch)
 		     : -ENOMEM;
 }
 
-void watch_save_state(struct watch *w, const struct check *check)
+void watch_save_state(struct watch *w, struct check *check)
 {
 	struct store_batch *batch;
 
 	if (!w->store || store_batch_new(&batch) < 0)
 		return;
 	/* A state that is lost is found again by the next results; nobody waits for this commit. */
-	if (watch_put_state(check, batch) < 0)
+	if (watch_put_state(check, batch) < 0 || memory_put(check, batch) < 0) {
 		store_batch_free(batch);
-	else if (store_commit(w->store, batch, NULL, NULL) < 0)
+		return;
+	}
+	memory_put_done(check);
+	if (store_commit(w->store, batch, NULL, NULL) < 0)
 		log_warning("check '%s': its state is not kept over a restart", check->conf->name);
 }
 
@@ -262,6 +265,8 @@ void watch_update_component(struct watch *w, struct component *component)
 		return;
 	component->state = state;
 	component->since_wall = clock_wall();
+	if (w->on_component)
+		w->on_component(component, w->on_component_data);
 	group_member_changed(w, component);
 	if (before == TEND_STATE_CRITICAL)
 		recheck_children(w, component->conf);
@@ -280,11 +285,19 @@ const char *watch_threshold(char *const *map, const char *metric)
 	return NULL;
 }
 
+/* What `raised` knows it by. */
+static const char *metric_key(const struct metric *m, char buf[128])
+{
+	(void)snprintf(buf, 128, "%s%s%s", m->name, m->instance[0] ? ":" : "", m->instance);
+	return buf;
+}
+
 /* What has alerted stays so until it is inside the range of clear.METRIC. */
 static bool stays(struct check *check, struct metric *m)
 {
 	const char *clear = watch_threshold(check->conf->thresholds_clear, m->name);
-	const char *before = json_string_value(json_object_get(check->raised, m->name));
+	char key[128];
+	const char *before = json_string_value(json_object_get(check->raised, metric_key(m, key)));
 	int was = before ? tend_state_from_name(before) : -ENOENT;
 	struct range range;
 
@@ -299,15 +312,18 @@ static bool stays(struct check *check, struct metric *m)
 /* Remembers it, for the next result. */
 static void note_raised(struct check *check, const struct metric *m)
 {
+	char key[128];
+
 	if (!watch_threshold(check->conf->thresholds_clear, m->name))
 		return;
 	if (m->verdict == TEND_STATE_OK) {
-		(void)json_object_del(check->raised, m->name);
+		(void)json_object_del(check->raised, metric_key(m, key));
 		return;
 	}
 	if (!check->raised)
 		check->raised = json_object();
-	(void)json_object_set_new(check->raised, m->name, json_string(tend_state_name(m->verdict)));
+	(void)json_object_set_new(
+		check->raised, metric_key(m, key), json_string(tend_state_name(m->verdict)));
 }
 
 static void judge_metric(const struct conf_check *conf, struct metric *m)
@@ -347,12 +363,43 @@ static void judge_metrics(struct check *check, struct result *result)
 				m->name);
 			result->reason = TEND_REASON_THRESHOLD;
 			(void)snprintf(result->text, sizeof(result->text),
-				kept ? "%s is %g%s, still %s until it is in the range %s"
-				     : "%s is %g%s, %s outside the range %s",
-				m->name, m->value, m->unit, tend_state_name(m->verdict), range);
+				kept ? "%s%s%s is %g%s, still %s until it is in the range %s"
+				     : "%s%s%s is %g%s, %s outside the range %s",
+				m->name, m->instance[0] ? " of " : "", m->instance, m->value,
+				m->unit, tend_state_name(m->verdict), range);
 		}
 		result->verdict = m->verdict;
 	}
+}
+
+static int keys_of(struct result *result, struct map *keys)
+{
+	char buf[128];
+	int r = 0;
+
+	for (size_t i = 0; i < result->n_metrics && r == 0; i++)
+		r = map_put(keys, metric_key(&result->metrics[i], buf), &result->metrics[i]);
+	return r;
+}
+
+/* Instances come and go (a disk that is unmounted): what a good result does not name is no more. */
+static void forget_gone(struct check *check, struct result *result)
+{
+	struct map keys = {0};
+	const char *key;
+	json_t *value;
+	void *next;
+
+	if (tend_reason_verdict(result->reason) != TEND_STATE_OK &&
+		result->reason != TEND_REASON_THRESHOLD)
+		return;
+	if (json_object_size(check->raised) > 0 && keys_of(result, &keys) == 0)
+		json_object_foreach_safe(check->raised, next, key, value)
+		{
+			if (strchr(key, ':') && !map_get(&keys, key))
+				(void)json_object_del(check->raised, key);
+		}
+	map_clear(&keys);
 }
 
 static bool has_metric(const struct result *result, const char *threshold)
@@ -389,7 +436,8 @@ static void tell_missing(struct check *check, struct result *result)
 	(void)str_appendf(&text, "threshold of '%.*s': the check has no such metric (it has: ",
 		(int)strcspn(missing, "="), missing);
 	for (size_t i = 0; i < result->n_metrics; i++)
-		(void)str_appendf(&text, "%s%s", i ? ", " : "", result->metrics[i].name);
+		if (i == 0 || strcmp(result->metrics[i].name, result->metrics[i - 1].name) != 0)
+			(void)str_appendf(&text, "%s%s", i ? ", " : "", result->metrics[i].name);
 	(void)str_appendf(&text, "%s)", result->n_metrics ? "" : "none");
 	if (!check->missing_told)
 		log_warning("check '%s': %s", check->conf->name, str_get(&text));
@@ -420,6 +468,9 @@ static void keep_result(struct check *check, struct attempt_end *end)
 	last->n_metrics = end->n_metrics;
 	last->number++;
 	judge_metrics(check, last);
+	if (check->watch->on_judge)
+		check->watch->on_judge(check->conf, last, check->watch->on_judge_data);
+	forget_gone(check, last);
 	tell_missing(check, last);
 	last->verdict = apply_severity(check->conf, last->verdict);
 }
@@ -459,8 +510,10 @@ static void take_result(struct watch *w, struct check *check, struct attempt_end
 	bool to_locate;
 
 	keep_result(check, end);
-	if (state_failed(check->last.verdict))
-		check->n_failed++;
+	memory_take(check, end->remembered);
+	/* An overrun is no attempt's end: that one still runs, and is counted when it ends. */
+	if (check->last.reason != TEND_REASON_OVERRUN)
+		*(state_failed(check->last.verdict) ? &check->n_failed : &check->n_good) += 1;
 	events = take_verdict(check, &conf);
 	if (events & STATE_EVENT_FLAPPING)
 		say_flapping(check);
@@ -479,6 +532,12 @@ static void take_result(struct watch *w, struct check *check, struct attempt_end
 	if (watch_check_shown_state(check) != shown)
 		watch_update_component(w, check->component);
 	tell(w, check, to_locate ? events & ~(unsigned)STATE_EVENT_HARD : events);
+	/* With the state it led to, though that is told later: a cursor that has moved on would not
+	 * see the fault again. */
+	if (memory_is_due(check) && (events & STATE_EVENT_HARD))
+		watch_save_state(w, check);
+	else if (memory_is_due(check))
+		memory_save(w, check);
 	if (to_locate && located)
 		conclude(w, check, true);
 	else if (to_locate)
@@ -552,7 +611,8 @@ void watch_forget_state(struct watch *w, const char *name)
 
 	if (!w->store || store_batch_new(&batch) < 0)
 		return;
-	if (store_batch_add(batch, STORE_CHECK_STATE_DELETE, "s", name) < 0)
+	if (store_batch_add(batch, STORE_CHECK_STATE_DELETE, "s", name) < 0 ||
+		store_batch_add(batch, STORE_CHECK_MEMORY_DELETE, "s", name) < 0)
 		store_batch_free(batch);
 	else
 		(void)store_commit(w->store, batch, NULL, NULL);

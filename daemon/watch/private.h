@@ -18,16 +18,22 @@ struct watch {
 	struct conf *conf;
 	struct tend_units *units;
 	struct spawns *spawns;
+	struct work_pool *work;
 	struct host *host;
 	struct loop_source *timer;
 	struct heap due;
 	struct map checks, components;
 	watch_result_fn on_result;
 	void *on_result_data;
+	watch_judge_fn on_judge;
+	void *on_judge_data;
+	watch_component_fn on_component;
+	void *on_component_data;
 	struct watch_stats stats;
 	uint32_t next_check_index, next_component_index;
 	struct vec events;	   /* struct event *, each with its check */
 	uint64_t n_waiters;	   /* ever; the next one's number */
+	json_t *restored_memory;   /* rows of before the start, by check; until the first apply */
 	json_t *restored;	   /* states of before the start, by check; until the first apply */
 	struct plugin_call *calls; /* running */
 	bool stopped;
@@ -51,8 +57,20 @@ void watch_locate(struct watch *w, struct check *check);   /* asks the parents, 
 void watch_load_states(struct watch *w);
 void watch_restore_state(struct watch *w, const char *name, struct check *check);
 void watch_forget_state(struct watch *w, const char *name);
-void watch_save_state(struct watch *w, const struct check *check);
-const char *watch_threshold(char *const *map, const char *metric); /* of "metric=range"; NULL */
+void watch_save_state(struct watch *w, struct check *check); /* and what it remembers */
+
+/* memory.c */
+void memory_load(struct watch *w);
+void memory_restore(
+	struct watch *w, const struct conf *conf, struct check *check, const struct conf_check *cc);
+void memory_loaded(struct watch *w);			   /* what no check has taken goes */
+void memory_take(struct check *check, json_t *remembered); /* NULL: nothing new */
+/* Its options may be others now: true, and what it remembers is forgotten. */
+bool memory_review(const struct conf *conf, struct check *check, const struct conf_check *cc);
+int memory_put(const struct check *check, struct store_batch *batch); /* nothing when it is saved */
+void memory_put_done(struct check *check);			      /* that batch is on its way */
+bool memory_is_due(const struct check *check);		/* it must not wait for a new state */
+void memory_save(struct watch *w, struct check *check); /* alone, unless it is saved */
 
 /* Adds the row of what is kept of a check. */
 int watch_put_state(const struct check *check, struct store_batch *batch);

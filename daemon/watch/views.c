@@ -23,6 +23,8 @@ static json_t *metrics_to_json(const struct check *check)
 			"warning", watch_threshold(check->conf->thresholds_warning, m->name),
 			"critical", watch_threshold(check->conf->thresholds_critical, m->name));
 
+		if (row && m->instance[0])
+			(void)json_object_set_new(row, "instance", json_string(m->instance));
 		(void)json_array_append_new(list, row);
 	}
 	return list;

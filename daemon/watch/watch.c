@@ -68,6 +68,7 @@ static int start_attempt(struct watch *w, struct check *check)
 		.probe_conf = check->conf->probe_conf,
 		.name = check->conf->name,
 		.timeout = check->conf->timeout,
+		.memory = check->memory,
 		.report = report_of(check, &judged),
 		.elsewhere = check->conf->component->host != NULL,
 		.spawn = spawns_of(w->spawns, check->conf->component),
@@ -341,6 +342,7 @@ static void check_free(struct check *check)
 	free(check->last.metrics);
 	free(check->report);
 	json_decref(check->raised);
+	json_decref(check->memory);
 	if (check->event)
 		event_drop(check->watch, check->event);
 	conf_unref(check->conf_owner);
@@ -355,7 +357,8 @@ static void component_free(struct component *component)
 	free(component);
 }
 
-static struct check *check_new(struct watch *w, const struct conf_check *conf)
+static struct check *check_new(
+	struct watch *w, const struct conf *owner, const struct conf_check *conf)
 {
 	struct check *check = calloc(1, sizeof(*check));
 
@@ -366,6 +369,7 @@ static struct check *check_new(struct watch *w, const struct conf_check *conf)
 	check->snmp_index = ++w->next_check_index;
 	state_init(&check->state, clock_wall());
 	watch_restore_state(w, conf->name, check);
+	memory_restore(w, owner, check, conf);
 	return check;
 }
 
@@ -380,9 +384,11 @@ static struct check *check_adopt(struct watch *w, struct conf *conf, const struc
 	if (check && check->event && &check->event->conf != cc)
 		check = NULL;
 	same = check && conf_check_same(check->conf, cc);
+	if (check && memory_review(conf, check, cc))
+		same = false;
 
 	if (!check)
-		check = check_new(w, cc);
+		check = check_new(w, conf, cc);
 	if (!check)
 		return NULL;
 	if (!same && check->attempt)
@@ -593,6 +599,15 @@ static void free_components(struct map *components)
 	map_clear(components);
 }
 
+static int apply_work(struct watch *watch, const struct conf *conf)
+{
+	auto_free char *program = str_printf("%s/tend-work", conf->daemon.libexec_dir);
+
+	if (!program)
+		return -ENOMEM;
+	return work_pool_set(watch->work, program, (size_t)conf->daemon.work_slots);
+}
+
 int watch_apply(struct watch *watch, struct conf *conf)
 {
 	struct map components = {0}, checks = {0};
@@ -616,6 +631,7 @@ int watch_apply(struct watch *watch, struct conf *conf)
 	conf_unref(old_conf);
 	json_decref(watch->restored);
 	watch->restored = NULL;
+	memory_loaded(watch);
 	MAP_FOREACH (&watch->components, struct component *, component)
 		watch_update_component(watch, component);
 	VEC_FOREACH (&locating, struct check *, check)
@@ -626,6 +642,8 @@ int watch_apply(struct watch *watch, struct conf *conf)
 	if (r == 0)
 		r = spawns_apply(watch->spawns, conf);
 	host_set_spawn(watch->host, spawns_of(watch->spawns, NULL));
+	if (r == 0)
+		r = apply_work(watch, conf);
 	arm_timer(watch);
 	return r;
 }
@@ -638,8 +656,10 @@ void watch_stop(struct watch *watch)
 	watch->on_result = NULL;
 	locating = stop_locating(watch);
 	vec_clear(&locating);
-	MAP_FOREACH (&watch->checks, struct check *, check)
+	MAP_FOREACH (&watch->checks, struct check *, check) {
+		memory_save(watch, check);
 		fail_waiters(check, -ESHUTDOWN);
+	}
 }
 
 int watch_new(struct loop *loop, struct store *store, struct net *net, struct watch **ret_watch)
@@ -657,11 +677,15 @@ int watch_new(struct loop *loop, struct store *store, struct net *net, struct wa
 	if (r == 0)
 		r = host_new(loop, net, w->units, on_unit_changed, w, &w->host);
 	if (r == 0)
+		r = work_pool_new(loop, &w->work);
+	if (r == 0)
 		r = loop_timer_new(loop, on_due, w, &w->timer);
 	if (r < 0)
 		return r;
+	host_set_work(w->host, w->work);
 	loop_source_name(w->timer, "schedule");
 	watch_load_states(w);
+	memory_load(w);
 	*ret_watch = TAKE(w);
 	return 0;
 }
@@ -679,6 +703,7 @@ struct watch *watch_free(struct watch *watch)
 	while (watch->calls)
 		call_free(watch->calls);
 	spawns_free(watch->spawns);
+	work_pool_free(watch->work);
 	units_free(watch->units);
 	while (watch->events.len > 0)
 		event_drop(watch, watch->events.items[0]);
@@ -686,9 +711,22 @@ struct watch *watch_free(struct watch *watch)
 	heap_clear(&watch->due);
 	loop_source_free(watch->timer);
 	json_decref(watch->restored);
+	json_decref(watch->restored_memory);
 	conf_unref(watch->conf);
 	free(watch);
 	return NULL;
+}
+
+void watch_on_judge(struct watch *watch, watch_judge_fn fn, void *data)
+{
+	watch->on_judge = fn;
+	watch->on_judge_data = data;
+}
+
+void watch_on_component(struct watch *watch, watch_component_fn fn, void *data)
+{
+	watch->on_component = fn;
+	watch->on_component_data = data;
 }
 
 void watch_on_result(struct watch *watch, watch_result_fn fn, void *data)
@@ -736,6 +774,7 @@ void watch_get_stats(struct watch *watch, struct watch_stats *ret_stats)
 	memset(stats.n_by_state, 0, sizeof(stats.n_by_state));
 	MAP_FOREACH (&watch->checks, const struct check *, check)
 		stats.n_by_state[watch_check_shown_state(check)]++;
+	work_pool_stats(watch->work, &stats.work);
 	watch->stats.max_late_usec = 0;
 	*ret_stats = stats;
 }

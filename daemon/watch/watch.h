@@ -13,11 +13,13 @@
 #include "loop/loop.h"
 #include "store/store.h"
 #include "watch/state.h"
+#include "work/pool.h"
 
-enum { RESULT_TEXT_BYTES = 513, RESULT_MAX_METRICS = 32 };
+enum { RESULT_TEXT_BYTES = 513 };
 
 struct metric {
 	char name[32];
+	char instance[64]; /* one of several with this name; "" */
 	char unit[8];
 	double value;
 	struct range warning, critical; /* valid if has_ */
@@ -72,7 +74,12 @@ struct check {
 	bool unconfirmed;	   /* told before its parents had answered */
 	struct result last;	   /* number == 0: none yet */
 	struct report *report;	   /* of a check that takes reports; NULL */
-	json_t *raised;	     /* metrics with a range `clear' that alert: name -> state; NULL */
+	json_t *raised;	    /* metrics with a range `clear' that alert: name, or name:instance,
+			       -> state; NULL */
+	json_t *memory;	    /* what its attempts remember; NULL */
+	char memory_of[17]; /* the options it was remembered under */
+	bool memory_unsaved;
+	usec_t memory_saved; /* clock_now(); 0: not since the start */
 	struct event *event; /* watch/event.h: it was not configured, but pushed; NULL */
 	struct watch *watch;
 	struct heap_node due;	      /* .at: of clock_now() */
@@ -83,7 +90,7 @@ struct check {
 	bool run_again;	       /* something changed while an attempt ran */
 	bool missing_told;     /* that a threshold's metric does not come */
 	bool paused; /* by a window: its schedule goes on, but starts nothing; its state is kept */
-	uint64_t n_attempts, n_failed, n_overruns;
+	uint64_t n_attempts, n_good, n_failed, n_overruns;
 	uint32_t snmp_index; /* small, stable while the daemon lives */
 };
 
@@ -109,6 +116,14 @@ int watch_new(struct loop *loop, struct store *store, struct net *net, struct wa
 struct watch *watch_free(struct watch *watch);
 DEFINE_AUTO(struct watch *, watch_free)
 void watch_on_result(struct watch *watch, watch_result_fn fn, void *data);
+/* After a result's thresholds, before its verdict counts: may make it worse. */
+typedef void (*watch_judge_fn)(const struct conf_check *conf, struct result *result, void *data);
+void watch_on_judge(struct watch *watch, watch_judge_fn fn, void *data);
+/* The range of "metric=range" rows; NULL: none of this metric. */
+const char *watch_threshold(char *const *map, const char *metric);
+/* The state of a component is another one. */
+typedef void (*watch_component_fn)(const struct component *component, void *data);
+void watch_on_component(struct watch *watch, watch_component_fn fn, void *data);
 /* Takes the new configuration, keeps state of checks that did not change. */
 int watch_apply(struct watch *watch, struct conf *conf);
 /* The time of day has jumped: what depends on it is looked at anew. */
@@ -158,6 +173,7 @@ json_t *watch_component_to_json(const struct component *component, bool full);
 json_t *watch_system_to_json(const struct watch *watch, const struct conf_system *system);
 
 struct watch_stats {
+	struct work_stats work; /* tend-work processes */
 	size_t n_checks, n_by_state[TEND_STATE_MAX], n_running;
 	uint64_t n_attempts, n_overruns;
 	usec_t max_late_usec; /* lateness of starts since the last call */

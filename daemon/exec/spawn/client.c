@@ -15,6 +15,8 @@
 
 /* tend-spawn answers at the deadline; so much later it hangs. */
 #define ANSWER_WITHIN_USEC (5 * USEC_PER_SEC)
+/* Of a socket, which it has at hand. */
+#define ICMP_WITHIN_USEC (USEC_PER_SEC)
 /* A host that cannot be reached is not tried for each of its checks. */
 #define SSH_AGAIN_USEC (5 * USEC_PER_SEC)
 
@@ -23,6 +25,7 @@ struct spawn_ask {
 	char id[24];
 	uint64_t rpc_id;
 	spawn_fn fn;
+	spawn_icmp_fn icmp_fn; /* instead of fn */
 	void *data;
 	LIST_ENTRY(spawn_ask) link;
 };
@@ -201,6 +204,7 @@ static int connect_to(struct spawn_client *client, struct tend_error *err)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int r;
 
 	if (client->rpc)
 		return 0;
@@ -216,8 +220,57 @@ static int connect_to(struct spawn_client *client, struct tend_error *err)
 			"tend-spawn, which runs foreign programs, cannot be reached at %s: %s",
 			client->path, strerror(errno));
 	client->refused[0] = '\0';
-	return rpc_new(
+	r = rpc_new(
 		client->loop, TAKE_FD(fd), "tend-spawn", on_call, on_close, client, &client->rpc);
+	if (r == 0)
+		rpc_accept_fds(client->rpc);
+	return r;
+}
+
+static void on_icmp(const struct rpc_reply *reply, void *data)
+{
+	struct spawn_ask *ask = data;
+	spawn_icmp_fn fn = ask->icmp_fn;
+	void *fn_data = ask->data;
+	int fd = ask->client->rpc ? rpc_take_fd(ask->client->rpc) : -EBADF;
+	json_int_t id = json_integer_value(json_object_get(reply->ok, "echo_id"));
+
+	ask_free(ask);
+	if (reply->r == 0 && fd >= 0) {
+		fn(0, fd, (uint16_t)id, NULL, fn_data);
+		return;
+	}
+	safe_close(fd);
+	fn(reply->r == -EREMOTEIO ? code_errno(reply->error_code)
+		: reply->r < 0	  ? reply->r
+				  : -EPROTO,
+		-EBADF, 0, reply->message ? reply->message : "tend-spawn's answer has no socket",
+		fn_data);
+}
+
+int spawn_client_icmp(struct spawn_client *client, int family, spawn_icmp_fn fn, void *data,
+	struct spawn_ask **ret_ask, struct tend_error *err)
+{
+	struct spawn_ask *ask;
+	int r = client->ssh_argv ? -EOPNOTSUPP : connect_to(client, err);
+
+	if (r < 0)
+		return r;
+	ask = calloc(1, sizeof(*ask));
+	if (!ask)
+		return -ENOMEM;
+	*ask = (struct spawn_ask){.client = client, .icmp_fn = fn, .data = data};
+	LIST_INSERT_HEAD(&client->asks, ask, link);
+	r = rpc_call(client->rpc, "icmp",
+		json_pack("{s:s}", "family", family == AF_INET6 ? "ipv6" : "ipv4"),
+		ICMP_WITHIN_USEC, on_icmp, ask, &ask->rpc_id);
+	if (r < 0) {
+		ask_free(ask);
+		return tend_error_set(
+			err, r, "tend-spawn cannot be asked for a socket: %s", strerror(-r));
+	}
+	*ret_ask = ask;
+	return 0;
 }
 
 static json_t *run_args(const struct spawn_ask *ask, const struct spawn_order *order)
@@ -226,9 +279,10 @@ static json_t *run_args(const struct spawn_ask *ask, const struct spawn_order *o
 
 	for (const char *const *arg = order->argv; arg && *arg; arg++)
 		(void)json_array_append_new(argv, json_string(*arg));
-	return json_pack("{s:s, s:o*, s:s*, s:o*, s:I, s:I, s:s*}", "id", ask->id, "argv", argv,
-		"command", order->command, "args", order->args ? json_deep_copy(order->args) : NULL,
-		"timeout_msec", (json_int_t)(order->timeout / USEC_PER_MSEC), "output_max",
+	return json_pack("{s:s, s:o*, s:s*, s:s*, s:o*, s:I, s:I, s:s*}", "id", ask->id, "argv",
+		argv, "command", order->command, "look", order->look, "args",
+		order->args ? json_deep_copy(order->args) : NULL, "timeout_msec",
+		(json_int_t)(order->timeout / USEC_PER_MSEC), "output_max",
 		(json_int_t)order->output_max_bytes, "stdin", order->stdin_text);
 }
 
@@ -263,8 +317,9 @@ struct spawn_ask *spawn_ask_cancel(struct spawn_ask *ask)
 		return NULL;
 	if (ask->client->rpc && ask->rpc_id) {
 		rpc_forget(ask->client->rpc, ask->rpc_id);
-		(void)rpc_call(ask->client->rpc, "cancel", json_pack("{s:s}", "id", ask->id), 0,
-			NULL, NULL, NULL);
+		if (!ask->icmp_fn)
+			(void)rpc_call(ask->client->rpc, "cancel",
+				json_pack("{s:s}", "id", ask->id), 0, NULL, NULL, NULL);
 	}
 	return ask_free(ask);
 }

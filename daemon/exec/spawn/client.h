@@ -35,7 +35,8 @@ typedef void (*spawn_fn)(const struct spawn_reply *reply, void *data);
 struct spawn_order {
 	const char *const *argv;
 	const char *command;	/* argv NULL: [command NAME] of spawn.conf */
-	const json_t *args;	/* its parameters; an object, borrowed */
+	const char *look;	/* or a kind of tend-look */
+	const json_t *args;	/* parameters of either; an object, borrowed */
 	const char *stdin_text; /* NULL = none */
 	usec_t timeout;
 	size_t output_max_bytes;
@@ -55,6 +56,12 @@ int spawn_client_set_path(struct spawn_client *client, const char *path);
 /* The same codes as in a reply; then `fn` is not called. */
 int spawn_client_run(struct spawn_client *client, const struct spawn_order *order, spawn_fn fn,
 	void *data, struct spawn_ask **ret_ask, struct tend_error *err);
+
+/* A socket for echo requests: r 0: the descriptor is the callee's, `echo_id` is the id that its
+ * filter lets through. */
+typedef void (*spawn_icmp_fn)(int r, int fd, uint16_t echo_id, const char *message, void *data);
+int spawn_client_icmp(struct spawn_client *client, int family, spawn_icmp_fn fn, void *data,
+	struct spawn_ask **ret_ask, struct tend_error *err);
 struct spawn_ask *spawn_ask_cancel(struct spawn_ask *ask); /* NULL is fine; its program is ended */
 
 #endif

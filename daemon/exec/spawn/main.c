@@ -10,6 +10,7 @@
 #include "exec/options.h"
 #include "exec/peer.h"
 #include "exec/relay.h"
+#include "exec/spawn/icmp.h"
 #include "exec/spawn/server.h"
 
 struct options {
@@ -22,6 +23,7 @@ struct manager {
 	struct loop *loop;
 	struct cgroups *cgroups;
 	struct spawn_server *server;
+	struct icmp_sockets icmp;
 };
 
 static const char help[] =
@@ -147,6 +149,7 @@ static int set_up(struct manager *m, struct loop_source *signals[3])
 				strerror(-r));
 	}
 	deps.loop = m->loop;
+	deps.icmp = &m->icmp;
 	deps.on_foul = on_foul;
 	deps.data = m;
 	deps.cgroups = m->cgroups;
@@ -166,7 +169,10 @@ static int run(const struct options *options)
 
 	/* Programs run as the same user: none may look into this process. */
 	(void)prctl(PR_SET_DUMPABLE, 0);
-	r = set_up(&m, signals);
+	icmp_sockets_open(&m.icmp);
+	r = icmp_give_up_rights();
+	if (r == 0)
+		r = set_up(&m, signals);
 	if (r < 0) {
 		log_error("cannot start: %s", strerror(-r));
 	} else {
@@ -178,6 +184,7 @@ static int run(const struct options *options)
 	for (int i = 0; i < 3; i++)
 		loop_source_free(signals[i]);
 	cgroups_free(m.cgroups);
+	icmp_sockets_close(&m.icmp);
 	loop_free(m.loop);
 	return r < 0 ? EXIT_FAILURE : r;
 }

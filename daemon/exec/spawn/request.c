@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 #include "base/cleanup.h"
 #include "exec/argv.h"
 #include "exec/call.h"
@@ -11,14 +12,16 @@ const char *const spawn_call_names[SPAWN_CALL_MAX + 1] = {
 	[SPAWN_HELLO] = "hello",
 	[SPAWN_RUN] = "run",
 	[SPAWN_CANCEL] = "cancel",
+	[SPAWN_ICMP] = "icmp",
 };
 
 /* The keys a call takes; one that is not here is refused. */
-static const char *const keys[SPAWN_CALL_MAX][8] = {
+static const char *const keys[SPAWN_CALL_MAX][9] = {
 	[SPAWN_HELLO] = {NULL},
-	[SPAWN_RUN] = {"id", "argv", "command", "args", "timeout_msec", "output_max", "stdin",
-		NULL},
+	[SPAWN_RUN] = {"id", "argv", "command", "look", "args", "timeout_msec", "output_max",
+		"stdin", NULL},
 	[SPAWN_CANCEL] = {"id", NULL},
+	[SPAWN_ICMP] = {"family", NULL},
 };
 
 static int get_id(const json_t *args, const char **ret_id, struct tend_error *err)
@@ -126,12 +129,35 @@ static int get_command(const json_t *args, struct spawn_request *request, struct
 	return 0;
 }
 
+/* What tend-look makes of its arguments is its own affair: here they are data. */
+static int get_look(const json_t *args, struct spawn_request *request, struct tend_error *err)
+{
+	const json_t *value = json_object_get(args, "look");
+	const char *kind = json_string_value(value);
+
+	if (json_object_get(args, "argv") || json_object_get(args, "command"))
+		return tend_error_set(
+			err, -EINVAL, "there is 'argv', 'command' or 'look', not two of them");
+	if (!kind || strlen(kind) != json_string_length(value) || !*kind ||
+		strlen(kind) > SPAWN_MAX_LOOK_BYTES ||
+		kind[strspn(kind, "abcdefghijklmnopqrstuvwxyz")])
+		return tend_error_set(err, -EINVAL, "'look' is the name of a kind");
+	request->look = kind;
+	request->args = json_object_get(args, "args");
+	if (!json_is_object(request->args) || json_object_get(args, "stdin"))
+		return tend_error_set(
+			err, -EINVAL, "'args' is an object, and a look takes no 'stdin'");
+	return 0;
+}
+
 static int get_program(const json_t *args, struct spawn_request *request, struct tend_error *err)
 {
+	if (json_object_get(args, "look"))
+		return get_look(args, request, err);
 	if (json_object_get(args, "command"))
 		return get_command(args, request, err);
 	if (json_object_get(args, "args"))
-		return tend_error_set(err, -EINVAL, "'args' are of a 'command'");
+		return tend_error_set(err, -EINVAL, "'args' are of a 'command' or a 'look'");
 	return get_argv(args, request, err);
 }
 
@@ -153,6 +179,16 @@ static int parse_run(const json_t *args, struct spawn_request *request, struct t
 	return r;
 }
 
+static int get_family(const json_t *args, int *ret_family, struct tend_error *err)
+{
+	const char *family = json_string_value(json_object_get(args, "family"));
+
+	if (!family || (strcmp(family, "ipv4") != 0 && strcmp(family, "ipv6") != 0))
+		return tend_error_set(err, -EINVAL, "'family' is ipv4 or ipv6");
+	*ret_family = strcmp(family, "ipv4") == 0 ? AF_INET : AF_INET6;
+	return 0;
+}
+
 int spawn_request_parse(const char *call, const json_t *args, struct spawn_request *ret_request,
 	struct tend_error *err)
 {
@@ -165,7 +201,9 @@ int spawn_request_parse(const char *call, const json_t *args, struct spawn_reque
 	if (!json_is_object(args) && (request.call != SPAWN_HELLO || !json_is_null(args)))
 		return tend_error_set(err, -EINVAL, "the arguments are no object");
 	r = call_check_keys(call, keys[request.call], args, err);
-	if (r == 0 && request.call != SPAWN_HELLO)
+	if (r == 0 && request.call == SPAWN_ICMP)
+		r = get_family(args, &request.family, err);
+	else if (r == 0 && request.call != SPAWN_HELLO)
 		r = get_id(args, &request.id, err);
 	if (r == 0 && request.call == SPAWN_RUN)
 		r = parse_run(args, &request, err);

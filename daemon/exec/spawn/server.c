@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "exec/spawn/server.h"
+#include <fcntl.h>
 #include <pwd.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include "base/clock.h"
@@ -10,6 +12,7 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "exec/peer.h"
+#include "exec/spawn/icmp.h"
 #include "exec/spawn/program.h"
 #include "exec/spawn/request.h"
 #include "loop/rpc.h"
@@ -41,6 +44,8 @@ struct spawn_server {
 	struct loop *loop;
 	struct cgroups *cgroups;
 	struct spawn_rules *rules;
+	const char *look;
+	const struct icmp_sockets *icmp;
 	char why_no_rules[512];
 	struct loop_source *io, *remote_io, *forget_pid1;
 	int fd, remote_fd;
@@ -168,6 +173,25 @@ static void on_foul(const char *what, void *data)
 		server->on_foul(server->data);
 }
 
+/* tend-look reads its arguments from standard input: there is room, and nobody sees them in ps. */
+static int prepare_look(struct job *job, struct spawn_request *request, char **ret_stdin)
+{
+	auto_free char *text = json_dumps(request->args, JSON_COMPACT);
+
+	if (!text)
+		return -ENOMEM;
+	if (strlen(text) > SPAWN_MAX_STDIN_BYTES) {
+		refuse(job, "invalid", "'args' has more than %d bytes", SPAWN_MAX_STDIN_BYTES);
+		return 0;
+	}
+	request->argv[0] = job->server->look;
+	request->argv[1] = request->look;
+	request->argv[2] = "-";
+	*ret_stdin = TAKE(text);
+	request->stdin_text = *ret_stdin;
+	return 0;
+}
+
 /* Refused, or it has what is to be executed; of a command that is *ret_argv, the caller's. */
 static void check_program(struct job *job, const struct spawn_request *request, char ***ret_argv)
 {
@@ -179,6 +203,8 @@ static void check_program(struct job *job, const struct spawn_request *request, 
 		refuse(job, "not-allowed", "spawn.conf cannot be used: %s", server->why_no_rules);
 		return;
 	}
+	if (request->look) /* a program of ours, that no configuration names */
+		return;
 	r = request->command ? spawn_rules_fill(server->rules, request->command, request->args,
 				       ret_argv, &err)
 			     : spawn_rules_check(server->rules, request->argv[0], &err);
@@ -200,6 +226,16 @@ static uint64_t user_tasks_max(const struct spawn_rules *rules)
 	return (uint64_t)rules->max_programs * 4 + (uint64_t)rules->tasks_max;
 }
 
+static uint64_t memory_max(const struct spawn_rules *rules, bool is_look)
+{
+#ifdef __SANITIZE_ADDRESS__
+	/* Its shadow counts as data, and tend-look is built with it as we are. */
+	if (is_look)
+		return RLIM_INFINITY;
+#endif
+	return rules->memory_max_bytes;
+}
+
 /* False: refused, and freed. */
 static bool job_start(struct job *job)
 {
@@ -207,10 +243,13 @@ static bool job_start(struct job *job)
 	struct spawn_request request;
 	struct program_spec spec;
 	auto(strv_free) char **argv = NULL;
+	auto_free char *look_args = NULL;
 	int r = spawn_request_parse("run", job->args, &request, NULL);
 
 	if (r == 0)
 		check_program(job, &request, &argv);
+	if (r == 0 && request.look)
+		r = prepare_look(job, &request, &look_args);
 	if (r < 0 || !job->connection) {
 		job_free(job);
 		return false;
@@ -221,7 +260,7 @@ static bool job_start(struct job *job)
 		.timeout = request.timeout,
 		.output_max_bytes = request.output_max_bytes,
 		.user_tasks_max = user_tasks_max(server->rules),
-		.memory_max_bytes = server->rules->memory_max_bytes,
+		.memory_max_bytes = memory_max(server->rules, request.look != NULL),
 		.answered = on_answered,
 		.gone = on_gone,
 		.foul = on_foul,
@@ -373,6 +412,20 @@ static void call_hello(struct connection *c, uint64_t rpc_id)
 			(int)server->running.len, "waiting", (int)server->queue.len));
 }
 
+/* Not for other hosts: a descriptor does not go through a pipe. */
+static void call_icmp(struct connection *c, uint64_t rpc_id, int family)
+{
+	const struct icmp_sockets *icmp = c->server->icmp;
+	int have = !icmp ? -EBADF : family == AF_INET ? icmp->fd4 : icmp->fd6;
+	int fd = have >= 0 && !c->remote ? fcntl(have, F_DUPFD_CLOEXEC, 3) : -1;
+
+	if (fd < 0)
+		(void)rpc_error(c->rpc, rpc_id, "not-allowed",
+			"there is no socket for ICMP: tend-spawn was started without CAP_NET_RAW");
+	else
+		(void)rpc_ok_fd(c->rpc, rpc_id, json_pack("{s:i}", "echo_id", icmp->echo_id), fd);
+}
+
 /* ---- connections ---- */
 
 static struct connection *connection_free(struct connection *c)
@@ -407,6 +460,8 @@ static void on_call(struct rpc *rpc, uint64_t id, const char *call, json_t *args
 		call_cancel(c, id, &request);
 	else if (id && request.call == SPAWN_RUN)
 		call_run(c, id, args, &request);
+	else if (id && request.call == SPAWN_ICMP)
+		call_icmp(c, id, request.family);
 	else if (id)
 		call_hello(c, id);
 }
@@ -573,6 +628,8 @@ int spawn_server_new(const struct spawn_server_deps *deps, struct spawn_server *
 	server->fd = server->remote_fd = -EBADF;
 	server->on_foul = deps->on_foul;
 	server->data = deps->data;
+	server->icmp = deps->icmp;
+	server->look = deps->look ? deps->look : TEND_LIBEXECDIR "/tend-look";
 	spawn_server_set_rules(server, deps->rules, deps->why_no_rules);
 	r = loop_defer_new(deps->loop, on_forget_pid1, server, &server->forget_pid1);
 	if (r < 0)

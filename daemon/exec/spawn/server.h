@@ -18,12 +18,15 @@ enum { SPAWN_MAX_CONNECTIONS = 16 };
 #define SPAWN_REMOTE_SOCKET "/run/tend-spawn/remote.sock"
 
 struct spawn_server;
+struct icmp_sockets;
 
 struct spawn_server_deps {
 	struct loop *loop;
 	struct cgroups *cgroups;   /* NULL: none were handed over */
 	struct spawn_rules *rules; /* taken over; NULL = `why_no_rules` */
 	const char *why_no_rules;
+	const char *look;		 /* the program tend-look; NULL: the installed one */
+	const struct icmp_sockets *icmp; /* to hand out; lives longer; NULL: there are none */
 	/* A program has interfered with those that watch it: only an end of this process, and of
 	 * all that runs in its unit, makes sure that nothing is left. NULL: nothing can be done. */
 	void (*on_foul)(void *data);

@@ -44,6 +44,9 @@ enum tend_option_flags {
 	/* A STRING that is a URL; dumps show its scheme and host only: paths of webhooks hold
 	   tokens. */
 	TEND_OPTION_PRIVATE_URL = 1u << 1,
+	/* A STRING that names a [database SYSTEM/COMPONENT] for tend_sql(); none: that of the
+	   check's own component. Either must exist: `tendd -t` says so. */
+	TEND_OPTION_DATABASE = 1u << 2,
 };
 
 struct tend_option {

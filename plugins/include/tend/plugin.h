@@ -27,10 +27,34 @@
 
 #define TEND_PLUGIN_ABI 1u
 
-enum { TEND_METRICS_MAX = 32 }; /* an attempt */
+enum { TEND_METRICS_MAX = 32 };	 /* names that metrics() may give */
+enum { TEND_SAMPLES_MAX = 256 }; /* an attempt: metrics, those of all instances counted */
 
 struct tend_attempt;
 struct json_t;
+
+/* What `tendctl probe show`, tend-probes(7) and the tests know of a metric. A name in capitals
+ * stands for those that are known only when it runs (the columns of a query). */
+struct tend_metric_doc {
+	const char *name; /* NULL ends the table */
+	const char *unit; /* as tend_attempt_metric() has it */
+	const char *help;
+	bool instances; /* by tend_attempt_metric_of() */
+};
+#define TEND_METRIC(metric, of_unit, text)                                                         \
+	{                                                                                          \
+		.name = (metric), .unit = (of_unit), .help = "" text ""                            \
+	}
+#define TEND_METRIC_OF(metric, of_unit, text)                                                      \
+	{                                                                                          \
+		.name = (metric), .unit = (of_unit), .help = "" text "", .instances = true         \
+	}
+/* A reason that the probe itself gives, and when. Those that the core gives for any probe (ok,
+ * threshold, off-baseline, too-slow, overrun, cancelled, internal) may be left out. */
+struct tend_reason_doc {
+	enum tend_reason reason;
+	const char *when; /* NULL ends the table */
+};
 
 struct tend_probe {
 	uint32_t abi;
@@ -56,6 +80,22 @@ struct tend_probe {
 	 * TEND_METRICS_MAX, for thresholds that name another one. Returns how many; 0: that is
 	 * known only when it runs. */
 	size_t (*metrics)(const void *conf, const char *ret_names[TEND_METRICS_MAX]);
+	/* Instead of start() and call(), for client libraries that block: runs in a tend-work
+	 * process, may block, is killed at the deadline, and ends the attempt before it returns.
+	 * `method` NULL: the check itself. It sees a conf of its own, read from the same options;
+	 * of the calls below those marked [work] only. */
+	void (*work)(struct tend_attempt *a, const void *conf, const char *method,
+		const struct json_t *args);
+	/* The host that work() connects to: its name is looked up before, see
+	 * tend_attempt_addresses(). NULL (or a NULL answer): none. */
+	const char *(*work_host)(const void *conf);
+	/* The verbs that work() serves, NULL-terminated; NULL: none. */
+	const char *const *work_methods;
+	/* All metrics and reasons that it can give. */
+	const struct tend_metric_doc *metric_docs;
+	const struct tend_reason_doc *reason_docs;
+	/* A check for the manual, as lines "key = value" without probe and interval. */
+	const char *example;
 };
 
 /* One symbol; `tend_plugin_NAME` so that two plugins can be linked into one test. */
@@ -71,8 +111,29 @@ __attribute__((format(printf, 3, 4))) void tend_attempt_finish(
 	struct tend_attempt *a, enum tend_reason reason, const char *format, ...);
 
 /* Adds a metric (before finish). Name: [a-z0-9_]+, unit as in the Nagios plugin API ("s", "%", "B",
- * "c" or ""). At most 32 an attempt: -ENOSPC. */
+ * "c" or ""). At most TEND_SAMPLES_MAX an attempt: -ENOSPC. [work] */
 int tend_attempt_metric(struct tend_attempt *a, const char *name, double value, const char *unit);
+/* The same of one of several: a file system, a queue, a table. `instance` is foreign text: cut to
+ * 63 bytes, escaped; unique for its name. Thresholds of `name` hold for each instance. [work] */
+int tend_attempt_metric_of(struct tend_attempt *a, const char *name, const char *instance,
+	double value, const char *unit);
+
+/* What the last attempt of this check that ended by tend_attempt_finish() has remembered, also
+ * before a restart of tendd: cursors, counters, fingerprints. Borrowed; NULL: nothing yet, or the
+ * options of the check have changed since. [work] */
+const struct json_t *tend_attempt_memory(const struct tend_attempt *a);
+/* Remembers `doc` (steals the reference, also on failure) when this attempt finishes. At most 256
+ * KiB as text: -EMSGSIZE. Written at once if the result is not ok or the state changes, else once a
+ * minute and at the end: after a crash the next attempt may be given that of a minute ago. [work]
+ */
+int tend_attempt_remember(struct tend_attempt *a, struct json_t *doc);
+/* What work_host() named, resolved; 0: nothing was. [work] */
+struct tend_address;
+size_t tend_attempt_addresses(
+	const struct tend_attempt *a, const struct tend_address **ret_addresses);
+/* What work() is about to wait for, "the answer to the log-in": the reason and a part of the text
+ * if the deadline comes meanwhile. [work] */
+void tend_attempt_phase(struct tend_attempt *a, enum tend_reason reason, const char *text);
 
 /* The outcome of a call(); steals the reference. */
 void tend_attempt_outcome(struct tend_attempt *a, struct json_t *outcome);
@@ -128,6 +189,10 @@ typedef void (*tend_transfer_fn)(struct tend_attempt *a, void *easy, int result,
 /* `url` as given to CURLOPT_URL (its host is resolved first). */
 int tend_transfer_start(
 	struct tend_attempt *a, void *easy, const char *url, tend_transfer_fn fn, void *data);
+/* The same through a proxy; `proxy` is its URL (http:// or socks5h://, host, port) and its host is
+ * what is resolved. The target's name is the proxy's to look up. */
+int tend_transfer_start_proxied(
+	struct tend_attempt *a, void *easy, const char *proxy, tend_transfer_fn fn, void *data);
 void tend_transfer_abort(struct tend_attempt *a, void *easy); /* idempotent */
 
 /* ---- systemd units -------------------------------------------------------------------------- */
@@ -182,6 +247,67 @@ typedef void (*tend_spawn_fn)(
 /* argv[0] is an absolute path in a folder that tend-spawn's own configuration lists. Its time is
  * the attempt's, less a moment for the answer. */
 int tend_spawn(struct tend_attempt *a, const char *const *argv, tend_spawn_fn fn, void *data);
+
+/* ---- looks at a machine: by tend-look, a child of tend-spawn, here or on the component's host ---
+ */
+
+/* `kind` is a row of daemon/exec/look (host, process, file, journal, ...), `args` its arguments
+ * (borrowed; they go by its standard input, so ps does not show them). r < 0: `message` says why,
+ * as with tend_spawn(). `doc` is borrowed, and as foreign as the machine. Called once, maybe before
+ * tend_look() returns (r < 0 then). Its time is the attempt's, less a moment. */
+typedef void (*tend_look_fn)(
+	struct tend_attempt *a, int r, const char *message, const struct json_t *doc, void *data);
+int tend_look(struct tend_attempt *a, const char *kind, const struct json_t *args, tend_look_fn fn,
+	void *data);
+
+/* ---- SQL: by the plugin that serves [database NAME] ------------------------------------------ */
+
+/* One statement under the read-only role of [database NAME], as the verb sql.query; `database`
+ * NULL: that of the check's own component. `params`: a JSON array of texts, numbers, booleans and
+ * nulls for $1, $2, ..., or NULL. reason OK: `rows` is {"columns":[...], "rows":[[...]],
+ * "truncated":bool}, borrowed; else `text` says why. Called once, never before tend_sql() has
+ * returned 0. -ENOENT: there is no such database. */
+typedef void (*tend_sql_fn)(struct tend_attempt *a, enum tend_reason reason, const char *text,
+	const struct json_t *rows, void *data);
+int tend_sql(struct tend_attempt *a, const char *database, const char *sql,
+	const struct json_t *params, size_t max_rows, tend_sql_fn fn, void *data);
+
+/* ---- ICMP echo: by the socket that tend-spawn opened ------------------------------------------
+ */
+
+enum { TEND_PING_MAX = 20 };
+/* rtt_usec[i]: of the i-th packet, USEC_INFINITY: no reply. r < 0: -ENOTCONN (no socket), -EPERM,
+ * -ENETUNREACH, ... Called once. */
+typedef void (*tend_ping_fn)(
+	struct tend_attempt *a, int r, const usec_t *rtt_usec, size_t n_sent, void *data);
+int tend_ping(struct tend_attempt *a, const struct tend_address *address, unsigned n_packets,
+	size_t payload_bytes, usec_t interval, usec_t wait, tend_ping_fn fn, void *data);
+
+/* ---- Lua: a file of steps in a process of its own, which has no rights (tend-run --flow) ------
+ */
+
+struct tend_script;
+/* The script asks: answer it once by tend_script_answer(), now or later. `args` is borrowed. */
+typedef void (*tend_script_call_fn)(struct tend_attempt *a, uint64_t id, const char *call,
+	const struct json_t *args, void *data);
+/* Called once. 0: `value` is what it returned, borrowed; -ENOEXEC: the file cannot be used, -EPIPE:
+ * its process went; `message` says why. */
+typedef void (*tend_script_end_fn)(
+	struct tend_attempt *a, int r, const char *message, const struct json_t *value, void *data);
+/* `file`: an absolute path, or the name of a shipped one (lua/flows/NAME.lua); `start` is told to
+ * the library tend.flow; stolen. The process is killed when the attempt ends. -EBUSY: too many run.
+ */
+int tend_script_start(struct tend_attempt *a, const char *file, struct json_t *start,
+	tend_script_call_fn call, tend_script_end_fn end, void *data,
+	struct tend_script **ret_script);
+/* Steals `answer`. */
+int tend_script_answer(struct tend_script *script, uint64_t id, struct json_t *answer);
+
+/* ---- progress ------------------------------------------------------------------------------- */
+
+/* What an attempt is at, for who tries one by hand; at most 512 bytes, foreign. */
+__attribute__((format(printf, 2, 3))) void tend_attempt_progress(
+	struct tend_attempt *a, const char *format, ...);
 
 /* ---- reports -------------------------------------------------------------------------------- */
 

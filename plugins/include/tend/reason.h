@@ -55,7 +55,38 @@ enum tend_state {
 	X(PROGRAM_FAILED, 31, "program-failed", UNKNOWN, "the program cannot be run")              \
 	X(SPAWN_LOST, 32, "spawn-lost", UNKNOWN, "tend-spawn ended during the attempt")            \
 	X(JOB_STUCK, 33, "job-stuck", CRITICAL, "the job began and does not end")                  \
-	X(GROUP_DOWN, 34, "group-down", CRITICAL, "too few members of the group are well")
+	X(GROUP_DOWN, 34, "group-down", CRITICAL, "too few members of the group are well")         \
+	X(TLS_NAME, 35, "tls-name", CRITICAL, "the certificate is for another name")               \
+	X(TLS_EXPIRES, 36, "tls-expires", WARNING, "the certificate expires soon")                 \
+	X(TLS_WEAK, 37, "tls-weak", CRITICAL, "protocol or cipher below the floor")                \
+	X(TLS_REVOKED, 38, "tls-revoked", CRITICAL, "the certificate is revoked")                  \
+	X(NO_REPLY, 39, "no-reply", CRITICAL, "the host does not answer")                          \
+	X(DNS_UNEXPECTED, 40, "dns-unexpected", CRITICAL, "not the expected records")              \
+	X(OBJECT_MISSING, 41, "object-missing", CRITICAL, "what is asked for does not exist")      \
+	X(READ_ONLY, 42, "read-only", CRITICAL, "it takes no writes")                              \
+	X(LOCKED, 43, "locked", CRITICAL, "it waits for a lock")                                   \
+	X(CONNECTIONS_FULL, 44, "connections-full", CRITICAL, "no free connection")                \
+	X(REPLICATION_BROKEN, 45, "replication-broken", CRITICAL, "replication does not run")      \
+	X(SCHEMA_CHANGED, 46, "schema-changed", CRITICAL, "the schema is not what it was")         \
+	X(ROWS_LOST, 47, "rows-lost", CRITICAL, "rows are gone")                                   \
+	X(STALE, 48, "stale", CRITICAL, "the last success is too old")                             \
+	X(DATA_QUALITY, 49, "data-quality", WARNING, "records break a rule")                       \
+	X(OUT_OF_SYNC, 50, "out-of-sync", CRITICAL, "the two sides differ")                        \
+	X(VERSION_MISMATCH, 51, "version-mismatch", CRITICAL, "the versions do not fit")           \
+	X(PROCESS_MISSING, 52, "process-missing", CRITICAL, "too few processes")                   \
+	X(FILE_MISSING, 53, "file-missing", CRITICAL, "there is no such file")                     \
+	X(FILE_CHANGED, 54, "file-changed", CRITICAL, "the file is not as declared")               \
+	X(PATTERN_SEEN, 55, "pattern-seen", CRITICAL, "the log holds the pattern")                 \
+	X(PATTERN_NEW, 56, "pattern-new", WARNING, "a message never seen before")                  \
+	X(UNDECLARED, 57, "undeclared", CRITICAL, "not what the baseline declares")                \
+	X(NOT_RUN, 58, "not-run", CRITICAL, "it did not run when it was due")                      \
+	X(DATABASE_MISSING, 59, "database-missing", CRITICAL, "there is no such database")         \
+	X(ACCESS_DENIED, 60, "access-denied", CRITICAL, "the right to do this is missing")         \
+	X(QUOTA, 61, "quota", CRITICAL, "the quota is used up")                                    \
+	X(OFF_BASELINE, 62, "off-baseline", WARNING, "a metric is far from its usual value")       \
+	X(FORECAST, 63, "forecast", WARNING, "a limit will be passed soon")                        \
+	X(STARTING, 64, "starting", CRITICAL, "it is starting or shutting down")                   \
+	X(STEP_FAILED, 65, "step-failed", CRITICAL, "a step of the flow failed")
 
 enum tend_reason {
 #define X(code, value, name, verdict, text) TEND_REASON_##code = (value),

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/* What the attempts of a check remember for the next one, over restarts: a row of its own, written
+ * with a new state, after a result that is not well, else once a minute; forgotten with the options
+ * that it belongs to. */
+#include <inttypes.h>
+#include <string.h>
+#include "base/clock.h"
+#include "base/log.h"
+#include "conf/options.h"
+#include "watch/private.h"
+
+enum { OPTIONS_MAX_BYTES = 1 << 20 };
+
+/* Most memories hold a time or a counter, so they change with every attempt. What is lost of them
+ * is seen once more. */
+#define SAVE_EVERY_USEC (60 * USEC_PER_SEC)
+
+static const struct conf_database *database_of(
+	const struct conf *conf, const struct conf_check *cc, const struct tend_option *row)
+{
+	char *name;
+
+	memcpy(&name, (const char *)cc->probe_conf + row->offset, sizeof(name));
+	if (name)
+		return map_get(&conf->databases, name);
+	return cc->component ? cc->component->database : NULL;
+}
+
+/* Another server behind the same name has other tables. */
+static void put_databases(struct str *text, const struct conf *conf, const struct conf_check *cc)
+{
+	for (const struct tend_option *row = cc->probe->options; row->name; row++) {
+		const struct conf_database *database =
+			row->flags & TEND_OPTION_DATABASE ? database_of(conf, cc, row) : NULL;
+
+		if (database && database->service)
+			(void)conf_options_dump(
+				database->service->options, database->query_conf, row->name, text);
+	}
+}
+
+/* Of the probe, its options and the databases they name as the dump shows them: schedule and
+ * thresholds do not count. FNV-1a is enough: nobody gains by a collision. */
+static void fingerprint_of(const struct conf *conf, const struct conf_check *cc, char ret_text[17])
+{
+	auto_str struct str text = STR_INIT(OPTIONS_MAX_BYTES);
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+	const char *p;
+
+	(void)str_appendf(&text, "%s\n", cc->probe->name);
+	(void)conf_options_dump(cc->probe->options, cc->probe_conf, "", &text);
+	put_databases(&text, conf, cc);
+	for (p = str_get(&text); *p; p++)
+		hash = (hash ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
+	(void)snprintf(ret_text, 17, "%016" PRIx64, hash);
+}
+
+static void commit_delete(struct watch *w, const char *name)
+{
+	struct store_batch *batch;
+
+	if (!w->store || store_batch_new(&batch) < 0)
+		return;
+	if (store_batch_add(batch, STORE_CHECK_MEMORY_DELETE, "s", name) < 0)
+		store_batch_free(batch);
+	else
+		(void)store_commit(w->store, batch, NULL, NULL);
+}
+
+void memory_load(struct watch *w)
+{
+	auto_json json_t *rows = NULL;
+	size_t i;
+	json_t *row;
+
+	if (!w->store || store_read_now(w->store, STORE_QUERY_CHECK_MEMORIES, &rows, "") < 0)
+		return;
+	w->restored_memory = json_object();
+	json_array_foreach (rows, i, row)
+		(void)json_object_set(
+			w->restored_memory, json_string_value(json_object_get(row, "name")), row);
+}
+
+void memory_restore(
+	struct watch *w, const struct conf *conf, struct check *check, const struct conf_check *cc)
+{
+	const json_t *row = json_object_get(w->restored_memory, cc->name);
+	const char *options = json_string_value(json_object_get(row, "options"));
+	char now[17];
+
+	if (!options)
+		return;
+	fingerprint_of(conf, cc, now);
+	if (strcmp(options, now) != 0)
+		return; /* memory_loaded() takes the row away */
+	check->memory = json_incref(json_object_get(row, "doc_json"));
+	memcpy(check->memory_of, now, sizeof(now));
+	(void)json_object_del(w->restored_memory, cc->name);
+}
+
+void memory_loaded(struct watch *w)
+{
+	const char *name;
+	json_t *row;
+
+	json_object_foreach (w->restored_memory, name, row)
+		commit_delete(w, name);
+	json_decref(w->restored_memory);
+	w->restored_memory = NULL;
+}
+
+void memory_take(struct check *check, json_t *remembered)
+{
+	if (!remembered || json_equal(check->memory, remembered))
+		return;
+	if (!check->memory)
+		fingerprint_of(check->conf_owner, check->conf, check->memory_of);
+	json_decref(check->memory);
+	check->memory = json_incref(remembered);
+	check->memory_unsaved = true;
+}
+
+int memory_put(const struct check *check, struct store_batch *batch)
+{
+	if (!check->memory_unsaved)
+		return 0;
+	return store_batch_add(batch, STORE_CHECK_MEMORY_PUT, "ssji", check->conf->name,
+		check->memory_of, check->memory, (int64_t)clock_wall());
+}
+
+void memory_put_done(struct check *check)
+{
+	if (check->memory_unsaved)
+		check->memory_saved = clock_now();
+	check->memory_unsaved = false;
+}
+
+bool memory_is_due(const struct check *check)
+{
+	return check->memory_unsaved &&
+	       (check->last.verdict != TEND_STATE_OK || !check->memory_saved ||
+		       clock_now() >= check->memory_saved + SAVE_EVERY_USEC);
+}
+
+void memory_save(struct watch *w, struct check *check)
+{
+	struct store_batch *batch;
+
+	if (!check->memory_unsaved || !w->store || store_batch_new(&batch) < 0)
+		return;
+	if (memory_put(check, batch) < 0) {
+		store_batch_free(batch);
+		return;
+	}
+	memory_put_done(check);
+	if (store_commit(w->store, batch, NULL, NULL) < 0)
+		log_warning("check '%s': what it remembers is not kept over a restart",
+			check->conf->name);
+}
+
+bool memory_review(const struct conf *conf, struct check *check, const struct conf_check *cc)
+{
+	char now[17];
+
+	if (!check->memory)
+		return false;
+	fingerprint_of(conf, cc, now);
+	if (strcmp(now, check->memory_of) == 0)
+		return false;
+	check->memory = (json_decref(check->memory), NULL);
+	check->memory_unsaved = false;
+	commit_delete(check->watch, cc->name);
+	return true;
+}

@@ -10,6 +10,9 @@
 #include "base/log.h"
 #include "calendar/keeper.h"
 #include "conf/errors.h"
+#include "history/history.h"
+#include "history/standing.h"
+#include "history/usual.h"
 #include "loop/child.h"
 #include "shift.h"
 #include "stale.h"
@@ -51,10 +54,18 @@ static void on_result(struct check *check, unsigned events, void *data)
 {
 	struct manager *m = data;
 
+	history_take(m->history, check);
 	if (events & STATE_EVENT_RECOVERED)
 		api_feedback_look(m, check);
 	incidents_on_result(m->incidents, check, events);
 	policies_on_result(m->policies, check, events);
+}
+
+static void on_judge(const struct conf_check *conf, struct result *result, void *data)
+{
+	struct manager *m = data;
+
+	usual_judge(m->usual, conf, result);
 }
 
 static void on_undurable(bool undurable, void *data)
@@ -164,6 +175,9 @@ static int apply_all(struct manager *m, struct conf *conf)
 	int r = watch_apply(m->watch, conf);
 
 	apply_retention(m, &conf->daemon);
+	history_apply(m->history, conf);
+	usual_apply(m->usual, conf);
+	standing_apply(m->standing);
 	log_set_level(conf_log_level(&conf->daemon));
 	if (r == 0)
 		r = alert_apply(m->alert, conf);
@@ -313,6 +327,13 @@ int manager_open(struct manager *m, struct tend_error *err)
 	r = net_new(m->loop, &m->net);
 	if (r == 0)
 		r = watch_new(m->loop, m->store, m->net, &m->watch);
+	if (r == 0)
+		r = history_new(m->loop, m->without_history ? NULL : m->conf->daemon.state_dir,
+			&m->history);
+	if (r == 0)
+		r = usual_new(m->loop, m->history, m->watch, &m->usual);
+	if (r == 0)
+		r = standing_new(m->loop, m->store, m->watch, &m->standing);
 	alert_deps.store = policies_deps.store = m->store;
 	alert_deps.net = m->net;
 	if (r == 0)
@@ -341,6 +362,7 @@ int manager_open(struct manager *m, struct tend_error *err)
 	incidents_set_hooks(m->incidents, &hooks);
 	incidents_set_hold(m->incidents, telling_hold, m);
 	watch_on_result(m->watch, on_result, m);
+	watch_on_judge(m->watch, on_judge, m);
 	store_on_health(m->store, on_store_health, m);
 	r = apply_all(m, m->conf);
 	if (r < 0)
@@ -370,7 +392,10 @@ void manager_close(struct manager *m)
 	m->telling = telling_free(m->telling);
 	m->incidents = incidents_free(m->incidents);
 	m->alert = alert_free(m->alert);
+	m->standing = standing_free(m->standing);
 	m->watch = watch_free(m->watch);
+	m->usual = usual_free(m->usual);
+	m->history = history_free(m->history);
 	m->net = net_free(m->net);
 	m->store = store_free(m->store);
 	m->conf = conf_unref(m->conf);

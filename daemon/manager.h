@@ -19,10 +19,13 @@
 
 struct api;
 struct agentx;
+struct history;
 struct keeper;
 struct shift;
 struct stale;
+struct standing;
 struct telling;
+struct usual;
 
 struct manager {
 	struct loop *loop;
@@ -30,6 +33,10 @@ struct manager {
 	struct store *store;
 	struct net *net;
 	struct watch *watch;
+	struct history *history;   /* history/history.h: what the metrics were */
+	struct usual *usual;	   /* history/usual.h: what the metrics usually are */
+	struct standing *standing; /* history/standing.h: how the components stood */
+	bool without_history;	   /* nobody will ask: no file */
 	struct alert *alert;
 	struct incidents *incidents;
 	struct telling *telling; /* telling.h: between incidents and alert */

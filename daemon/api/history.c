@@ -10,14 +10,14 @@
 enum { HISTORY_MAX_ROWS = 5000 };
 #define HISTORY_DEFAULT_USEC (30 * 86400 * USEC_PER_SEC)
 
-struct history {
+struct past {
 	struct request *request;
 	struct store *store;
 	usec_t since;
 	json_t *answer;
 };
 
-static void history_end(struct history *h, int r)
+static void history_end(struct past *h, int r)
 {
 	if (r < 0)
 		request_fail(
@@ -31,7 +31,7 @@ static void history_end(struct history *h, int r)
 
 static void on_actions(int r, json_t *rows, void *data)
 {
-	struct history *h = data;
+	struct past *h = data;
 
 	if (r == 0)
 		(void)json_object_set(h->answer, "actions", rows);
@@ -40,7 +40,7 @@ static void on_actions(int r, json_t *rows, void *data)
 
 static void on_runs(int r, json_t *rows, void *data)
 {
-	struct history *h = data;
+	struct past *h = data;
 	size_t i;
 	json_t *row;
 
@@ -65,7 +65,7 @@ static void on_runs(int r, json_t *rows, void *data)
 
 static void on_incidents(int r, json_t *rows, void *data)
 {
-	struct history *h = data;
+	struct past *h = data;
 
 	if (r == 0)
 		(void)json_object_set(h->answer, "incidents", rows);
@@ -102,7 +102,7 @@ static bool since_of(struct request *request, usec_t *ret_since)
 
 void api_get_history(struct request *request)
 {
-	struct history *h;
+	struct past *h;
 	usec_t since;
 	int r;
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include "alert/silence.h"
 #include "api/private.h"
+#include "history/history.h"
 
 enum { METRICS_MAX_BYTES = 64 << 20, METRICS_MAX_RECEIVERS = 256 };
 #define LAG_KEEP_USEC (10 * USEC_PER_SEC)
@@ -123,7 +124,7 @@ static void checks_results(struct metrics *m, struct watch *watch)
 	head(m, "tend_check_attempts_total", "counter", "Attempts of a check by how they ended.");
 	MAP_FOREACH (watch_checks(watch), struct check *, check) {
 		put_check(m, "tend_check_attempts_total", check);
-		put(m, ",result=\"good\"} %" PRIu64 "\n", check->n_attempts - check->n_failed);
+		put(m, ",result=\"good\"} %" PRIu64 "\n", check->n_good);
 		put_check(m, "tend_check_attempts_total", check);
 		put(m, ",result=\"failed\"} %" PRIu64 "\n", check->n_failed);
 	}
@@ -133,6 +134,8 @@ static void checks_results(struct metrics *m, struct watch *watch)
 		for (size_t i = 0; i < check->last.n_metrics; i++) {
 			put_check(m, "tend_check_metric", check);
 			put_label(m, ",", "metric", check->last.metrics[i].name);
+			if (check->last.metrics[i].instance[0])
+				put_label(m, ",", "instance", check->last.metrics[i].instance);
 			put_label(m, ",", "unit", check->last.metrics[i].unit);
 			put(m, "}");
 			put_value(m, check->last.metrics[i].value);
@@ -298,6 +301,22 @@ static void quiet_metrics(struct metrics *m, const struct manager *manager)
 	put(m, "tend_notices_withheld_total{gate=\"route\"} %" PRIu64 "\n", unrouted);
 }
 
+static void history_metrics(struct metrics *m, struct manager *manager)
+{
+	struct history_stats stats;
+
+	history_get_stats(manager->history, &stats);
+	gauge(m, "tend_history_series", "Metrics that have a history.", (double)stats.n_series);
+	gauge(m, "tend_history_file_bytes", "Size of the history of metrics.",
+		(double)stats.file.file_bytes);
+	counter(m, "tend_history_minutes_total", "Minutes of metrics that were written.",
+		stats.file.n_minutes);
+	counter(m, "tend_history_lost_total", "Minutes of metrics that the disk did not take.",
+		stats.file.n_lost);
+	counter(m, "tend_history_refused_total",
+		"Values of metrics that had no room for a history.", stats.n_refused);
+}
+
 /* Of every policy and target whose last action did not help. */
 static void actions_metrics(struct metrics *m, struct manager *manager)
 {
@@ -370,6 +389,21 @@ static void policies_metrics(struct metrics *m, const struct policies *policies)
 	policies_glance(policies, put_last_success, m);
 }
 
+static void work_metrics(struct metrics *m, const struct work_stats *work)
+{
+	gauge(m, "tend_work_processes", "Processes tend-work, at work or kept warm.",
+		(double)work->n_processes);
+	gauge(m, "tend_work_busy", "Of these, at work.", (double)work->n_busy);
+	gauge(m, "tend_work_waiting", "Attempts that wait for one.", (double)work->n_waiting);
+	counter(m, "tend_work_started_total", "Starts of tend-work.", work->n_started);
+	counter(m, "tend_work_killed_total", "Ended at the deadline of their attempt.",
+		work->n_killed);
+	counter(m, "tend_work_crashes_total", "Ended by themselves.", work->n_crashed);
+	head(m, "tend_work_wait_seconds_total", "counter", "All that attempts have waited.");
+	put(m, "tend_work_wait_seconds_total");
+	put_value(m, (double)work->waited / 1e6);
+}
+
 static void daemon_metrics(struct metrics *m, struct api *api)
 {
 	struct manager *manager = api->manager;
@@ -393,6 +427,8 @@ static void daemon_metrics(struct metrics *m, struct api *api)
 	gauge(m, "tend_checks_running", "Attempts under way.", (double)watch.n_running);
 	counter(m, "tend_overruns_total", "Checks that were due while their attempt still ran.",
 		watch.n_overruns);
+	work_metrics(m, &watch.work);
+	history_metrics(m, manager);
 	gauge(m, "tend_incidents_open", "Incidents that are open.",
 		(double)incidents_open(manager->incidents)->len);
 	windows_metrics(m, manager);

@@ -71,6 +71,8 @@ void api_when_read(struct request *request, void (*answer)(struct request *reque
 /* silences.c: "until" (RFC 3339) or "for" (seconds) of the body; 0 when there is neither. False:
  * answered. */
 bool api_end_of(struct request *request, usec_t *ret_wall);
+/* metric.c: a time of the query in seconds since 1970, `def` without one. False: answered. */
+bool api_query_time(struct request *request, const char *key, int64_t def, int64_t *ret_time);
 /* windows.c: the windows and freezes that are open now, as GET /v1/windows shows them. */
 json_t *api_open_windows(const struct conf *conf);
 /* "the window 'x' is open until TIME" */

@@ -61,6 +61,11 @@ void api_get_config(struct request *request);
 void api_post_record_remove(struct request *request);
 /* history.c */
 void api_get_history(struct request *request);
+/* metric.c */
+void api_get_metric_list(struct request *request);
+void api_get_metric_points(struct request *request);
+/* report.c */
+void api_get_availability(struct request *request);
 /* windows.c */
 void api_get_windows(struct request *request);
 void api_get_route_test(struct request *request);

@@ -102,6 +102,11 @@ static int open_file(const char *path, int flags, struct tend_error *err, sqlite
 	return 0;
 }
 
+int database_open_plain(const char *path, struct tend_error *err, sqlite3 **ret_db)
+{
+	return open_file(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err, ret_db);
+}
+
 /* Commits reach the disk before they are reported; checkpoints are the writer's to time. */
 static int set_pragmas(sqlite3 *db, struct tend_error *err)
 {
@@ -242,7 +247,7 @@ static int open_existing(const char *path, struct tend_error *err, sqlite3 **ret
 	return r;
 }
 
-static int set_aside(const char *path, struct tend_error *err)
+int database_set_aside(const char *path, struct tend_error *err)
 {
 	static const char *const suffixes[] = {"", "-wal", "-shm"};
 	usec_t wall = clock_wall();
@@ -262,9 +267,7 @@ static int set_aside(const char *path, struct tend_error *err)
 			return tend_error_set(
 				err, -errno, "cannot set '%s' aside: %s", from, strerror(errno));
 	}
-	log_error("store: set the file aside as %s.corrupt-%s, begin a fresh one, actions stay "
-		  "frozen",
-		path, stamp);
+	log_error("store: set the file aside as %s.corrupt-%s, begin a fresh one", path, stamp);
 	return 0;
 }
 
@@ -286,11 +289,12 @@ int database_open(const char *dir, struct tend_error *err, bool *ret_fresh, sqli
 	r = open_existing(path, &local, ret_db);
 	if (r == -EUCLEAN) {
 		log_error("store: %s", local.text);
-		r = set_aside(path, err);
+		r = database_set_aside(path, err);
 		if (r == 0)
 			r = create(path, true, err);
 		if (r < 0)
 			return r;
+		log_error("store: actions stay frozen until somebody resumes them");
 		fresh = true;
 		r = open_existing(path, &local, ret_db);
 	}

@@ -77,6 +77,10 @@ sqlite3 *database_close(sqlite3 *db);
 DEFINE_AUTO(sqlite3 *, database_close)
 /* Opens, or begins, DIR/tend.db for the writer. */
 int database_open(const char *dir, struct tend_error *err, bool *ret_fresh, sqlite3 **ret_db);
+/* The file as it is, made if there is none; -EUCLEAN: it is no database. */
+int database_open_plain(const char *path, struct tend_error *err, sqlite3 **ret_db);
+/* Renames a file that cannot be read, with what belongs to it. */
+int database_set_aside(const char *path, struct tend_error *err);
 int database_open_reader(const char *dir, struct tend_error *err, sqlite3 **ret_db);
 
 extern const char *const schema_migrations[]; /* [v] leads from version v to v + 1 */

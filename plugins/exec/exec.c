@@ -150,6 +150,25 @@ static int exec_start(struct tend_attempt *a, const void *conf)
 	return tend_spawn(a, (const char *const *)c->argv, on_end, (void *)(uintptr_t)c);
 }
 
+static const struct tend_metric_doc metric_docs[] = {
+	TEND_METRIC("run_time", "s", "of the program"),
+	TEND_METRIC("LABEL", "",
+		"each figure of the program's performance data, by its label; times in seconds, "
+		"sizes in bytes"),
+	{0},
+};
+
+static const struct tend_reason_doc reason_docs[] = {
+	{TEND_REASON_PROGRAM_WARNING, "it ends with 1"},
+	{TEND_REASON_PROGRAM_CRITICAL, "it ends with 2"},
+	{TEND_REASON_PROGRAM_UNKNOWN, "it ends with 3"},
+	{TEND_REASON_PROGRAM_FAILED, "it ends otherwise, is killed, is missing or not allowed"},
+	{TEND_REASON_TOO_SLOW, "it has not ended in time"},
+	{TEND_REASON_SPAWN_LOST, "tend-spawn ended while it ran"},
+	{TEND_REASON_NO_EVIDENCE, "tend-spawn cannot be asked, or too much else runs"},
+	{0},
+};
+
 static const struct tend_probe exec_probe = {
 	.abi = TEND_PLUGIN_ABI,
 	.name = "exec",
@@ -159,5 +178,8 @@ static const struct tend_probe exec_probe = {
 	.check = exec_check,
 	.clear = exec_clear,
 	.start = exec_start,
+	.metric_docs = metric_docs,
+	.reason_docs = reason_docs,
+	.example = "command = /usr/lib/nagios/plugins/check_load -w 8,6,4 -c 16,12,8\n",
 };
 TEND_PROBE(exec, &exec_probe);

@@ -13,7 +13,7 @@ enum {
 	OUTPUT_TEXT_BYTES = 513,
 	OUTPUT_NAME_BYTES = 32,
 	OUTPUT_UNIT_BYTES = 8,
-	OUTPUT_MAX_METRICS = 31, /* and the one that is ours */
+	OUTPUT_MAX_METRICS = 255, /* and the one that is ours */
 };
 
 struct output_metric {

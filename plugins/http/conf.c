@@ -5,61 +5,6 @@
 #include <string.h>
 #include <strings.h>
 
-const char *const http_methods[] = {
-	"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", NULL};
-static const char *const auths[] = {"none", "basic", "bearer", NULL};
-
-const struct tend_option http_options[] = {
-	TEND_OPT(STRING, struct http_conf, url, "url", NULL,
-		"What to ask for: an http:// or https:// URL, without user and password.",
-		.flags = TEND_OPTION_REQUIRED),
-	TEND_OPT(ENUM, struct http_conf, method, "method", "GET", "Request method.",
-		.names = http_methods),
-	TEND_OPT(MAP, struct http_conf, headers, "header", NULL,
-		"header.NAME = VALUE adds a request header; an empty value takes one away. "
-		"What identifies somebody belongs into auth or header_secret."),
-	TEND_OPT(SECRET_MAP, struct http_conf, secret_headers, "header_secret", NULL,
-		"header_secret.NAME = VALUE adds a request header that holds a secret, such as a "
-		"key of an API; the value is file:PATH or cred:NAME."),
-	TEND_OPT(STRING, struct http_conf, body, "body", NULL, "Request body."),
-	TEND_OPT(SECRET, struct http_conf, body_secret, "body_secret", NULL,
-		"Request body that holds a secret, such as the password of a log-in; instead of "
-		"body."),
-	TEND_OPT(ENUM, struct http_conf, auth, "auth", "none",
-		"How to log in: basic needs user and password, bearer needs token.",
-		.names = auths),
-	TEND_OPT(STRING, struct http_conf, user, "user", NULL, "User name for auth = basic."),
-	TEND_OPT(
-		SECRET, struct http_conf, password, "password", NULL, "Password for auth = basic."),
-	TEND_OPT(SECRET, struct http_conf, token, "token", NULL, "Token for auth = bearer."),
-	TEND_OPT(LIST, struct http_conf, expect_status, "expect_status", "200-299",
-		"Statuses that are well: codes and ranges, as in 200, 204 or 200-299 or 2xx."),
-	TEND_OPT(STRING, struct http_conf, expect_body_text, "expect_body", NULL,
-		"A PCRE2 expression that the body must match somewhere."),
-	TEND_OPT(MAP, struct http_conf, expect_json, "expect_json", NULL,
-		"expect_json.POINTER = VALUE: what stands at a JSON Pointer (RFC 6901) of the "
-		"body; "
-		"VALUE is a JSON scalar or a plain text, * is anything but null."),
-	TEND_OPT(INT, struct http_conf, follow_redirects, "follow_redirects", "0",
-		"How many redirects to follow; each may lead to another host.", .max = 10),
-	TEND_OPT(STRING, struct http_conf, ca_file, "ca_file", NULL,
-		"PEM file of the authorities to trust instead of the system's."),
-	TEND_OPT(BOOL, struct http_conf, verify_tls, "verify_tls", "yes",
-		"Whether the certificate must be trusted, valid and of this host."),
-	TEND_OPT(BOOL, struct http_conf, keep, "keep", "no",
-		"Whether to keep the connection for the next attempt instead of making a fresh "
-		"one, "
-		"which proves more."),
-	TEND_OPT(BYTES, struct http_conf, max_body_bytes, "max_body_bytes", "64K",
-		"How much of the body is kept for expect_body and expect_json; the rest is read "
-		"and "
-		"counted.",
-		.min = 1024, .max = 4 << 20),
-	TEND_OPT(STRING, struct http_conf, unix_socket, "unix_socket", NULL,
-		"Connect to this unix socket; the URL's host must then be localhost."),
-	TEND_OPTION_END,
-};
-
 /* ---- URL
  * ------------------------------------------------------------------------------------------- */
 
@@ -120,6 +65,40 @@ static int check_url(struct http_conf *c, struct tend_error *err)
 	return 0;
 }
 
+bool http_same_origin(const char *a, const char *b)
+{
+	static const CURLUPart parts[] = {CURLUPART_SCHEME, CURLUPART_HOST, CURLUPART_PORT};
+	CURLU *ua = curl_url(), *ub = curl_url();
+	bool same = ua && ub && curl_url_set(ua, CURLUPART_URL, a, 0) == CURLUE_OK &&
+		    curl_url_set(ub, CURLUPART_URL, b, 0) == CURLUE_OK;
+
+	for (size_t i = 0; same && i < sizeof(parts) / sizeof(parts[0]); i++) {
+		char *pa = NULL, *pb = NULL;
+		same = curl_url_get(ua, parts[i], &pa, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+		       curl_url_get(ub, parts[i], &pb, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+		       strcasecmp(pa, pb) == 0;
+		curl_free(pa);
+		curl_free(pb);
+	}
+	curl_url_cleanup(ua);
+	curl_url_cleanup(ub);
+	return same;
+}
+
+/* As that of url, but of an option that may be left out. */
+static int check_other_url(const char *option, const char *url, struct tend_error *err)
+{
+	char *host = NULL;
+	int r = url ? http_url_host(url, &host) : 0;
+
+	free(host);
+	return r < 0 ? tend_error_set(err, r,
+			       "%s '%s' is no http:// or https:// URL with a host, without user "
+			       "and password",
+			       option, url)
+		     : 0;
+}
+
 /* ---- the rest
  * ---------------------------------------------------------------------------------------- */
 
@@ -137,14 +116,24 @@ static bool is_token(const char *text, size_t n)
 	return n > 0;
 }
 
+static int append(struct curl_slist **list, const char *line)
+{
+	struct curl_slist *longer = curl_slist_append(*list, line);
+
+	if (!longer)
+		return -ENOMEM;
+	*list = longer;
+	return 0;
+}
+
 static int add_header(struct http_conf *c, const char *line)
 {
-	struct curl_slist *list = curl_slist_append(c->header_list, line);
+	int r = append(&c->header_list, line);
 
-	if (!list)
-		return -ENOMEM;
-	c->header_list = list;
-	return 0;
+	/* The form's is another body. */
+	if (r == 0 && c->login.url && strncasecmp(line, "Content-", 8) != 0)
+		r = append(&c->login_header_list, line);
+	return r;
 }
 
 /* Names whose values would be shown to everybody who may see the configuration. */
@@ -213,6 +202,8 @@ static int check_headers(struct http_conf *c, struct tend_error *err)
 
 static int check_auth(const struct http_conf *c, struct tend_error *err)
 {
+	const struct http_oauth *o = &c->oauth;
+
 	if (c->auth == HTTP_AUTH_BASIC && (!c->user || !c->password))
 		return tend_error_set(err, -EINVAL, "auth = basic needs user and password");
 	if (c->auth == HTTP_AUTH_BEARER && !c->token)
@@ -221,7 +212,81 @@ static int check_auth(const struct http_conf *c, struct tend_error *err)
 		return tend_error_set(err, -EINVAL, "user and password need auth = basic");
 	if (c->auth != HTTP_AUTH_BEARER && c->token)
 		return tend_error_set(err, -EINVAL, "token needs auth = bearer");
-	return 0;
+	if (c->auth == HTTP_AUTH_OAUTH2 && (!o->url || !o->id || !o->secret))
+		return tend_error_set(err, -EINVAL,
+			"auth = oauth2 needs oauth.url, oauth.client_id and oauth.client_secret");
+	if (c->auth != HTTP_AUTH_OAUTH2 && (o->url || o->id || o->secret || o->scope || o->params))
+		return tend_error_set(err, -EINVAL, "oauth.* need auth = oauth2");
+	return check_other_url("oauth.url", o->url, err);
+}
+
+static int check_login(struct http_conf *c, struct tend_error *err)
+{
+	const struct http_login *l = &c->login;
+
+	if (!l->url && (l->form || l->fields || l->secrets || l->expect))
+		return tend_error_set(err, -EINVAL, "login.* need login.url");
+	if (!l->url)
+		return 0;
+	if (!l->secrets)
+		return tend_error_set(err, -EINVAL,
+			"login.url needs login.secret.NAME, the field of the password");
+	int r = check_other_url("login.url", l->url, err);
+	if (r == 0 && !http_same_origin(l->url, c->url))
+		r = tend_error_set(err, -EINVAL,
+			"login.url and url are not of one scheme, host and port: cookies and "
+			"passwords stay where they belong");
+	if (r == 0 && l->expect)
+		r = pattern_new("login.expect", l->expect, err, &c->login_expect);
+	return r;
+}
+
+static int check_proxy(struct http_conf *c, struct tend_error *err)
+{
+	CURLU *u;
+	char *scheme = NULL, *host = NULL, *user = NULL;
+	bool good;
+
+	if (!c->proxy)
+		return c->proxy_user || c->proxy_password
+			       ? tend_error_set(
+					 err, -EINVAL, "proxy_user and proxy_password need proxy")
+			       : 0;
+	if (c->unix_socket)
+		return tend_error_set(err, -EINVAL, "proxy and unix_socket exclude each other");
+	u = curl_url();
+	good = u &&
+	       curl_url_set(u, CURLUPART_URL, c->proxy, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
+	       curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+	       curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK && host[0] &&
+	       curl_url_get(u, CURLUPART_USER, &user, 0) != CURLUE_OK &&
+	       (strcmp(scheme, "http") == 0 || strcmp(scheme, "socks5h") == 0);
+	c->proxy_host = good ? strdup(host) : NULL;
+	curl_free(scheme);
+	curl_free(host);
+	curl_free(user);
+	curl_url_cleanup(u);
+	return c->proxy_host
+		       ? 0
+		       : tend_error_set(err, -EINVAL,
+				 "proxy is no http:// or socks5h:// URL with a host; user and "
+				 "password are options of their own");
+}
+
+static int prepare_session(struct http_conf *c, struct tend_error *err)
+{
+	c->session = calloc(1, sizeof(*c->session));
+	return c->session ? 0 : tend_error_set(err, -ENOMEM, "no memory");
+}
+
+static int check_fault(struct http_conf *c, struct tend_error *err)
+{
+	c->fault = (struct fault_spec){.pointer = c->error_pointer,
+		.text = c->error_text,
+		.ok = c->error_ok,
+		.auth = c->error_auth,
+		.quota = c->error_quota};
+	return fault_check(&c->fault, err);
 }
 
 int http_conf_check(void *conf, struct tend_error *err)
@@ -234,13 +299,41 @@ int http_conf_check(void *conf, struct tend_error *err)
 	if (r == 0)
 		r = check_auth(c, err);
 	if (r == 0)
+		r = check_login(c, err);
+	if (r == 0)
+		r = check_proxy(c, err);
+	if (r == 0)
 		r = check_headers(c, err);
 	if (r == 0)
+		r = check_fault(c, err);
+	if (r == 0)
+		r = prepare_session(c, err);
+	if (r == 0)
 		r = expect_new(&spec, err, &c->expect);
-	if (r == 0 && strcmp(http_methods[c->method], "HEAD") == 0 && expect_wants_body(c->expect))
+	if (r == 0 && strcmp(http_methods[c->method], "HEAD") == 0 &&
+		(expect_wants_body(c->expect) || c->error_pointer))
 		r = tend_error_set(
 			err, -EINVAL, "method = HEAD has no body to expect anything of; use GET");
 	return r;
+}
+
+static void clear_headers(struct curl_slist **list)
+{
+	for (struct curl_slist *h = *list; h; h = h->next)
+		explicit_bzero(h->data, strlen(h->data));
+	curl_slist_free_all(*list);
+	*list = NULL;
+}
+
+static void session_free(struct http_session *session)
+{
+	if (!session)
+		return;
+	curl_share_cleanup(session->tls);
+	if (session->token)
+		explicit_bzero(session->token, strlen(session->token));
+	free(session->token);
+	free(session);
 }
 
 void http_conf_clear(void *conf)
@@ -248,10 +341,12 @@ void http_conf_clear(void *conf)
 	struct http_conf *c = conf;
 
 	c->expect = expect_free(c->expect);
-	for (struct curl_slist *h = c->header_list; h; h = h->next)
-		explicit_bzero(h->data, strlen(h->data));
-	curl_slist_free_all(c->header_list);
-	c->header_list = NULL;
+	c->login_expect = pattern_free(c->login_expect);
+	clear_headers(&c->header_list);
+	clear_headers(&c->login_header_list);
 	free(c->host);
-	c->host = NULL;
+	free(c->proxy_host);
+	c->host = c->proxy_host = NULL;
+	session_free(c->session);
+	c->session = NULL;
 }

@@ -10,11 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "pointer.h"
 
 enum {
 	MAX_RANGES = 32,
 	MAX_POINTERS = 64,
-	MAX_POINTER_BYTES = 1024,
 	MATCH_LIMIT = 1000000,
 	DEPTH_LIMIT = 10000,
 	HEAP_LIMIT_KIB = 4096,
@@ -241,16 +241,6 @@ static int parse_value(const char *text, json_t **ret_value)
 	return 0;
 }
 
-static bool pointer_valid(const char *path)
-{
-	if (path[0] != '/' || strlen(path) >= MAX_POINTER_BYTES)
-		return false;
-	for (const char *p = path; *p; p++)
-		if (*p == '~' && p[1] != '0' && p[1] != '1')
-			return false;
-	return true;
-}
-
 static int add_pointer(struct expect *e, const char *entry, struct tend_error *err)
 {
 	const char *equals = strchr(entry, '=');
@@ -264,7 +254,7 @@ static int add_pointer(struct expect *e, const char *entry, struct tend_error *e
 	p->text = strdup(equals + 1);
 	if (!p->path || !p->text)
 		return tend_error_set(err, -ENOMEM, "no memory");
-	if (!pointer_valid(p->path))
+	if (!json_pointer_valid(p->path))
 		return tend_error_set(err, -EINVAL,
 			"expect_json.%s: '%s' is no JSON Pointer; it begins with '/', as in "
 			"expect_json./result/status",
@@ -278,34 +268,6 @@ static int add_pointer(struct expect *e, const char *entry, struct tend_error *e
 			"text",
 			p->path, p->text);
 	return 0;
-}
-
-/* RFC 6901 section 4: no sign, no leading zero. */
-static json_t *array_item(json_t *array, const char *token)
-{
-	size_t n = strlen(token);
-
-	if (n == 0 || n > 9 || strspn(token, "0123456789") != n || (n > 1 && token[0] == '0'))
-		return NULL;
-	return json_array_get(array, strtoul(token, NULL, 10));
-}
-
-static json_t *pointer_get(json_t *from, const char *path)
-{
-	char token[MAX_POINTER_BYTES];
-
-	while (from && *path == '/') {
-		size_t n = 0;
-		for (path++; *path && *path != '/'; path++) {
-			if (*path == '~')
-				token[n++] = *++path == '1' ? '/' : '~';
-			else
-				token[n++] = *path;
-		}
-		token[n] = '\0';
-		from = json_is_array(from) ? array_item(from, token) : json_object_get(from, token);
-	}
-	return from;
 }
 
 static bool values_equal(const json_t *expected, const json_t *got)
@@ -367,7 +329,7 @@ static int match_json(const struct expect *e, const char *body, size_t len, bool
 	}
 	for (size_t i = 0; i < e->n_pointers && r == 0; i++) {
 		const struct pointer *p = &e->pointers[i];
-		json_t *got = pointer_get(root, p->path);
+		json_t *got = json_pointer_get(root, p->path);
 
 		if (pointer_holds(p, got))
 			continue;

@@ -60,6 +60,21 @@ static int passive_start(struct tend_attempt *a, const void *conf)
 	return 0;
 }
 
+static const struct tend_metric_doc metric_docs[] = {
+	TEND_METRIC("age_seconds", "s", "since the last report"),
+	TEND_METRIC("METRIC", "", "each figure that was reported"),
+	{0},
+};
+
+static const struct tend_reason_doc reason_docs[] = {
+	{TEND_REASON_REPORTED_WARNING, "that was reported"},
+	{TEND_REASON_REPORTED_CRITICAL, "that was reported, or a reason of its own"},
+	{TEND_REASON_REPORTED_UNKNOWN, "that was reported"},
+	{TEND_REASON_REPORT_MISSING, "nothing was reported within `ttl`"},
+	{TEND_REASON_JOB_STUCK, "of a heartbeat: a run was begun and does not end"},
+	{0},
+};
+
 static const struct tend_probe passive_probe = {
 	.abi = TEND_PLUGIN_ABI,
 	.name = "passive",
@@ -67,5 +82,8 @@ static const struct tend_probe passive_probe = {
 	.options = passive_options,
 	.conf_size = sizeof(struct passive_conf),
 	.start = passive_start,
+	.metric_docs = metric_docs,
+	.reason_docs = reason_docs,
+	.example = "ttl = 26h\n",
 };
 TEND_PROBE(passive, &passive_probe);

@@ -2,6 +2,7 @@
 #include "postgres.h"
 #include <errno.h>
 #include <string.h>
+#include "questions.h"
 
 const char *const postgres_sslmodes[] = {
 	"disable", "prefer", "require", "verify-ca", "verify-full", NULL};
@@ -32,6 +33,11 @@ const struct tend_option postgres_options[] = {
 		"Name of the metric that the first column of the one row is; * makes every column "
 		"a "
 		"metric of its own name."),
+	TEND_OPT(LIST, struct postgres_conf, look, "look", NULL,
+		"What of the server's state to look at: connections, blocked, transactions, "
+		"replication, archiving, wraparound, bloat, cache, statements, indexes."),
+	TEND_OPT(USEC, struct postgres_conf, max_lock_wait, "max_lock_wait", "30s",
+		"look = blocked: a session that waits longer for a lock is a fault; 0: none is."),
 	TEND_OPTION_END,
 };
 
@@ -40,6 +46,26 @@ static bool metric_name_valid(const char *name)
 	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
 
 	return n > 0 && n < 32 && !name[n];
+}
+
+static int check_look(const struct postgres_conf *c, struct tend_error *err)
+{
+	if (c->look && c->query)
+		return tend_error_set(
+			err, -EINVAL, "look and query exclude each other: make two checks");
+	for (size_t i = 0; c->look && c->look[i]; i++) {
+		if (!postgres_question_find(c->look[i]))
+			return tend_error_set(err, -EINVAL,
+				"look '%s' is none of connections, blocked, transactions, "
+				"replication, archiving, wraparound, bloat, cache, statements, "
+				"indexes",
+				c->look[i]);
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(c->look[i], c->look[j]) == 0)
+				return tend_error_set(
+					err, -EINVAL, "look '%s' stands there twice", c->look[i]);
+	}
+	return 0;
 }
 
 int postgres_conf_check(void *conf, struct tend_error *err)
@@ -57,5 +83,5 @@ int postgres_conf_check(void *conf, struct tend_error *err)
 	if (c->sslmode == 4 && !c->host)
 		return tend_error_set(err, -EINVAL,
 			"sslmode = verify-full needs host: the name in the certificate");
-	return 0;
+	return check_look(c, err);
 }

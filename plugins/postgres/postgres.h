@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * postgres/postgres.h: the configuration, and what the files of this plugin say to each other. The
- * probe logs in, asks one question and judges the answer; the verbs sql.query and
- * sql.terminate_backend go the same way. All memory of an attempt hangs on its session.
+ * probe logs in, asks one question and judges the answer, or looks at the server's state; the verbs
+ * sql.query and sql.terminate_backend go the same way. All memory of an attempt hangs on its
+ * session.
  */
 #ifndef POSTGRES_POSTGRES_H
 #define POSTGRES_POSTGRES_H
@@ -11,6 +12,8 @@
 
 struct postgres_conf {
 	char *host, *hostaddr, *dbname, *user, *password, *ca_file, *query, *expect, *metric;
+	char **look;
+	usec_t max_lock_wait;
 	int64_t port;
 	int sslmode;
 };
@@ -28,6 +31,10 @@ bool postgres_message_sqlstate(const char *message, char ret_sqlstate[6]);
 /* One line for people of such a message: without severity, code and source location. */
 const char *postgres_message_text(const char *message, char *buf, size_t size);
 
+/* As its row of the documentation has it; "" for what has none. */
+const char *postgres_metric_unit(const char *name);
+
+int postgres_look_start(struct tend_attempt *a, const struct postgres_conf *conf);
 int postgres_check_start(struct tend_attempt *a, const struct postgres_conf *conf);
 int postgres_call_start(struct tend_attempt *a, const struct postgres_conf *conf,
 	const char *method, const struct json_t *args);

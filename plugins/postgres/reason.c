@@ -77,6 +77,34 @@ static enum tend_reason local_reason(const char *message)
 	return TEND_REASON_CONNECT_FAILED;
 }
 
+/* What the server says of itself, whenever it says so: of a code, or of a class of them. */
+static const struct {
+	const char *sqlstate;
+	enum tend_reason reason;
+} server_reasons[] = {
+	{"28", TEND_REASON_AUTH_FAILED}, /* password, pg_hba, NOLOGIN */
+	{"08P", TEND_REASON_PROTOCOL}, {"3D000", TEND_REASON_DATABASE_MISSING},
+	{"42501", TEND_REASON_ACCESS_DENIED}, {"42P01", TEND_REASON_OBJECT_MISSING}, /* table */
+	{"42703", TEND_REASON_OBJECT_MISSING},					     /* column */
+	{"42883", TEND_REASON_OBJECT_MISSING},					     /* function */
+	{"3F000", TEND_REASON_OBJECT_MISSING},					     /* schema */
+	{"53300", TEND_REASON_CONNECTIONS_FULL},
+	{"57P01", TEND_REASON_STARTING}, /* admin_shutdown */
+	{"57P02", TEND_REASON_STARTING}, /* crash_shutdown */
+	{"57P03", TEND_REASON_STARTING}, /* cannot_connect_now */
+	{"55P03", TEND_REASON_LOCKED},	 /* our lock_timeout */
+	{"25006", TEND_REASON_READ_ONLY},
+	{"57014", TEND_REASON_TOO_SLOW}, /* our statement_timeout */
+};
+
+static enum tend_reason server_reason(const char *sqlstate, enum tend_reason other)
+{
+	for (size_t i = 0; i < sizeof(server_reasons) / sizeof(server_reasons[0]); i++)
+		if (starts(sqlstate, server_reasons[i].sqlstate))
+			return server_reasons[i].reason;
+	return other;
+}
+
 enum tend_reason postgres_connect_reason(const char *message, bool needs_password)
 {
 	char sqlstate[6];
@@ -85,17 +113,10 @@ enum tend_reason postgres_connect_reason(const char *message, bool needs_passwor
 		return TEND_REASON_AUTH_FAILED;
 	if (!postgres_message_sqlstate(message, sqlstate))
 		return local_reason(message);
-	if (starts(sqlstate, "28")) /* invalid authorization: password, pg_hba, NOLOGIN */
-		return TEND_REASON_AUTH_FAILED;
-	if (starts(sqlstate, "08P"))
-		return TEND_REASON_PROTOCOL;
-	return TEND_REASON_CONNECT_FAILED; /* too many clients, starting up, no such database, ...
-					    */
+	return server_reason(sqlstate, TEND_REASON_CONNECT_FAILED);
 }
 
 enum tend_reason postgres_query_reason(const char *sqlstate)
 {
-	if (strcmp(sqlstate, "57014") == 0) /* query_canceled: our statement_timeout */
-		return TEND_REASON_TOO_SLOW;
-	return TEND_REASON_QUERY_FAILED;
+	return server_reason(sqlstate, TEND_REASON_QUERY_FAILED);
 }

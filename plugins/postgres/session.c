@@ -27,6 +27,7 @@ struct session {
 	struct tend_address addresses[TEND_RESOLVE_MAX];
 	size_t n_addresses, i_address;
 	usec_t started, connect_usec, query_started, query_usec;
+	usec_t earlier_usec; /* of the queries before the last one */
 	char sqlstate[6];
 };
 
@@ -50,7 +51,8 @@ usec_t session_connect_usec(const struct session *s)
 
 usec_t session_query_usec(const struct session *s)
 {
-	return s->phase == PHASE_QUERY ? tend_now() - s->query_started : s->query_usec;
+	return s->earlier_usec +
+	       (s->phase == PHASE_QUERY ? tend_now() - s->query_started : s->query_usec);
 }
 
 static void close_connection(struct session *s)
@@ -239,11 +241,14 @@ static void server_options(const struct session *s, char *buf, size_t size)
 	usec_t now = tend_now(), deadline = tend_attempt_deadline(s->attempt);
 	usec_t left = deadline > now ? deadline - now : 0;
 
-	/* Ends on the server, too, what nobody waits for any more. */
+	/* Ends on the server, too, what nobody waits for any more. A lock that is waited for is
+	 * told as such, before the statement is too slow. */
 	(void)snprintf(buf, size,
-		"-c statement_timeout=%" PRIu64 " -c idle_in_transaction_session_timeout=%" PRIu64
+		"-c statement_timeout=%" PRIu64 " -c lock_timeout=%" PRIu64
+		" -c idle_in_transaction_session_timeout=%" PRIu64
 		" -c DateStyle=ISO -c TimeZone=UTC",
-		left / USEC_PER_MSEC + 1, left / USEC_PER_MSEC + 1000);
+		left / USEC_PER_MSEC + 1, left / USEC_PER_MSEC * 3 / 4 + 1,
+		left / USEC_PER_MSEC + 1000);
 }
 
 /* Every setting that libpq would otherwise take from the environment or from files is given. */
@@ -252,7 +257,7 @@ static void start_connection(struct session *s, const char *hostaddr)
 	const struct postgres_conf *c = s->conf;
 	const char *sslmode = postgres_sslmodes[c->sslmode];
 	bool verify = strncmp(sslmode, "verify", 6) == 0;
-	char port[16], options[200];
+	char port[16], options[256];
 	struct params p = {.n = 0};
 
 	(void)snprintf(port, sizeof(port), "%lld", (long long)c->port);
@@ -462,6 +467,8 @@ static void on_query_io(struct tend_attempt *a, int fd, uint32_t events, void *d
 
 int session_query(struct session *s, const char *sql, int n_values, const char *const *values)
 {
+	s->earlier_usec += s->query_usec;
+	s->query_usec = 0;
 	s->query_started = tend_now();
 	if (!PQsendQueryParams(s->conn, sql, n_values, NULL, values, NULL, NULL, 0) ||
 		!PQsetSingleRowMode(s->conn) || PQflush(s->conn) < 0)

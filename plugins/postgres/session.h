@@ -31,7 +31,7 @@ void session_free(struct session *s); /* NULL is fine */
 
 struct tend_attempt *session_attempt(struct session *s);
 usec_t session_connect_usec(const struct session *s);
-usec_t session_query_usec(const struct session *s); /* of the last query, so far */
+usec_t session_query_usec(const struct session *s); /* of all queries, so far */
 
 /* Of the last error that the server told of; "" if it told of none. */
 const char *session_sqlstate(const struct session *s);

@@ -140,6 +140,22 @@ static size_t unit_metrics(const void *conf, const char *ret_names[TEND_METRICS_
 	return 1;
 }
 
+static const struct tend_metric_doc metric_docs[] = {
+	TEND_METRIC("restarts", "c", "that systemd itself has made"),
+	{0},
+};
+
+static const struct tend_reason_doc reason_docs[] = {
+	{TEND_REASON_UNIT_FAILED,
+		"it has failed; the text has systemd's result and how the process ended"},
+	{TEND_REASON_UNIT_STOPPED, "an operator has stopped or masked it"},
+	{TEND_REASON_UNIT_INACTIVE, "it does not run, and nobody stopped it"},
+	{TEND_REASON_UNIT_MISSING, "there is no such unit"},
+	{TEND_REASON_UNIT_CHANGING, "it is starting or stopping"},
+	{TEND_REASON_NO_EVIDENCE, "systemd cannot be asked"},
+	{0},
+};
+
 static const struct tend_probe unit_probe = {
 	.abi = TEND_PLUGIN_ABI,
 	.name = "unit",
@@ -149,5 +165,8 @@ static const struct tend_probe unit_probe = {
 	.check = unit_check,
 	.start = unit_start,
 	.metrics = unit_metrics,
+	.metric_docs = metric_docs,
+	.reason_docs = reason_docs,
+	.example = "unit = postgresql@15-main.service\n",
 };
 TEND_PROBE(unit, &unit_probe);

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+#include "myprobe.h"
+
+static const char *const sslmodes[] = {
+	"disable", "prefer", "require", "verify-ca", "verify-full", NULL};
+static const char *const roles[] = {"any", "primary", "replica", NULL};
+
+const struct tend_option myprobe_options[] = {
+	TEND_OPT(STRING, struct myprobe_conf, host, "host", NULL,
+		"Name or address of the server; without host and hostaddr the unix socket is "
+		"used."),
+	TEND_OPT(STRING, struct myprobe_conf, hostaddr, "hostaddr", NULL,
+		"Address to connect to instead of looking up host; host is then only what the "
+		"certificate must say."),
+	TEND_OPT(INT, struct myprobe_conf, port, "port", "3306", "Port of the server.", .min = 1,
+		.max = 65535),
+	TEND_OPT(STRING, struct myprobe_conf, socket, "socket", "/run/mysqld/mysqld.sock",
+		"The server's unix socket, when neither host nor hostaddr is set."),
+	TEND_OPT(STRING, struct myprobe_conf, dbname, "dbname", NULL,
+		"Database to use after the log-in; none by default."),
+	TEND_OPT(STRING, struct myprobe_conf, user, "user", "tend", "User to log in as."),
+	TEND_OPT(SECRET, struct myprobe_conf, password, "password", NULL, "Password of the user."),
+	TEND_OPT(ENUM, struct myprobe_conf, sslmode, "sslmode", "prefer",
+		"How TLS is used over TCP: not at all (disable), when the server offers it "
+		"(prefer), always (require), with a certificate of an authority in ca_file "
+		"(verify-ca), and for the name host as well (verify-full).",
+		.names = sslmodes),
+	TEND_OPT(STRING, struct myprobe_conf, ca_file, "ca_file",
+		"/etc/ssl/certs/ca-certificates.crt",
+		"PEM file of the authorities to trust, for verify-ca and verify-full."),
+	TEND_OPT(STRING, struct myprobe_conf, query, "query", NULL,
+		"One statement to run after the log-in, instead of a look at the server's state."),
+	TEND_OPT(STRING, struct myprobe_conf, expect, "expect", NULL,
+		"What the first column of the one row must be, as text."),
+	TEND_OPT(STRING, struct myprobe_conf, metric, "metric", NULL,
+		"Name of the metric that the first column of the one row is; * makes every column "
+		"a metric of its own name."),
+	TEND_OPT(ENUM, struct myprobe_conf, role, "role", "any",
+		"What the server must be: a primary that takes writes (primary), a replica that "
+		"runs (replica), or either (any): then replication must run where it is set up.",
+		.names = roles),
+	TEND_OPT(USEC, struct myprobe_conf, max_lock_wait, "max_lock_wait", "30s",
+		"Somebody waits longer than this for a lock: the reason is locked, with the "
+		"blockers' names. 0: never."),
+	TEND_OPTION_END,
+};
+
+static bool metric_name_valid(const char *name)
+{
+	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
+
+	return n > 0 && n < 32 && !name[n];
+}
+
+int myprobe_conf_check(void *conf, struct tend_error *err)
+{
+	const struct myprobe_conf *c = conf;
+
+	if ((c->expect || c->metric) && !c->query)
+		return tend_error_set(err, -EINVAL, "expect and metric need a query");
+	if (c->metric && strcmp(c->metric, "*") != 0 && !metric_name_valid(c->metric))
+		return tend_error_set(err, -EINVAL,
+			"metric '%s' is no name of a metric; use a-z, 0-9 and _, or *", c->metric);
+	if (c->sslmode == SSL_VERIFY_FULL && !c->host)
+		return tend_error_set(err, -EINVAL,
+			"sslmode = verify-full needs host: the name in the certificate");
+	if (!c->host && !c->hostaddr && (!c->socket || c->socket[0] != '/'))
+		return tend_error_set(err, -EINVAL, "socket must be an absolute path");
+	return 0;
+}

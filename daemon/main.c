@@ -5,6 +5,7 @@
 #include "alert/format.h"
 #include "base/log.h"
 #include "conf/errors.h"
+#include "flow/describe.h"
 #include "manager.h"
 
 #define DEFAULT_CONFIG "/etc/tend/tend.conf"
@@ -30,6 +31,8 @@ static int test_config(const char *path, const char *plugin_dir)
 
 	if (r == 0)
 		r = format_check_all(conf, &errors);
+	if (r == 0)
+		r = flow_check_all(conf, &errors);
 	if (r == 0 && errors.len > 0)
 		r = -EINVAL;
 	if (r < 0)

@@ -231,7 +231,7 @@ static void print_verbs(FILE *out, const struct ctl_command *command)
 
 void ctl_print_help(FILE *out, const struct ctl_command *command)
 {
-	unsigned mask = 0;
+	uint64_t mask = 0;
 
 	(void)fprintf(out, "tendctl [OPTION...] COMMAND [ARGUMENT...]\n\n");
 	if (command) {

@@ -29,7 +29,10 @@ int ctl_become(struct ctl *ctl, struct ctl_call *call)
 	if (path)
 		(void)execv(path, call->argv);
 	ctl_complain(ctl, "cannot start %s: %s", path ? path : name, strerror(errno));
+	/* A monitoring system that runs us as a plugin knows 0 to 3 alone. */
+	if (ctl->values[CTL_OPT_NAGIOS])
+		(void)fprintf(ctl->out, "UNKNOWN: cannot start %s\n", name);
 	for (size_t i = 0; i < call->n; i++)
 		free(call->argv[i]);
-	return CTL_UNAVAILABLE;
+	return ctl->values[CTL_OPT_NAGIOS] ? CTL_NAGIOS_UNKNOWN : CTL_UNAVAILABLE;
 }

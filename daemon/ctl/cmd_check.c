@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 #include "base/str.h"
+#include "ctl/become.h"
 #include "ctl/check.h"
 #include "ctl/ask.h"
 #include "ctl/commands.h"
@@ -76,15 +77,23 @@ static int check_show(struct ctl *ctl, char *const *args, int n_args)
 }
 
 /* A quoted label: quotes in it are doubled, '=' cannot be had ("Nagios plugin guidelines"). */
-static void nagios_label(struct str *out, const char *name)
+static void nagios_word(struct str *out, const char *name)
 {
-	(void)str_append(out, "'", 1);
 	for (; *name; name++) {
 		if (*name == '\'')
 			(void)str_append(out, "''", 2);
 		else
 			(void)str_append(out, *name == '=' ? "_" : name, 1);
 	}
+}
+
+static void nagios_label(struct str *out, const char *name, const char *instance)
+{
+	(void)str_append(out, "'", 1);
+	nagios_word(out, name);
+	if (*instance)
+		(void)str_append(out, " ", 1);
+	nagios_word(out, instance);
 	(void)str_append(out, "'", 1);
 }
 
@@ -104,7 +113,7 @@ static void nagios_metric(struct str *out, const json_t *metric, bool first)
 	const char *unit = ctl_string(metric, "unit");
 
 	(void)str_append(out, first ? " | " : " ", first ? 3 : 1);
-	nagios_label(out, ctl_string(metric, "name"));
+	nagios_label(out, ctl_string(metric, "name"), ctl_string(metric, "instance"));
 	if (isfinite(value))
 		(void)str_appendf(out, "=%.15g%s;", value, nagios_unit(unit) ? unit : "");
 	else
@@ -160,12 +169,30 @@ static int check_run(struct ctl *ctl, char *const *args, int n_args)
 	return ctl_exit_of_state(ctl_string(check, "now"));
 }
 
+static int check_try(struct ctl *ctl, char *const *args, int n_args)
+{
+	struct ctl_call call = {0};
+
+	ctl_call_add(&call, strdup("tend-try"));
+	ctl_call_add(&call, strdup("check"));
+	if (ctl->writer == ctl_writer_find("json"))
+		ctl_call_option(&call, "json", "");
+	ctl_call_option(&call, "nagios", ctl->values[CTL_OPT_NAGIOS]);
+	ctl_call_option(&call, "verbose", ctl->values[CTL_OPT_VERBOSE]);
+	ctl_call_add(&call, strdup("--"));
+	for (int i = 0; i < n_args; i++)
+		ctl_call_add(&call, strdup(args[i]));
+	return ctl_become(ctl, &call);
+}
+
 static const struct ctl_verb verbs[] = {
 	{"list", "", 0, 0, CTL_BIT(COMPONENT), check_list,
 		"the checks, confirmed and latest states"},
 	{"show", "CHECK", 1, 1, 0, check_show, "one of them, with its metrics"},
 	{"run", "CHECK", 1, 1, 0, check_run,
 		"have it run now; prints and exits as a Nagios plugin does"},
+	{"try", "PROBE KEY=VALUE...", 1, CTL_MAX_ARGS, CTL_BIT(NAGIOS) | CTL_BIT(VERBOSE),
+		check_try, "try one that is not configured (no daemon)"},
 	{0},
 };
 const struct ctl_command ctl_check = {"check", "What is probed.", verbs};

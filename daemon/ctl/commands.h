@@ -16,12 +16,15 @@ extern const struct ctl_command ctl_delivery;
 extern const struct ctl_command ctl_explain;
 extern const struct ctl_command ctl_feedback;
 extern const struct ctl_command ctl_finding;
+extern const struct ctl_command ctl_flow;
 extern const struct ctl_command ctl_format;
 extern const struct ctl_command ctl_record;
 extern const struct ctl_command ctl_heartbeat;
 extern const struct ctl_command ctl_help;
 extern const struct ctl_command ctl_incident;
+extern const struct ctl_command ctl_init;
 extern const struct ctl_command ctl_policy;
+extern const struct ctl_command ctl_probe;
 extern const struct ctl_command ctl_receiver;
 extern const struct ctl_command ctl_reload;
 extern const struct ctl_command ctl_notice;
@@ -34,5 +37,7 @@ extern const struct ctl_command ctl_status;
 extern const struct ctl_command ctl_system;
 extern const struct ctl_command ctl_version;
 extern const struct ctl_command ctl_window;
+extern const struct ctl_command ctl_metric;
+extern const struct ctl_command ctl_report;
 
 #endif

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/str.h"
+#include "ctl/commands.h"
 #include "ctl/writer.h"
 
 #define CTL_SOCKET "/run/tend/tend.sock"
@@ -61,6 +62,17 @@ static int run(struct ctl *ctl, const struct ctl_args *args)
 	return code;
 }
 
+/* Who runs it as a Nagios plugin knows 0 to 3 alone, also when its words are wrong. */
+static bool is_plugin(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--nagios") == 0) {
+			(void)puts("UNKNOWN: tendctl cannot read its arguments");
+			return true;
+		}
+	return false;
+}
+
 int ctl_main(int argc, char **argv)
 {
 	struct ctl_args args = {0};
@@ -71,7 +83,7 @@ int ctl_main(int argc, char **argv)
 	take_locale();
 	if (ctl_parse(argc, argv, &err, &args) < 0) {
 		ctl_complain(&ctl, "%s", err.text);
-		return CTL_USAGE;
+		return is_plugin(argc, argv) ? CTL_NAGIOS_UNKNOWN : CTL_USAGE;
 	}
 	if (args.values[CTL_OPT_VERSION]) {
 		(void)printf("tendctl %s\n", TEND_VERSION);
@@ -81,7 +93,8 @@ int ctl_main(int argc, char **argv)
 		ctl_print_help(args.values[CTL_OPT_HELP] ? stdout : stderr, args.command);
 		return args.values[CTL_OPT_HELP] ? CTL_OK : CTL_USAGE;
 	}
-	if (args.values[CTL_OPT_OUTPUT])
+	/* init writes a file: there is nothing to format. */
+	if (args.values[CTL_OPT_OUTPUT] && args.command != &ctl_init)
 		ctl.writer = ctl_writer_find(args.values[CTL_OPT_OUTPUT]);
 	if (!ctl.writer) {
 		ctl_complain(&ctl, "there is no output format '%s': text, json or names",

@@ -19,6 +19,7 @@
 enum ctl_exit { /* 0..3 as Nagios has them: ok, warning, critical, unknown */
 	CTL_OK = 0,
 	CTL_FAILED = 1,
+	CTL_NAGIOS_UNKNOWN = 3,
 	CTL_USAGE = 64,	      /* EX_USAGE */
 	CTL_UNAVAILABLE = 69, /* EX_UNAVAILABLE: tendd cannot be reached */
 	CTL_NOPERM = 77,      /* EX_NOPERM: your role does not allow it */
@@ -60,7 +61,9 @@ enum ctl_exit { /* 0..3 as Nagios has them: ok, warning, critical, unknown */
 	X(SAMPLE, 0, "sample", "NAME",                                                             \
 		"the made-up notice: raised (default), cleared, group, ...")                       \
 	X(SEND, 0, "send", NULL, "post it, once, to the receiver")                                 \
-	X(ALL, 0, "all", NULL, "also those that have ended")
+	X(ALL, 0, "all", NULL, "also those that have ended")                                       \
+	X(NAGIOS, 0, "nagios", NULL,                                                               \
+		"one line with figures and exit as a Nagios plugin does, whatever happens")
 enum ctl_option_id {
 #define X(id, letter, name, value, help) CTL_OPT_##id,
 	CTL_OPTIONS(X)

@@ -51,6 +51,7 @@ static int open_manager(struct play *p)
 
 	if (r < 0)
 		return r;
+	p->manager.without_history = true;
 	r = manager_open(&p->manager, &why);
 	if (r < 0)
 		play_fault("%s", why.text[0] ? why.text : strerror(-r));

@@ -39,6 +39,11 @@ static void check(const struct spawn_request *request)
 	if (request->command) {
 		assert(n == 0 && json_is_object(request->args));
 		assert(*request->command && !strpbrk(request->command, "/ \n"));
+	} else if (request->look) {
+		assert(n == 0 && json_is_object(request->args) && !request->stdin_text);
+		assert(*request->look && strlen(request->look) <= SPAWN_MAX_LOOK_BYTES);
+		assert(strspn(request->look, "abcdefghijklmnopqrstuvwxyz") ==
+			strlen(request->look));
 	} else {
 		assert(n >= 1 && n <= SPAWN_MAX_ARGS);
 		check_program(request->argv[0]);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 tend_fuzz_target(http_expect
 	SOURCES fuzz_http_expect.c ${PROJECT_SOURCE_DIR}/plugins/http/expect.c
+		${PROJECT_SOURCE_DIR}/plugins/http/pointer.c
 	LIBS tend_base PkgConfig::PCRE2 PkgConfig::JANSSON)
 tend_fuzz_target(postgres_message
 	SOURCES fuzz_postgres_message.c ${PROJECT_SOURCE_DIR}/plugins/postgres/reason.c LIBS tend_base)

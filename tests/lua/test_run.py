@@ -448,7 +448,7 @@ class Declarations(Case):
                  "p.lua:3: policy 'p': unknown reason 'unit-faild'; did you mean 'unit-failed'?"),
                 (f'policy "p" {{ {run},\n on = {{ incident = {{ category = "disk" }} }} }}',
                  "p.lua:2: policy 'p': unknown category 'disk'; there are network, tls, auth, answer, "
-                 "threshold, slow, unit, report, program, internal"),
+                 "threshold, slow, unit, report, server, data, job, machine, program, internal"),
                 (f'policy "p" {{ {run},\n on = {{ incident = {{ category = {{ "tls", "netwrok" }} }} }} }}',
                  "p.lua:2: policy 'p': unknown category 'netwrok'; did you mean 'network'?"),
                 (f'policy "p" {{ {run},\n on = {{ incident = {{ class = "network" }} }} }}',

@@ -74,7 +74,7 @@ class Sink:
 class Tendd:
     """`body`: the configuration beside [daemon] and the receiver."""
 
-    def __init__(self, test, body, daemon=""):
+    def __init__(self, test, body, daemon="", options=(), files=None):
         self.scratch = Scratch()
         test.addCleanup(self.scratch.close)
         self.sink = Sink()
@@ -83,18 +83,26 @@ class Tendd:
         self.port = tcp_port()
         for name in ("state", "run", "libexec", "conf.d", "lua", "lua/tend", "lua/policies"):
             os.mkdir(self.scratch.file(name))
-        os.symlink(os.path.abspath(os.path.join(BUILD, "daemon/run/tend-run")),
-                   self.scratch.file("libexec/tend-run"))
+        for program in ("run/tend-run", "work/tend-work"):
+            os.symlink(os.path.abspath(os.path.join(BUILD, "daemon", program)),
+                       self.scratch.file("libexec/" + os.path.basename(program)))
         for name, text in (("secret", SECRET), ("job", JOB), ("prom", PROM), ("http", TOKEN)):
             os.chmod(self.scratch.file(name, text + "\n"), 0o600)
         self.path = self.scratch.path
         self.config = self.scratch.file("tend.conf", "")
         self.log = self.scratch.file("tendd.log")
         self.daemon = daemon
+        for name, text in (files or {}).items():
+            self.scratch.file(name, text)
+        self.options = [option.replace("@", self.path + "/") for option in options]
         self.configure(body)
         self.process = None
         self.headers = {}
         self.start()
+
+    def in_folder(self, text):
+        """`@` is the folder, `\\@` is itself."""
+        return text.replace("\\@", "\0").replace("@", self.path + "/").replace("\0", "@")
 
     def configure(self, body, more=""):
         self.scratch.file("tend.conf", f"""[daemon]
@@ -110,14 +118,14 @@ type = webhook
 url = http://127.0.0.1:{self.sink.port}/
 secret = file:{self.path}/secret
 storm_burst = 0
-{body.replace("@", self.path + "/")}
+{self.in_folder(body)}
 {more}""")
 
     def start(self):
         with open(self.log, "ab") as log:
             self.process = self.scratch.spawn(
                 [os.path.join(BUILD, "daemon", "tendd"), "-f", "-c", self.config, "--plugin-dir",
-                 os.path.join(BUILD, "plugins")], stdout=log, stderr=log)
+                 os.path.join(BUILD, "plugins"), *self.options], stdout=log, stderr=log)
         self.wait(lambda: self.ctl("status", check=False), 15, "tendd to answer")
 
     def kill(self):

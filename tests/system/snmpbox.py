@@ -49,6 +49,10 @@ class Scratch:
                     pipe.close()
         shutil.rmtree(self.path, ignore_errors=True)
 
+    def forget(self, process):
+        """One that has ended, where many come and go."""
+        self._processes.remove(process)
+
     def file(self, name, text=None):
         path = os.path.join(self.path, name)
         if text is not None:

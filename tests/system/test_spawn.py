@@ -7,6 +7,7 @@ real tendd with exec checks that run Debian's monitoring plugins unchanged.
 
 import json
 import os
+import re
 import signal
 import textwrap
 import time
@@ -224,9 +225,14 @@ class Programs(unittest.TestCase):
         self.assertIn("/program-", group)
         fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
         self.assertEqual(fields["NoNewPrivs"], "1")
-        self.assertEqual(fields["CapBnd"].strip("0"), "")
+        for kind in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+            self.assertEqual(fields[kind].strip("0"), "", kind)
+        # CAP_NET_RAW, which tend-spawn had for a moment; without new privileges nobody gets it.
+        self.assertEqual(int(fields["CapBnd"], 16), 1 << 13)
         self.assertEqual(fields["SigBlk"].strip("0"), "")
-        self.assertEqual(len(fields["Groups"].split()), 1 if fields["Groups"].strip() else 0)
+        names = {grp.split(":")[0] for grp in self.box.read("/etc/group").splitlines()
+                 if grp.split(":")[2] in fields["Groups"].split()}
+        self.assertEqual(names - {"tend-probe"}, {"adm", "systemd-journal"})
         self.assertEqual(len(fds), 4, fds)  # and the one that lists them
         self.assertRegex(limits, r"Max core file size +0 +0")
 
@@ -456,6 +462,12 @@ CHECKS = (
 )
 
 
+DIGITS = re.compile("[0-9.]+")
+PERFORMANCE = re.compile("('[^']*'|[^ =]+)=(-?[0-9.]+)([a-zA-Z%]*)")
+UNITS = {"": (1, ""), "s": (1, "s"), "ms": (0.001, "s"), "%": (1, "%"), "B": (1, "B"),
+         "KB": (2**10, "B"), "MB": (2**20, "B"), "GB": (2**30, "B"), "c": (1, "c")}
+
+
 def checks_conf():
     lines = ["[system plugins]", "environment = staging", "[component plugins/host]",
              "kind = host"]
@@ -467,6 +479,12 @@ def checks_conf():
                         ("flood", f"{PROBES}/flood"), ("again", f"{PROBES}/ok")):
         lines += [f"[check plugins/host/{name}]", "probe = exec", f"command = {words}",
                   "interval = 5m", "timeout = 2s", "confirm = 1 of 1"]
+    # A plugin whose library blocks: its process must live within the limits of tendd's unit.
+    lines += ["[check plugins/host/work]", "probe = mysql", "socket = /run/none.sock",
+              "interval = 5m", "timeout = 5s"]
+    for name, host in (("ping4", "127.0.0.1"), ("ping6", "::1")):
+        lines += [f"[check plugins/host/{name}]", "probe = icmp", f"host = {host}",
+                  "interval = 5m", "packet_interval = 20ms", "timeout = 2s"]
     return "\n".join(lines) + "\n"
 
 
@@ -523,8 +541,30 @@ class WithTendd(unittest.TestCase):
                 self.assertIn("run_time", names)
                 if metric:
                     self.assertIn(metric, names)
+                self.complete(name, words, got)
                 seen.add(name)
         self.assertGreaterEqual(len(seen), 10)
+
+    def complete(self, name, words, got):
+        """Compared with what the plugin says when it is run by hand: the text but for its numbers,
+        and all of its performance data, units and values that do not change."""
+        done = self.box.run("sh", "-c", f"exec {PLUGINS}/{name} {words}", user="tend-probe",
+                            check=False)
+        said, _, performance = done.stdout.partition("|")
+        self.assertEqual(DIGITS.sub("#", got["text"].splitlines()[0].strip()),
+                         DIGITS.sub("#", said.splitlines()[0].strip()))
+        wanted = {}
+        for label, value, unit in PERFORMANCE.findall(performance.partition("\n")[0]):
+            factor, unit = UNITS[unit]
+            label = re.sub("[^a-z0-9]+", "_", label.strip("'").lower()).strip("_") or "root"
+            wanted[label] = (float(value) * factor, unit)
+        found = {m["name"]: (m["value"], m["unit"]) for m in got["metrics"]}
+        found.pop("run_time")
+        self.assertEqual({label: unit for label, (_, unit) in found.items()},
+                         {label: unit for label, (_, unit) in wanted.items()})
+        for label in ("users", "size", "swap"):
+            if label in wanted:
+                self.assertEqual(found[label], wanted[label])
 
     def test_reasons(self):
         for name, reason, text in (("slow", "too-slow", "stubborn had not ended"),
@@ -557,6 +597,29 @@ class WithTendd(unittest.TestCase):
         wait_for(lambda: self.state("slow")["reason"] == "spawn-lost", 3, "its own reason")
         wait_for(lambda: not processes(), 3, "nothing to be left")
         self.assertEqual(self.last("again")["reason"], "ok")
+
+    def test_tend_work(self):
+        got = self.last("work")
+        self.assertEqual(got["reason"], "connect-refused", got)
+        pid = self.box.out("pgrep", "-x", "tend-work").split()[0]
+        status = self.box.read(f"/proc/{pid}/status")
+        self.assertRegex(status, r"CapEff:\s+0+\n")
+        self.assertRegex(status, r"Seccomp:\s+2\n")
+
+    def test_ping(self):
+        """By tend-spawn's sockets: the kernel allows tendd none of its own."""
+        self.box.run("sysctl", "-q", "net.ipv4.ping_group_range=1 0")
+        for name in ("ping4", "ping6"):
+            got = self.last(name)
+            self.assertEqual(got["reason"], "ok", got)
+        pid = self.box.main_pid("tend-spawn.service")
+        status = self.box.out("cat", f"/proc/{pid}/status")
+        for kind in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+            self.assertIn(f"{kind}:\t0000000000000000", status)
+        # tendd keeps what it was given.
+        self.box.run("systemctl", "stop", "tend-spawn.socket", "tend-spawn.service")
+        self.addCleanup(self.box.run, "systemctl", "start", "tend-spawn.socket")
+        self.assertEqual(self.last("ping4")["reason"], "ok")
 
     def test_without_tend_spawn(self):
         self.box.run("systemctl", "stop", "tend-spawn.socket", "tend-spawn.service")

@@ -2,13 +2,17 @@
 # The core with the real store, on a real loop. Its input is a probe that answers what it is told.
 tend_unit_test(test_depend SOURCES test_depend.c LIBS tend_watch)
 if(TARGET tend_watch AND TARGET tend_policy)
-	add_library(probe_told MODULE probe_told.c)
-	target_include_directories(probe_told PRIVATE ${PROJECT_SOURCE_DIR}/plugins/include)
-	target_link_libraries(probe_told PRIVATE tend_flags)
-	set_target_properties(probe_told PROPERTIES PREFIX "" OUTPUT_NAME told
-		C_VISIBILITY_PRESET hidden
-		LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/told)
+	foreach(name told tolddb)
+		add_library(probe_${name} MODULE probe_told.c)
+		target_include_directories(probe_${name} PRIVATE ${PROJECT_SOURCE_DIR}/plugins/include)
+		target_link_libraries(probe_${name} PRIVATE tend_flags PkgConfig::JANSSON)
+		set_target_properties(probe_${name} PROPERTIES PREFIX "" OUTPUT_NAME ${name}
+			C_VISIBILITY_PRESET hidden
+			LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/told)
+	endforeach()
+	target_compile_definitions(probe_tolddb PRIVATE TOLD_OF_DATABASE)
 	tend_unit_test(test_judge SOURCES test_judge.c LIBS tend_watch)
+	tend_unit_test(test_memory SOURCES test_memory.c LIBS tend_watch)
 	tend_unit_test(test_incident SOURCES test_incident.c LIBS tend_incident)
 	tend_unit_test(test_held SOURCES test_held.c LIBS tend_incident tend_keeper)
 	tend_unit_test(test_policy SOURCES test_policy.c LIBS tend_policy)
@@ -17,7 +21,7 @@ if(TARGET tend_watch AND TARGET tend_policy)
 	tend_unit_test(test_policy_trigger SOURCES test_policy_trigger.c LIBS tend_policy)
 	tend_unit_test(test_policy_gate SOURCES test_policy_gate.c LIBS tend_policy)
 	tend_unit_test(test_policy_approve SOURCES test_policy_approve.c LIBS tend_policy)
-	foreach(test test_judge test_incident test_held test_policy test_policy_resume
+	foreach(test test_judge test_memory test_incident test_held test_policy test_policy_resume
 			test_policy_flow test_policy_trigger test_policy_gate test_policy_approve)
 		if(NOT TARGET ${test})
 			continue()
@@ -28,7 +32,7 @@ if(TARGET tend_watch AND TARGET tend_policy)
 			TOLD_PLUGINS="${CMAKE_CURRENT_BINARY_DIR}/told"
 			TEST_LIBEXEC="${PROJECT_BINARY_DIR}/daemon/run"
 			EXECUTOR="${CMAKE_CURRENT_SOURCE_DIR}/executor.py")
-		add_dependencies(${test} probe_told)
+		add_dependencies(${test} probe_told probe_tolddb)
 	endforeach()
 	if(TARGET test_policy AND TARGET tend-run)
 		add_dependencies(test_policy tend-run)

@@ -40,7 +40,7 @@ struct fixture_end {
 	enum tend_reason reason;
 	char text[RESULT_TEXT_BYTES];
 	size_t n_metrics;
-	struct metric metrics[RESULT_MAX_METRICS];
+	struct metric metrics[TEND_SAMPLES_MAX];
 	json_t *outcome;
 	usec_t took;
 };

@@ -36,7 +36,7 @@ for command in $commands; do
 	own=$("$tendctl" help "$command")
 	verbs=$(sed -n "s/^  $command \([a-z]*\)[ ].*/\1/p" <<<"$own" | sort -u)
 	case $command in
-	explain | reload | status | version | help) ;;
+	explain | init | reload | status | version | help) ;;
 	*) same "$command" "$(offered "$command" '')" "$verbs" ;;
 	esac
 	want=$(sed -n 's/^  .* *\(--[a-z-]*\).*/\1/p' <<<"$own" | sort -u)

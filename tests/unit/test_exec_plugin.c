@@ -87,7 +87,7 @@ static void test_output_is_bounded(void **state)
 	output_parse(data, n, &out);
 	assert_int_equal(out.n_metrics, OUTPUT_MAX_METRICS);
 	assert_true(out.n_unread > 1000);
-	assert_string_equal(out.metrics[OUTPUT_MAX_METRICS - 1].name, "aaaa_31");
+	assert_string_equal(out.metrics[OUTPUT_MAX_METRICS - 1].name, "aaaa_255");
 	/* A label longer than a name. */
 	memset(data, 'y', 100);
 	memcpy(data, "|", 1);

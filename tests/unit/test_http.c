@@ -102,7 +102,7 @@ static const struct row rows[] = {
 		"Empty reply"},
 	{"half a body", "http://127.0.0.1:%d/partial", "http", {0}, LONG, TEND_REASON_PROTOCOL, ""},
 	{"slow loris", "http://127.0.0.1:%d/slow", "http", {0}, FAST, TEND_REASON_TOO_SLOW,
-		"no full answer within 0.59"},
+		"no full answer within 0.58"},
 	{"endless body", "http://127.0.0.1:%d/endless", "http", {0}, FAST, TEND_REASON_TOO_SLOW,
 		"bytes of the body had come"},
 	{"flood", "http://127.0.0.1:%d/flood", "http", {0}, LONG, TEND_REASON_CONTENT_UNEXPECTED,
@@ -118,7 +118,7 @@ static const struct row rows[] = {
 	{"TLS expired, accepted", "https://localhost:%d/ok", "expired", {"verify_tls = no"}, LONG,
 		TEND_REASON_OK, "200"},
 	{"TLS of another host", "https://localhost:%d/ok", "other", {"ca_file = @DIR@/ca.pem"},
-		LONG, TEND_REASON_TLS_UNTRUSTED, "subject name"},
+		LONG, TEND_REASON_TLS_NAME, "subject name"},
 	{"TLS self-signed", "https://localhost:%d/ok", "selfsigned", {0}, LONG,
 		TEND_REASON_TLS_UNTRUSTED, "self-signed"},
 	{"TLS on a plain port", "https://127.0.0.1:%d/ok", "http", {0}, LONG,
@@ -128,7 +128,7 @@ static const struct row rows[] = {
 	{"unix socket", "http://localhost/ok", NULL, {"unix_socket = @DIR@/http.sock"}, LONG,
 		TEND_REASON_OK, "200"},
 	{"no unix socket", "http://localhost/ok", NULL, {"unix_socket = @DIR@/none.sock"}, LONG,
-		TEND_REASON_CONNECT_FAILED, ""},
+		TEND_REASON_CONNECT_REFUSED, "none.sock: No such file"},
 };
 
 /* Replaces @DIR@ and fills the port in. */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <dirent.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -198,6 +199,66 @@ static void test_pass_fd(void **unused)
 	loop_free(loop);
 }
 
+static int count_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int n = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+static void send_line_with_fds(int fd, int n_fds)
+{
+	int fds[3] = {fd, fd, fd};
+	char control[CMSG_SPACE(sizeof(fds))] = {0}, line[] = "{\"call\":\"take\"}\n";
+	struct iovec iov = {line, sizeof(line) - 1};
+	struct msghdr m = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = CMSG_SPACE((size_t)n_fds * sizeof(int))};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN((size_t)n_fds * sizeof(int));
+	memcpy(CMSG_DATA(c), fds, (size_t)n_fds * sizeof(int));
+	assert_int_equal(sendmsg(fd, &m, MSG_NOSIGNAL), (ssize_t)iov.iov_len);
+}
+
+/* One descriptor is kept; of more none stays open, and the peer is not talked to any more. */
+static void test_take_fd(void **unused)
+{
+	for (int n_fds = 1; n_fds <= 3; n_fds++) {
+		struct side a = {0};
+		struct loop *loop;
+		int pair[2], before = count_fds(), got;
+
+		assert_int_equal(loop_new(&loop), 0);
+		assert_int_equal(
+			socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair),
+			0);
+		assert_int_equal(rpc_new(loop, pair[0], "a", on_call, on_close, &a, &a.rpc), 0);
+		rpc_accept_fds(a.rpc);
+		send_line_with_fds(pair[1], n_fds);
+		turn_until(loop, n_fds == 1 ? &a.n_notes : &a.n_closed, 1);
+		if (n_fds == 1) {
+			got = rpc_take_fd(a.rpc);
+			assert_true(got >= 0);
+			assert_int_equal(close(got), 0);
+			assert_int_equal(rpc_take_fd(a.rpc), -EBADF);
+			a.rpc = rpc_free(a.rpc);
+		}
+		assert_int_equal(a.n_notes, n_fds == 1);
+		close(pair[1]);
+		loop_free(loop);
+		assert_int_equal(count_fds(), before);
+	}
+}
+
 static int n_up, n_down;
 
 static void on_up(struct child *child, struct rpc *rpc, void *data)
@@ -268,6 +329,7 @@ int main(void)
 		cmocka_unit_test(test_bad_lines),
 		cmocka_unit_test(test_long_line),
 		cmocka_unit_test(test_pass_fd),
+		cmocka_unit_test(test_take_fd),
 		cmocka_unit_test(test_child_comes_back),
 		cmocka_unit_test(test_busy_with_many),
 	};

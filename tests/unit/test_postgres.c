@@ -37,8 +37,8 @@ static const struct row rows[] = {
 	{"no password", "postgres", {TCP}, LONG, TEND_REASON_AUTH_FAILED, "a password is needed"},
 	{"NOLOGIN", "postgres", {TCP, PASS, "user = nobody_in"}, LONG, TEND_REASON_AUTH_FAILED,
 		"is not permitted to log in"},
-	{"no database", "postgres", {TCP, PASS, "dbname = none"}, LONG, TEND_REASON_CONNECT_FAILED,
-		"database \"none\" does not exist"},
+	{"no database", "postgres", {TCP, PASS, "dbname = none"}, LONG,
+		TEND_REASON_DATABASE_MISSING, "database \"none\" does not exist"},
 	{"refused", NULL, {TCP, "port = 1"}, LONG, TEND_REASON_CONNECT_REFUSED,
 		"127.0.0.1 port 1: Connection refused"},
 	{"no socket", NULL, {"host = @DIR@"}, LONG, TEND_REASON_CONNECT_REFUSED, "No such file"},
@@ -208,7 +208,7 @@ static const struct {
 	enum tend_reason reason;
 } refusals[] = {
 	{"{\"sql\":\"insert into accounts values (9, 'x')\"}", "read-only transaction",
-		TEND_REASON_QUERY_FAILED},
+		TEND_REASON_READ_ONLY},
 	{"{\"sql\":\"select 1; commit; insert into accounts values (9, 'x')\"}", "42601",
 		TEND_REASON_QUERY_FAILED},
 	{"{\"sql\":\"select $1::int\",\"params\":[[1]]}", "wrong arguments", TEND_REASON_INTERNAL},
@@ -269,8 +269,8 @@ static const struct {
 	{EXECUTE("insert into job_notes values (99)", "[]", "5", "true"), TEND_REASON_QUERY_FAILED,
 		"23503", "{\"nothing_done\":false}", 2},
 	/* The session is ended in the midst of COMMIT: nobody knows. */
-	{EXECUTE("insert into suicides values (1)", "[]", "5", "true"), TEND_REASON_PROTOCOL, "",
-		"{\"nothing_done\":false}", 2},
+	{EXECUTE("insert into suicides values (1)", "[]", "5", "true"), TEND_REASON_STARTING,
+		"57P01", "{\"nothing_done\":false}", 2},
 	{EXECUTE("vacuum jobs", "[]", "0", "true"), TEND_REASON_QUERY_FAILED, "25001",
 		"{\"nothing_done\":true}", 2},
 	{EXECUTE("vacuum jobs", "[]", "0", "false"), TEND_REASON_OK, "0 rows",
@@ -329,7 +329,7 @@ static void test_sql_execute_locked(void **state)
 	json_decref(row);
 	struct fixture_end end = call(
 		"sql.execute", EXECUTE("update jobs set state = 'free'", "[]", "5", "true"), LONG);
-	assert_int_equal(end.reason, TEND_REASON_QUERY_FAILED);
+	assert_int_equal(end.reason, TEND_REASON_LOCKED);
 	assert_non_null(strstr(end.text, "55P03"));
 	json_decref(end.outcome);
 	json_decref(query_row("{\"sql\":\"select count(pg_terminate_backend(pid)) from "
@@ -418,7 +418,7 @@ static const struct {
 		"28P01", "password authentication failed for user \"x\"", false,
 		TEND_REASON_AUTH_FAILED},
 	{"connection to server failed: FATAL:  57P03: the database system is starting up\n",
-		"57P03", "the database system is starting up", false, TEND_REASON_CONNECT_FAILED},
+		"57P03", "the database system is starting up", false, TEND_REASON_STARTING},
 	{"connection to server failed: FATALE:  28000: nein", "28000", "nein", false,
 		TEND_REASON_AUTH_FAILED},
 	{"connection to server at \"127.0.0.1\", port 1 failed: Connection refused\n\tIs the "
@@ -458,7 +458,36 @@ static const struct {
 	{{"host = /run/x", "hostaddr = ::1"}, "folder of a unix socket"},
 	{{"hostaddr = ::1", "sslmode = verify-full"}, "needs host"},
 	{{"port = 70000"}, ""},
+	{{"look = blocked", "query = select 1"}, "exclude each other"},
+	{{"look = blocked, mood"}, "look 'mood' is none of"},
+	{{"look = cache, blocked, cache"}, "look 'cache' stands there twice"},
 };
+
+/* All looks at once must fit into what metrics() may name, and each is documented. */
+static void test_look_metrics(void **state)
+{
+	static const char *const options[] = {
+		"look = connections, blocked, transactions, replication, archiving, wraparound, "
+		"bloat, cache, statements, indexes",
+		NULL};
+	const struct tend_probe *probe = tend_plugin_postgres;
+	const char *names[TEND_METRICS_MAX];
+	struct tend_error err = {0};
+	void *conf = NULL;
+
+	assert_int_equal(fixture_conf(probe, options, &err, &conf), 0);
+	size_t n = probe->metrics(conf, names);
+	assert_int_equal(n, 31);
+	for (size_t i = 0; i < n; i++) {
+		const struct tend_metric_doc *doc = probe->metric_docs;
+
+		while (doc->name && strcmp(doc->name, names[i]) != 0)
+			doc++;
+		assert_non_null(doc->name);
+		assert_true(strlen(names[i]) < 32);
+	}
+	fixture_conf_free(probe, conf);
+}
 
 static void test_bad_options(void **state)
 {
@@ -507,6 +536,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_goes_on),
 		cmocka_unit_test(test_messages),
 		cmocka_unit_test(test_bad_options),
+		cmocka_unit_test(test_look_metrics),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

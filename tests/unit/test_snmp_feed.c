@@ -608,13 +608,13 @@ static void switched_off_and_on(void **state)
 
 static void metrics_as_text(void **state)
 {
-	struct metric metrics[RESULT_MAX_METRICS];
+	struct metric metrics[TEND_SAMPLES_MAX];
 	struct result result = {.metrics = metrics};
 	char buf[ROWS_VALUE_BYTES];
 
 	rows_format_value(&result, buf);
 	assert_string_equal(buf, "");
-	for (size_t i = 0; i < RESULT_MAX_METRICS; i++) {
+	for (size_t i = 0; i < TEND_SAMPLES_MAX; i++) {
 		metrics[i] = (struct metric){.value = -1.5 * (double)i, .unit = "MiB"};
 		snprintf(
 			metrics[i].name, sizeof(metrics[i].name), "a_long_name_of_a_metric_%zu", i);
@@ -624,7 +624,7 @@ static void metrics_as_text(void **state)
 	assert_string_equal(
 		buf, "a_long_name_of_a_metric_0=-0MiB a_long_name_of_a_metric_1=-1.5MiB");
 	/* Cut at a metric, never within one. */
-	result.n_metrics = RESULT_MAX_METRICS;
+	result.n_metrics = TEND_SAMPLES_MAX;
 	rows_format_value(&result, buf);
 	assert_true(str_endswith(buf, "MiB"));
 	assert_true(strlen(buf) <= MIB_TEXT_BYTES);

@@ -21,6 +21,8 @@ extern const struct tend_probe *const tend_plugin_exec;
 
 #define COMMAND "\"id\":\"a-1\",\"command\":\"page\",\"timeout_msec\":1000,\"output_max\":9"
 
+#define LOOK "\"id\":\"a-1\",\"look\":\"host\",\"timeout_msec\":1000,\"output_max\":9"
+
 static void test_requests(void **state)
 {
 	static const struct {
@@ -68,6 +70,16 @@ static void test_requests(void **state)
 		{"run", "{\"id\":\"a\",\"command\":\"../x\",\"args\":{}}", "'command'"},
 		{"run", "{\"id\":\"a\",\"command\":\"\",\"args\":{}}", "'command'"},
 		{"run", "{\"id\":\"a\",\"command\":7,\"args\":{}}", "'command'"},
+		{"run", "{" LOOK ",\"args\":{\"mounts\":[\"/\"]}}", NULL},
+		{"run", "{" LOOK ",\"args\":{},\"stdin\":\"x\"}", "no 'stdin'"},
+		{"run", "{" LOOK "}", "'args'"},
+		{"run", "{" LOOK ",\"args\":[]}", "'args'"},
+		{"run", "{" LOOK ",\"args\":{},\"argv\":[\"/bin/x\"]}", "not two of them"},
+		{"run", "{" LOOK ",\"args\":{},\"command\":\"page\"}", "not two of them"},
+		{"run", "{\"id\":\"a\",\"look\":\"../x\",\"args\":{}}", "'look'"},
+		{"run", "{\"id\":\"a\",\"look\":\"-x\",\"args\":{}}", "'look'"},
+		{"run", "{\"id\":\"a\",\"look\":\"\",\"args\":{}}", "'look'"},
+		{"run", "{\"id\":\"a\",\"look\":7,\"args\":{}}", "'look'"},
 		{"cancel", "{\"id\":\"a\"}", NULL},
 		{"cancel", "{}", "'id'"},
 		{"kill", "{}", "no call"},

@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: MIT
+"""Checks of real servers: a tendd with the checks of one test, run on demand, and servers in moods.
+
+`Probes(test, {"name": {"probe": "tcp", ...}})` starts it; `run("name")` runs the check now and
+gives (reason, text, metrics). `Server` starts a program and can freeze and kill it; `Odd` is a
+server of ours that is silent, slow or talks garbage, on IPv4 and IPv6.
+"""
+
+import collections
+import contextlib
+import functools
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+
+from inbox import BUILD, Tendd
+from snmpbox import end, free_port
+from tendbox import wait_for
+
+Outcome = collections.namedtuple("Outcome", "reason text metrics state")
+
+
+def tcp_port(address="127.0.0.1"):
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return free_port(family, address, socket.SOCK_STREAM)
+
+
+def answers(port, address="127.0.0.1"):
+    with contextlib.suppress(OSError):
+        socket.create_connection((address, port), 1).close()
+        return True
+    return False
+
+
+@functools.cache
+def tables(probe):
+    """(names of metrics, names of reasons) that the plugin says it can give."""
+    done = subprocess.run(
+        [os.path.join(BUILD, "daemon/try/tend-try"), "show", "--json", probe], check=True,
+        capture_output=True, text=True,
+        env={**os.environ, "TEND_PLUGINDIR": os.path.join(BUILD, "plugins")})
+    doc = json.loads(done.stdout)
+    return ({metric["name"] for metric in doc["metrics"]},
+            {reason["name"] for reason in doc["reasons"]})
+
+
+def check_tables(row):
+    """A name in capitals stands for any."""
+    metrics, reasons = tables(row["probe"])
+    assert row["reason"] in reasons, f"{row['probe']} does not tell of its reason {row['reason']}"
+    if all(name.islower() for name in metrics):
+        given = {metric["name"] for metric in row.get("metrics", [])}
+        assert given <= metrics, f"{row['probe']} does not tell of its metrics {given - metrics}"
+
+
+class Probes:
+    """`@` in a value is the test's folder, with a slash."""
+
+    def __init__(self, test, checks, timeout="1s", more=""):
+        body = ["[system s]", "environment = production", "[component s/c]", "kind = web"]
+        for name, options in checks.items():
+            body += [f"[check s/c/{name}]", "interval = 1h"]
+            body += [f"{key} = {value}" for key, value in {"timeout": timeout, **options}.items()]
+        self.tendd = Tendd(test, "\n".join(body) + "\n" + more)
+        self.path = self.tendd.path
+
+    def run(self, name):
+        status, row = self.tendd.request("POST", f"/v1/checks/s/c/{name}/run", body={})
+        assert status == 200, (status, row)
+        check_tables(row)
+        metrics = {}
+        for metric in row.get("metrics", []):
+            key = metric["name"]
+            if metric.get("instance"):
+                key += "/" + metric["instance"]
+            metrics[key] = metric["value"]
+        return Outcome(row["reason"], row["text"], metrics, row["now"])
+
+
+class Server:
+    """A program that serves: started, awaited, frozen, killed."""
+
+    def __init__(self, test, argv, ready, **more):
+        self.argv, self.ready, self.more = argv, ready, more
+        self.process = None
+        test.addCleanup(self.stop)
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(
+            self.argv, stdin=subprocess.DEVNULL, start_new_session=True,
+            **{"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **self.more})
+        wait_for(lambda: self.ready() or self.ended(), 15, f"{self.argv[0]} to serve",
+                 interval=0.02)
+
+    def ended(self):
+        if self.process.poll() is not None:
+            raise AssertionError(f"{self.argv} ended with {self.process.returncode}")
+        return False
+
+    def signal(self, number):
+        """To all its processes: it has a session of its own."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
+
+    def kill(self):
+        self.signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self):
+        if self.process:
+            end(self.process)
+            self.signal(signal.SIGKILL)
+
+    @contextlib.contextmanager
+    def frozen(self):
+        self.signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.signal(signal.SIGCONT)
+
+
+class Odd:
+    """Calls talk(sock) for each connection, on IPv4 or IPv6; never in TLS."""
+
+    def __init__(self, test, talk, address="127.0.0.1"):
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self.socket = socket.socket(family)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind((address, 0))
+        self.socket.listen(16)
+        self.port = self.socket.getsockname()[1]
+        self.talk = talk
+        self.open = []
+        test.addCleanup(self.close)
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                sock, _ = self.socket.accept()
+            except OSError:
+                return
+            self.open.append(sock)
+            threading.Thread(target=self.serve_one, args=(sock,), daemon=True).start()
+
+    def serve_one(self, sock):
+        with contextlib.suppress(OSError):
+            self.talk(sock)
+
+    def close(self):
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+        for sock in self.open:
+            sock.close()
+
+
+class OddUdp:
+    """Answers each datagram with what reply(datagram) gives; None: not at all."""
+
+    def __init__(self, test, reply, address="127.0.0.1"):
+        self.socket = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET,
+                                    socket.SOCK_DGRAM)
+        self.socket.bind((address, 0))
+        self.port = self.socket.getsockname()[1]
+        self.reply = reply
+        self.n = 0
+        test.addCleanup(self.socket.close)
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                data, peer = self.socket.recvfrom(4096)
+                self.n += 1
+                answer = self.reply(data)
+                if answer is not None:
+                    self.socket.sendto(answer, peer)
+            except OSError:
+                return
+
+
+def silent(sock):
+    """Takes what comes and says nothing until the other side goes."""
+    while sock.recv(4096):
+        pass
+
+
+def saying(data):
+    """Says it and then nothing more."""
+    def talk(sock):
+        sock.sendall(data)
+        silent(sock)
+    return talk
+
+
+def hanging_up(sock):
+    sock.close()
+
+
+def full_backlog(test):
+    """A port whose queue is full: no SYN is answered."""
+    server = socket.socket()
+    server.bind(("127.0.0.1", 0))
+    server.listen(0)
+    waiting = []
+    for _ in range(4):
+        sock = socket.socket()
+        sock.setblocking(False)
+        sock.connect_ex(server.getsockname())
+        waiting.append(sock)
+    test.addCleanup(server.close)
+    for sock in waiting:
+        test.addCleanup(sock.close)
+    return server.getsockname()[1]
+
+
+class Authority:
+    """A private certificate authority and what it signs, in a folder."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        os.makedirs(folder, exist_ok=True)
+        self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                     "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=Test CA",
+                     "-days", "30")
+        self.database("index.txt", "")
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def database(self, name, text):
+        with open(self.path(name), "w", encoding="utf-8") as out:
+            out.write(text)
+        return self.path(name)
+
+    def openssl(self, *argv, **more):
+        subprocess.run(["openssl", *argv], cwd=self.folder, check=True, capture_output=True,
+                       **more)
+
+    def issue(self, name, names="DNS:localhost,IP:127.0.0.1,IP:::1", days=30, more=""):
+        """NAME.pem and NAME.key; `days` may be negative: it ended then."""
+        self.database(f"{name}.ext", f"subjectAltName={names}\n{more}\n")
+        self.openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                     "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr",
+                     "-subj", f"/CN={name}")
+        argv = ["x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
+                "-CAcreateserial", "-extfile", f"{name}.ext", "-out", f"{name}.pem"]
+        if days < 0:
+            self.openssl_then(argv + ["-days", "1"], days)
+        else:
+            self.openssl(*argv, "-days", str(days))
+        return self.path(f"{name}.pem"), self.path(f"{name}.key")
+
+    def openssl_then(self, argv, days):
+        """As if today were `days` + 1 days earlier; openssl x509 of Debian 12 has no -not_after."""
+        subprocess.run(["faketime", f"{days - 1} days", "openssl", *argv], cwd=self.folder,
+                       check=True, capture_output=True)

@@ -309,7 +309,7 @@ static void history_metrics(struct metrics *m, struct manager *manager)
 	gauge(m, "tend_history_series", "Metrics that have a history.", (double)stats.n_series);
 	gauge(m, "tend_history_file_bytes", "Size of the history of metrics.",
 		(double)stats.file.file_bytes);
-	counter(m, "tend_history_minutes_total", "Minutes of metrics that were written.",
+	counter(m, "tend_history_writes_total", "Minutes of metrics that were written.",
 		stats.file.n_minutes);
 	counter(m, "tend_history_lost_total", "Minutes of metrics that the disk did not take.",
 		stats.file.n_lost);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * run/sanitizer.h: for the main.c files of tend-run and of its test program: the leak check at exit
- * forks and traces, which the filter kills, so builds with AddressSanitizer go without it.
+ * run/sanitizer.h: for the main.c files of programs that run with few rights (tend-run and its test
+ * program, tend-look, tend-try): the leak check at exit forks and traces, which a filter or another
+ * user's rights forbid, so builds with AddressSanitizer go without it.
  */
 #ifndef RUN_SANITIZER_H
 #define RUN_SANITIZER_H

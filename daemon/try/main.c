@@ -10,6 +10,7 @@
 #include "try/catalog.h"
 #include "try/flow.h"
 #include "try/try.h"
+#include "run/sanitizer.h"
 
 static const char *place(const char *variable, const char *fallback)
 {

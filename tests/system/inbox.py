@@ -42,16 +42,19 @@ def stamp(at):
 
 
 class Sink:
-    """Keeps every notice that arrives: (kind, subject, data)."""
+    """Keeps every notice that arrives: (kind, subject, data); a repeat (the same id) only once."""
 
     def __init__(self):
         told = self.told = []
+        seen = set()
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                told.append((body["type"].replace("tend.", ""), body.get("subject"),
-                             body.get("data", {})))
+                if body["id"] not in seen:
+                    told.append((body["type"].replace("tend.", ""), body.get("subject"),
+                                 body.get("data", {})))
+                seen.add(body["id"])
                 self.send_response(204)
                 self.end_headers()
 

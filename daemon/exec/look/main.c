@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "exec/look/answer.h"
 #include "exec/look/look.h"
+#include "run/sanitizer.h"
 
 enum { MAX_ARGS_BYTES = 128 * 1024 };
 

@@ -165,7 +165,7 @@ static int start(struct spawn_ask *ask, const struct spawn_order *order)
 		.timeout = order->timeout,
 		.output_max_bytes = order->output_max_bytes,
 		.user_tasks_max = UINT64_MAX,
-		.memory_max_bytes = MEMORY_MAX_BYTES,
+		.memory_max_bytes = program_memory_max(MEMORY_MAX_BYTES, order->look != NULL),
 		.answered = on_answered,
 		.gone = on_gone,
 		.data = ask,

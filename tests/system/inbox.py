@@ -131,6 +131,10 @@ storm_burst = 0
                  os.path.join(BUILD, "plugins"), *self.options], stdout=log, stderr=log)
         self.wait(lambda: self.ctl("status", check=False), 15, "tendd to answer")
 
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(20)
+
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()

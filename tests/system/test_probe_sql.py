@@ -72,7 +72,7 @@ class Sql(Case):
         check = self.run_check("drop")
         self.assertGreater(self.metrics(check)["last_per_hour", ""], 1000)
         # What is usual, and what rises, are known after a restart too.
-        self.tend.kill()
+        self.tend.stop()
         self.tend.start()
         self.pg.sql("delete from orders where region = 'south'; update orders set total = 100")
         self.expect("drop", "threshold", "orders has fallen to 0 since [0-9]+ s; usual is about"

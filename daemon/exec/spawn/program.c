@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "exec/spawn/program.h"
+#include <sys/resource.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -319,6 +320,15 @@ static int start(struct program *p)
 	p->started = clock_now();
 	loop_timer_set(p->timer, p->started + p->spec.timeout);
 	return loop_child_new(p->loop, p->warden, on_warden_end, p, &p->child);
+}
+
+uint64_t program_memory_max(uint64_t max_bytes, bool is_look)
+{
+#ifdef __SANITIZE_ADDRESS__
+	if (is_look)
+		return RLIM_INFINITY;
+#endif
+	return max_bytes;
 }
 
 int program_start(struct loop *loop, const struct program_spec *spec, struct program **ret_program)

@@ -41,6 +41,9 @@ struct program_spec {
 	void *data;
 };
 
+/* What memory_max_bytes is to be: tend-look is ours, and built with a sanitizer where we are; its
+ * shadow would count as data. */
+uint64_t program_memory_max(uint64_t max_bytes, bool is_look);
 int program_start(struct loop *loop, const struct program_spec *spec, struct program **ret_program);
 /* TERM now, KILL after the grace; no answer any more, but `gone`. */
 void program_cancel(struct program *program);

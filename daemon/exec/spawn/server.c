@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <pwd.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include "base/clock.h"
@@ -226,16 +225,6 @@ static uint64_t user_tasks_max(const struct spawn_rules *rules)
 	return (uint64_t)rules->max_programs * 4 + (uint64_t)rules->tasks_max;
 }
 
-static uint64_t memory_max(const struct spawn_rules *rules, bool is_look)
-{
-#ifdef __SANITIZE_ADDRESS__
-	/* Its shadow counts as data, and tend-look is built with it as we are. */
-	if (is_look)
-		return RLIM_INFINITY;
-#endif
-	return rules->memory_max_bytes;
-}
-
 /* False: refused, and freed. */
 static bool job_start(struct job *job)
 {
@@ -260,7 +249,8 @@ static bool job_start(struct job *job)
 		.timeout = request.timeout,
 		.output_max_bytes = request.output_max_bytes,
 		.user_tasks_max = user_tasks_max(server->rules),
-		.memory_max_bytes = memory_max(server->rules, request.look != NULL),
+		.memory_max_bytes =
+			program_memory_max(server->rules->memory_max_bytes, request.look != NULL),
 		.answered = on_answered,
 		.gone = on_gone,
 		.foul = on_foul,

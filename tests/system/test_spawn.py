@@ -567,7 +567,8 @@ class WithTendd(unittest.TestCase):
                 self.assertEqual(found[label], wanted[label])
 
     def test_reasons(self):
-        for name, reason, text in (("slow", "too-slow", "stubborn had not ended"),
+        # On a busy machine the attempt's own end may come before tend-spawn's word.
+        for name, reason, text in (("slow", "too-slow", "stubborn had not ended|no answer within"),
                                    ("gone", "program-failed", "No such file"),
                                    ("shell", "program-failed", "none of the folders"),
                                    ("segv", "program-failed", "killed by SIGSEGV: half a line"),
@@ -575,7 +576,7 @@ class WithTendd(unittest.TestCase):
             with self.subTest(name=name):
                 got = self.last(name)
                 self.assertEqual(got["reason"], reason, got)
-                self.assertIn(text, got["text"])
+                self.assertRegex(got["text"], text)
 
     def test_the_users(self):
         """No program runs as tend, and tendd has no child of that kind."""

@@ -193,7 +193,7 @@ retry_min = 100ms
                 if row["component"] == f"crm/{component}"]
         return rows[0] if rows else None
 
-    def fail(self, *components):
+    def break_components(self, *components):
         self.sites.down |= set(components)
         for name in components:
             self.wait(lambda name=name: self.incident(name), f"an incident of {name}")
@@ -215,7 +215,7 @@ retry_min = 100ms
     def after(self, component="db", receiver="ann"):
         """Something that is told after whatever was due: so what has not come by then will not."""
         n = len(self.sinks[receiver].heard)
-        self.fail(component)
+        self.break_components(component)
         self.wait(lambda: len(self.sinks[receiver].heard) > n, "a later notice")
 
 
@@ -338,7 +338,7 @@ class Silences(Notices):
         added = self.json("silence", "add", "component=crm/web", "severity=~crit.*", "-m",
                           "we know", "--for", "1h")
         self.assertEqual((added["state"], added["author"]), ("active", "root"))
-        self.fail("web")
+        self.break_components("web")
         self.assertTrue(self.incident()["held"])
         self.assertIn(f"silence {added['id']} of root", self.explain())
         self.assertEqual(self.json("silence", "show", added["id"])["incidents"],
@@ -361,7 +361,7 @@ class Silences(Notices):
     def test_deleted_and_counted(self):
         self.begin(self.ROUTE)
         added = self.json("silence", "add", "component=crm/web", "-m", "we know", "--for", "1h")
-        self.fail("web")
+        self.break_components("web")
         self.assertTrue(self.incident()["held"])
         text = self.request("GET", "/metrics")[1]
         self.assertIn('tend_silences{state="active"} 1\n', text)
@@ -382,7 +382,7 @@ class Silences(Notices):
     def test_what_is_well_by_its_end_is_not_told(self):
         self.begin(self.ROUTE)
         self.json("silence", "add", "component=crm/web", "-m", "patching", "--for", "3s")
-        self.fail("web")
+        self.break_components("web")
         self.mend("web")
         self.wait(lambda: not self.json("silence", "list"), "the end of the silence")
         self.after()
@@ -390,7 +390,7 @@ class Silences(Notices):
 
     def test_ends_with_its_incident(self):
         self.begin(self.ROUTE)
-        self.fail("web")
+        self.break_components("web")
         self.heard("ann", RAISED)
         self.json("silence", "add", f"check={self.incident()['check']}", "-m", "on it", "--for",
                   "1h", "--until-resolved")
@@ -399,14 +399,14 @@ class Silences(Notices):
         row = self.wait(lambda: [row for row in self.json("silence", "list", "--all")
                                  if row["state"] == "ended"], "the end of the silence")[0]
         self.assertIn("the end of what it matched", row["ended_by"])
-        self.fail("web")
+        self.break_components("web")
         self.heard("ann", RAISED, CLEARED, RAISED)
 
 
 class Afterwards(Notices):
     def test_escalation_and_acknowledgement(self):
         self.begin("[route r]\nreceivers = ann\nescalate.4s = boss\n")
-        self.fail("web")
+        self.break_components("web")
         self.heard("ann", RAISED)
         self.ctl("incident", "acknowledge", self.incident()["id"], "-m", "mine", "--for", "5s")
         self.heard("ann", RAISED, "acknowledged")
@@ -420,14 +420,14 @@ class Afterwards(Notices):
         self.mend("web")
         self.heard("ann", RAISED, "acknowledged", CLEARED)
         self.heard("boss", RAISED, CLEARED)
-        self.fail("db")
+        self.break_components("db")
         self.mend("db")
         self.heard("ann", RAISED, "acknowledged", CLEARED, RAISED, CLEARED)
         self.heard("boss", RAISED, CLEARED)
 
     def test_unacknowledged(self):
         self.begin("[route r]\nreceivers = ann\nescalate.2s = boss\n")
-        self.fail("web")
+        self.break_components("web")
         ident = self.incident()["id"]
         self.ctl("incident", "acknowledge", ident, "-m", "mine", "--sticky")
         self.assertTrue(self.incident()["acknowledged"]["sticky"])
@@ -439,7 +439,7 @@ class Afterwards(Notices):
     def test_reminders_have_an_end(self):
         self.begin("[route r]\nreceivers = ann\nremind = 2s\nremind_max = 2\n",
                    components=("web",))
-        self.fail("web")
+        self.break_components("web")
         self.heard("ann", RAISED, "reminder", "reminder")
         self.kill()
         self.start()
@@ -451,7 +451,7 @@ class Afterwards(Notices):
 
     def test_a_start_tells_only_what_is_new(self):
         self.begin("[route r]\nreceivers = ann\n")
-        self.fail("web")
+        self.break_components("web")
         self.heard("ann", RAISED)
         for _ in range(3):
             self.kill()
@@ -474,9 +474,9 @@ source_match = component=crm/db
 target_match = component=crm/web
 equal = team
 """)
-        self.fail("db")
+        self.break_components("db")
         self.heard("ann", RAISED, component="db")
-        self.fail("web")
+        self.break_components("web")
         self.assertIn("which keeps it back by [inhibit net]", self.explain())
         self.sites.down.discard("db")
         self.wait(lambda: not self.incident("db"), "the end of db")
@@ -525,7 +525,7 @@ group_by = component
         self.begin("[route r]\nreceivers = ann\n")
         out = self.json("notice", "preview", "crm/web/page")
         self.assertEqual((out["receiver"], out["view"]["status"]), ("ann", "firing"))
-        self.fail("web")
+        self.break_components("web")
         ident = self.incident()["id"]
         out = self.json("notice", "preview", ident, "--receiver", "boss")
         self.assertEqual((out["receiver"], out["view"]["alerts"][0]["incident"]), ("boss", ident))
@@ -544,7 +544,7 @@ class Digest(Notices):
         self.calendar = self.scratch.file("calendar", f"{shift}\n")
         self.begin("[route r]\nreceivers = ann\ndigest = daily 08:00\n",
                    options="severity = warning\n")
-        self.fail("web", "db")
+        self.break_components("web", "db")
         self.assertIn("digest: 'ann' is told at", self.explain())
         self.assertEqual(self.sinks["ann"].heard, [])
         self.heard("ann", RAISED, component="db")

@@ -284,6 +284,10 @@ class All(Case):
             row, entries = rows[name], self.here.requests(name)[before[name]:]
             with self.subTest(mood=mood, format=name):
                 self.assertEqual([one.wrong for one in entries], [None] * len(entries))
+                # On a busy machine the time may be up before the bound of an answer's size is met.
+                if mood == "huge" and row["tries"] == 2:
+                    self.assertEqual((row["state"], len(entries)), ("delivered", 2), row)
+                    continue
                 if expected == "no":
                     n_failed += 1
                     self.assertEqual((row["state"], row["tries"], len(entries)), ("failed", 1, 1), row)

@@ -55,7 +55,7 @@ class Thread(Mails):
         postfix = self.postfix(login=LOGIN, tls="encrypt")
         postfix.start()
         self.start(self.mail(postfix, more=self.log_in()))
-        Case.fail(self)
+        self.break_pages()
         self.arrives(postfix, 1)
         self.heal()
         raised, cleared = self.arrives(postfix, 2)
@@ -98,7 +98,7 @@ class Thread(Mails):
         postfix.start()
         self.start(self.mail(postfix, url=f"smtps://127.0.0.1:{postfix.tls_port}",
                              more=self.log_in() + "language = zh\n"))
-        Case.fail(self)
+        self.break_pages()
         mail, = self.arrives(postfix, 1)
         self.assertRegex(str(mail["Subject"]), "^【严重】crm/web0/page:")
         self.assertIn("with ESMTPSA", str(mail["Received"]))
@@ -109,7 +109,7 @@ class Thread(Mails):
         postfix = self.postfix(tls="none")
         postfix.start()
         self.start(self.mail(postfix, more="tls = none\n", ca=False))
-        Case.fail(self)
+        self.break_pages()
         mail, = self.arrives(postfix, 1)
         self.assertNotIn("ESMTPS", str(mail["Received"]))
 
@@ -128,7 +128,7 @@ class Thread(Mails):
         postfix.start()
         self.start(self.mail(postfix), "[route all]\nreceivers = ops\ngroup_by = system\n"
                    "group_wait = 3s\n", n_checks=30)
-        Case.fail(self, *(f"/page{i}" for i in range(30)))
+        self.break_pages(*(f"/page{i}" for i in range(30)))
         self.wait(lambda: sum(row["state"] == "delivered" for row in self.deliveries("ops")) == 30,
                   40, "thirty notices in mails")
         mails = self.arrives(postfix, 1)
@@ -146,7 +146,7 @@ class Moods(Mails):
         postfix = self.postfix(tls="none")
         postfix.start()
         self.start(self.mail(postfix))
-        Case.fail(self)
+        self.break_pages()
         self.tried("no STARTTLS")
         self.assertEqual((postfix.asked, postfix.mails()), ([], []))
         postfix.tls = "may"
@@ -159,7 +159,7 @@ class Moods(Mails):
         postfix = self.postfix()
         postfix.start()
         self.start(self.mail(postfix, ca=False))
-        Case.fail(self)
+        self.break_pages()
         self.tried("(?i)certificate|SSL")
         self.assertEqual(postfix.asked, [])
 
@@ -167,7 +167,7 @@ class Moods(Mails):
         postfix = self.postfix(login=(LOGIN[0], "another"))
         postfix.start()
         self.start(self.mail(postfix, more=self.log_in()))
-        Case.fail(self)
+        self.break_pages()
         row = self.tried("refuses the login of 'tend': 535 ")
         self.assertNotIn(LOGIN[1], str(row))
         postfix.login = LOGIN
@@ -177,7 +177,7 @@ class Moods(Mails):
     def test_closed_port(self):
         postfix = self.postfix()
         self.start(self.mail(postfix))
-        Case.fail(self)
+        self.break_pages()
         self.tried("(?i)connect")
         postfix.start()
         self.delivered()
@@ -188,7 +188,7 @@ class Moods(Mails):
         postfix.refusals["ops@crm.example"] = "450 4.7.1 Greylisted, come again"
         postfix.start()
         self.start(self.mail(postfix))
-        Case.fail(self)
+        self.break_pages()
         row = self.tried("refused for now: ops@crm.example: 450 4.7.1 .*Greylisted", 3)
         shown = self.ctl("delivery", "show", row["notice"])
         self.assertEqual({one["code"] for one in shown["attempts"]}, {450})
@@ -206,7 +206,7 @@ class Moods(Mails):
         self.start(self.mail(postfix, more="fallback = spare\n")
                    + self.receiver("cloudevents", spare.url("cloudevents"), "spare"),
                    "[route all]\nreceivers = ops\n")
-        Case.fail(self)
+        self.break_pages()
         self.wait(lambda: spare.taken("cloudevents"), 30, "the fallback to be told")
         row = self.last("ops", "incident.raised")
         self.assertEqual((row["state"], row["tries"]), ("failed", 1))
@@ -220,7 +220,7 @@ class Moods(Mails):
                                  "grey@crm.example": "450 4.7.1 Greylisted"})
         postfix.start()
         self.start(self.mail(postfix, "ops@crm.example, gone@crm.example, grey@crm.example"))
-        Case.fail(self)
+        self.break_pages()
         self.tried("others have it; refused for now: .*grey@crm.example: 450", 1)
         postfix.refusals.pop("grey@crm.example")
         row = self.delivered()
@@ -241,7 +241,7 @@ class Moods(Mails):
         self.addCleanup(silent.close)
         self.start(self.mail(postfix, url=f"smtp://127.0.0.1:{silent.getsockname()[1]}",
                              more="timeout = 500ms\n"))
-        Case.fail(self)
+        self.break_pages()
         self.tried("(?i)time")
 
     def test_silent_at_the_end(self):
@@ -279,7 +279,7 @@ class Moods(Mails):
         threading.Thread(target=accept, daemon=True).start()
         self.start(self.mail(None, url=f"smtp://127.0.0.1:{server.getsockname()[1]}", ca=False,
                              more="tls = none\ntimeout = 1500ms\n"))
-        Case.fail(self)
+        self.break_pages()
         self.tried("timeout: it is not known whether the mail was taken")
         self.assertEqual(len(set(ids)), 1)
         with open(self.log, encoding="utf-8") as log:

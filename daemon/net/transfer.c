@@ -35,6 +35,7 @@ struct net_transfer {
 	usec_t next_address_at; /* USEC_INFINITY: this one has the rest of the time */
 	size_t n_addresses, i_address;
 	int fd; /* the last that libcurl asked to watch for it; -1 when it closed that */
+	bool asked, is_repeat; /* a request went out; libcurl was about to send it again */
 	struct tend_address *addresses;
 	struct net_guard *guard; /* NULL: anywhere */
 	bool is_literal;
@@ -126,6 +127,37 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *data, vo
 static curl_socket_t open_socket(void *data, curlsocktype purpose, struct curl_sockaddr *to)
 {
 	return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+}
+
+static bool is_safe(CURL *easy)
+{
+	static const char *const safe[] = {"GET", "HEAD", "OPTIONS", "TRACE"};
+	char *method = NULL;
+
+	(void)curl_easy_getinfo(easy, CURLINFO_EFFECTIVE_METHOD, &method);
+	for (size_t i = 0; method && i < ARRAY_SIZE(safe); i++)
+		if (strcmp(method, safe[i]) == 0)
+			return true;
+	return false;
+}
+
+/* When a kept connection ends without an answer libcurl asks again by itself, a POST as well. What
+ * is not safe (RFC 9110 9.2.1) is its owner's to repeat, who counts it and knows what is due. */
+static int on_request(void *data, char *ip, char *own_ip, int port, int own_port)
+{
+	struct net_transfer *t = data;
+	bool again = t->asked;
+	long status = 0;
+
+	t->asked = true;
+	(void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+	/* After an answer it is the next step of an authentication. */
+	if (!again || status != 0 || is_safe(t->easy))
+		return CURL_PREREQFUNC_OK;
+	t->is_repeat = true;
+	/* Else libcurl writes there that a callback of ours gave up, which tells nobody anything. */
+	(void)curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, NULL);
+	return CURL_PREREQFUNC_ABORT;
 }
 
 static int on_curl_timer(CURLM *multi, long timeout_msec, void *data)
@@ -232,6 +264,7 @@ static void detach_easy(struct net_transfer *t)
 	leave_shard(t);
 	(void)curl_easy_setopt(t->easy, CURLOPT_CONNECT_TO, NULL);
 	(void)curl_easy_setopt(t->easy, CURLOPT_PRIVATE, NULL);
+	(void)curl_easy_setopt(t->easy, CURLOPT_PREREQFUNCTION, NULL);
 	curl_slist_free_all(t->connect_to);
 	t->connect_to = NULL;
 }
@@ -355,6 +388,8 @@ static void set_options(struct net_transfer *t)
 	(void)curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
 	(void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	(void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	(void)curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
+	(void)curl_easy_setopt(easy, CURLOPT_PREREQDATA, t);
 	(void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 	/* Literals only: nothing is worth keeping, and a long cache is what makes many handles
 	 * slow. */
@@ -426,7 +461,7 @@ static void shard_drain(struct shard *shard)
 			continue;
 		if (result == CURLE_COULDNT_CONNECT && try_next_address(t))
 			continue;
-		transfer_done(t, (int)result);
+		transfer_done(t, t->is_repeat ? CURLE_GOT_NOTHING : (int)result);
 	}
 }
 

@@ -15,6 +15,7 @@ import subprocess
 import sys
 
 connections = 0
+closed = 0  # requests that got no answer
 
 
 def certificates(folder):
@@ -104,7 +105,7 @@ def respond(method, path, headers, body, ports):
         good = ("Basic " + base64.b64encode(b"ops:s3cret").decode(), "Bearer t0ken")
         return answer(200, "in") if given in good else answer(401, "who are you?")
     if path == "/connections":
-        return answer(200, json.dumps({"n": connections}))
+        return answer(200, json.dumps({"n": connections, "closed": closed}))
     if path == "/elsewhere":
         return answer(302, b"", f"Location: http://[::1]:{ports['http6']}/echo")
     if method == "HEAD":
@@ -113,11 +114,12 @@ def respond(method, path, headers, body, ports):
 
 
 async def serve(reader, writer, ports):
-    global connections
+    global connections, closed
     connections += 1
     try:
         while True:
             method, path, headers, body = await read_request(reader)
+            closed += path == "/close"
             data = respond(method, path, headers, body, ports)
             if data is None:
                 await misbehave(path, writer)

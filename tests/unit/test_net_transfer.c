@@ -13,6 +13,7 @@ struct get {
 	int result;
 	long status;
 	size_t n_bytes;
+	char body[64]; /* its beginning */
 	CURL *easy;
 	struct net_transfer *transfer;
 	bool restart;	   /* start another transfer from the callback */
@@ -22,7 +23,11 @@ struct get {
 
 static size_t on_data(char *data, size_t size, size_t n, void *user)
 {
-	((struct get *)user)->n_bytes += size * n;
+	struct get *g = user;
+
+	if (g->n_bytes == 0)
+		snprintf(g->body, sizeof(g->body), "%.*s", (int)(size * n), data);
+	g->n_bytes += size * n;
 	return size * n;
 }
 
@@ -218,6 +223,53 @@ static void test_cancel(void **state)
 	assert_int_equal(stats.n_running, 0);
 }
 
+static void ask(struct get *g, const char *path)
+{
+	auto_free char *url = url_of(path);
+
+	g->done = false;
+	g->n_bytes = 0;
+	start(g, url, 5 * USEC_PER_SEC);
+	wait_done(g);
+}
+
+static int n_unanswered(struct get *g)
+{
+	int n;
+
+	ask(g, "/connections");
+	assert_int_equal(g->result, CURLE_OK);
+	assert_int_equal(sscanf(strstr(g->body, "closed"), "closed\": %d", &n), 1);
+	return n;
+}
+
+/* A kept connection that ends without an answer: what is not safe goes out once. */
+static void test_no_second_try(void **state)
+{
+	static const struct {
+		const char *method;
+		int n_sent;
+	} rows[] = {{"GET", 2}, {"POST", 1}, {"PUT", 1}, {"DELETE", 1}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct get g = {0}, counter = {0};
+		char error[CURL_ERROR_SIZE] = "";
+		int before = n_unanswered(&counter);
+
+		ask(&g, "/ok");
+		assert_int_equal(g.result, CURLE_OK);
+		(void)curl_easy_setopt(g.easy, CURLOPT_ERRORBUFFER, error);
+		(void)curl_easy_setopt(g.easy, CURLOPT_CUSTOMREQUEST, rows[i].method);
+		ask(&g, "/close");
+		print_message("%s: %s\n", rows[i].method, error);
+		assert_int_equal(g.result, CURLE_GOT_NOTHING);
+		assert_null(strstr(error, "callback"));
+		assert_int_equal(n_unanswered(&counter) - before, rows[i].n_sent);
+		curl_easy_cleanup(g.easy);
+		curl_easy_cleanup(counter.easy);
+	}
+}
+
 static void test_bad_url(void **state)
 {
 	struct net_transfer *t = NULL;
@@ -271,6 +323,7 @@ int main(void)
 		cmocka_unit_test(test_second_address),
 		cmocka_unit_test(test_from_callbacks),
 		cmocka_unit_test(test_cancel),
+		cmocka_unit_test(test_no_second_try),
 		cmocka_unit_test(test_bad_url),
 		cmocka_unit_test(test_unix_socket),
 	};

@@ -713,8 +713,8 @@ static int read_last_id(struct rollups_file *file)
 {
 	static const char *const queries[] = {
 		"SELECT ifnull(max(id), 0) FROM series",
-		"SELECT ifnull(max(series), 0) FROM hours WHERE hour = (SELECT max(hour) FROM "
-		"hours)",
+		("SELECT ifnull(max(series), 0) FROM hours WHERE "
+		 "hour = (SELECT max(hour) FROM hours)"),
 		"SELECT ifnull(max(series), 0) FROM days WHERE day = (SELECT max(day) FROM days)",
 	};
 	int r = 0;

@@ -2,9 +2,10 @@
 /*
  * alert/format.h: formats of webhooks: Lua files, each in a resident tend-run of its own that makes
  * requests and judges answers. Owns the processes and what waits for them; a call takes at most
- * 250 ms by our clock, else the process is killed and started again (with backoff) and the call is
- * asked once more. Bounded: 256 calls wait, none longer than 5 s. Never blocks but for reading the
- * files when a configuration is applied. Every call ends once: with an answer or with why not.
+ * 250 ms of CPU time, and 2 s by our clock, else the process is killed and started again (with
+ * backoff) and the call is asked once more. Bounded: 256 calls wait, none longer than 5 s. Never
+ * blocks but for reading the files when a configuration is applied. Every call ends once: with an
+ * answer or with why not.
  */
 #ifndef ALERT_FORMAT_H
 #define ALERT_FORMAT_H
@@ -14,9 +15,10 @@
 #include "loop/loop.h"
 
 enum { FORMAT_MAX_WAITING = 256, FORMAT_ERROR_BYTES = 512, FORMAT_NAME_BYTES = 64 };
-#define FORMAT_CALL_USEC  (250 * USEC_PER_MSEC)
-#define FORMAT_START_USEC (2 * USEC_PER_SEC)
-#define FORMAT_WAIT_USEC  (5 * USEC_PER_SEC)
+#define FORMAT_CALL_CPU_USEC (250 * USEC_PER_MSEC)
+#define FORMAT_CALL_USEC     (2 * USEC_PER_SEC)
+#define FORMAT_START_USEC    (5 * USEC_PER_SEC)
+#define FORMAT_WAIT_USEC     (5 * USEC_PER_SEC)
 
 struct formats;
 struct format;

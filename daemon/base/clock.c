@@ -107,12 +107,15 @@ const char *clock_format_span(usec_t span, char buf[CLOCK_TEXT_BYTES])
 	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
 		if (span < units[i].usec)
 			continue;
-		usec_t rest = span % units[i].usec;
+		usec_t rest = span % units[i].usec, tenths = rest / (100 * USEC_PER_MSEC);
 		int n = snprintf(buf, CLOCK_TEXT_BYTES, "%" PRIu64 "%s", span / units[i].usec,
 			units[i].name);
 		if (i < 3 && rest >= units[i + 1].usec)
 			(void)snprintf(buf + n, CLOCK_TEXT_BYTES - (size_t)n, "%" PRIu64 "%s",
 				rest / units[i + 1].usec, units[i + 1].name);
+		else if (units[i].usec == USEC_PER_SEC && span < 10 * USEC_PER_SEC && tenths > 0)
+			(void)snprintf(buf, CLOCK_TEXT_BYTES, "%" PRIu64 ".%" PRIu64 "s",
+				span / USEC_PER_SEC, tenths);
 		return buf;
 	}
 	(void)snprintf(buf, CLOCK_TEXT_BYTES, "0s");

@@ -25,7 +25,8 @@ const char *clock_format(usec_t wall, char buf[CLOCK_TEXT_BYTES]);
 json_t *clock_to_json(usec_t wall);		     /* that text; 0 is null */
 int clock_parse(const char *text, usec_t *ret_wall); /* what clock_format() writes; -EINVAL */
 
-/* "350ms", "2s", "1m30s", "2h5m", "3d4h": at most two units, for people and configuration. */
+/* "350ms", "1.5s", "20s", "1m30s", "2h5m", "3d4h": at most two units, for people; what
+ * configuration reads is conf_format_span()'s. */
 const char *clock_format_span(usec_t span, char buf[CLOCK_TEXT_BYTES]);
 
 #endif

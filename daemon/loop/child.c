@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -332,6 +333,17 @@ struct rpc *child_rpc(struct child *child)
 pid_t child_pid(const struct child *child)
 {
 	return child->pid;
+}
+
+usec_t child_cpu(const struct child *child)
+{
+	struct timespec spent;
+	clockid_t clock;
+
+	if (child->pid <= 0 || clock_getcpuclockid(child->pid, &clock) != 0 ||
+		clock_gettime(clock, &spent) < 0)
+		return 0;
+	return (usec_t)spent.tv_sec * USEC_PER_SEC + (usec_t)spent.tv_nsec / 1000;
 }
 
 uint64_t child_n_starts(const struct child *child)

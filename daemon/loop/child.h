@@ -33,6 +33,8 @@ struct child *child_free(struct child *child);
 DEFINE_AUTO(struct child *, child_free)
 struct rpc *child_rpc(struct child *child); /* NULL while it is down */
 pid_t child_pid(const struct child *child); /* 0 while it is down */
+usec_t child_cpu(
+	const struct child *child); /* CPU time of its process so far; 0 while it is down */
 uint64_t child_n_starts(const struct child *child);
 /* The start alone, for who keeps its processes itself: `sock` is its fd 3 and stays the caller's.
  */

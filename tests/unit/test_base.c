@@ -102,6 +102,9 @@ static void test_clock(void **unused)
 	assert_int_equal(clock_parse("yesterday", &back), -EINVAL);
 	assert_string_equal(clock_format_span(90 * USEC_PER_SEC, buf), "1m30s");
 	assert_string_equal(clock_format_span(350000, buf), "350ms");
+	assert_string_equal(clock_format_span(1500 * USEC_PER_MSEC, buf), "1.5s");
+	assert_string_equal(clock_format_span(1099 * USEC_PER_MSEC, buf), "1s");
+	assert_string_equal(clock_format_span(10500 * USEC_PER_MSEC, buf), "10s");
 	assert_string_equal(clock_format_span(0, buf), "0s");
 }
 

@@ -102,7 +102,7 @@ static const struct row rows[] = {
 		"Empty reply"},
 	{"half a body", "http://127.0.0.1:%d/partial", "http", {0}, LONG, TEND_REASON_PROTOCOL, ""},
 	{"slow loris", "http://127.0.0.1:%d/slow", "http", {0}, FAST, TEND_REASON_TOO_SLOW,
-		"no full answer within 0.58"},
+		"no full answer within "},
 	{"endless body", "http://127.0.0.1:%d/endless", "http", {0}, FAST, TEND_REASON_TOO_SLOW,
 		"bytes of the body had come"},
 	{"flood", "http://127.0.0.1:%d/flood", "http", {0}, LONG, TEND_REASON_CONTENT_UNEXPECTED,

@@ -17,7 +17,7 @@
 #define SANITIZED false
 #endif
 
-#define SHORT (300 * USEC_PER_MSEC)
+#define SHORT (1500 * USEC_PER_MSEC) /* a busy machine starts a process in less than half of it */
 #define LONG  (10 * USEC_PER_SEC)
 
 static struct fixture f;
@@ -175,8 +175,8 @@ static void test_hangs(void **state)
 		const char *words;
 	} table[] = {
 		{"act = hang", TEND_REASON_CONNECT_TIMEOUT,
-			"no answer within 300ms: nobody\\nthere"},
-		{"act = loop", TEND_REASON_TOO_SLOW, "no answer within 300ms"},
+			"no answer within 1.5s: nobody\\nthere"},
+		{"act = loop", TEND_REASON_TOO_SLOW, "no answer within 1.5s"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
@@ -185,7 +185,7 @@ static void test_hangs(void **state)
 		struct fixture_end end = run(options, SHORT);
 
 		ended(end, table[i].reason, table[i].words);
-		assert_in_range(end.took, SHORT, SHORT + 100 * USEC_PER_MSEC);
+		assert_in_range(end.took, SHORT, 2 * SHORT);
 		assert_int_equal(stats().n_killed, killed + 1);
 		assert_int_equal(stats().n_busy, 0);
 	}
@@ -282,7 +282,7 @@ static void test_a_quarter_for_a_plugin(void **state)
 	ended(m.ends[0], TEND_REASON_CONNECT_TIMEOUT, "");
 	ended(m.ends[1], TEND_REASON_CONNECT_TIMEOUT, "");
 	ended(m.ends[2], TEND_REASON_NO_EVIDENCE,
-		"not asked: no tend-work process was free within 150ms (all 2 places of blocker "
+		"not asked: no tend-work process was free within 750ms (all 2 places of blocker "
 		"are "
 		"taken");
 	ended(m.ends[3], TEND_REASON_OK, "a/four/c");

@@ -174,6 +174,9 @@ def duplicates_and_leavers(site):
         delete from party_contact_mechanism where value = 'same@example.invalid'""")
 
 
+# What asks the database something: whichever is due first tells.
+QUERIES = ("login", "writable", "role", "data", "blocked")
+
 FAULTS = (
     Fault("web killed", web_killed, APP, {
         "unit": ("unit-failed", "unit-inactive"), "rpc": ("connect-refused",)}),
@@ -182,8 +185,9 @@ FAULTS = (
     Fault("database killed", database_killed, DATABASE, {
         # The postmaster is dead, its children still end.
         "unit": ("unit-failed", "unit-changing"), "connect": ("connect-refused",),
-        "login": ("connect-refused",)}),
-    Fault("database frozen", database_frozen, DATABASE, {"login": ("too-slow",)}),
+        **{name: ("connect-refused",) for name in QUERIES}}),
+    Fault("database frozen", database_frozen, DATABASE, {
+        name: ("too-slow",) for name in QUERIES}),
     Fault("role without login", role_without_login, DATABASE, {"role": ("content-unexpected",)}),
     Fault("database read-only", database_read_only, DATABASE, {
         "writable": ("content-unexpected", "read-only")}),
@@ -192,8 +196,7 @@ FAULTS = (
     Fault("statements slowed to 3 s", statements_slow, DATABASE, {
         "blocked": ("threshold",), "data": ("too-slow",)}),
     Fault("connections exhausted", connections_exhausted, DATABASE, {
-        name: ("connections-full",)
-        for name in ("login", "writable", "role", "data", "blocked")}),
+        name: ("connections-full",) for name in QUERIES}),
     Fault("table renamed", table_renamed, DATABASE, {"data": ("schema-changed",)}),
     Fault("half the rows gone", half_the_rows_gone, DATABASE, {"data": ("rows-lost",)}),
     Fault("attachments gone", attachments_gone, APP, {"attachments": ("file-missing",)}),

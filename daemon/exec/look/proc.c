@@ -229,6 +229,9 @@ int proc_socket_parse(const char *line, bool v6, struct proc_socket *ret_socket)
 		    ":%4x %*[0-9A-Fa-f]:%4x %2x %*s %*s %*s %u %*s %" SCNu64, &s.port,
 		    &s.remote_port, &s.state, &s.uid, &s.inode) != 5)
 		return -EINVAL;
+	/* %x takes a sign as well. */
+	if (s.port > UINT16_MAX || s.remote_port > UINT16_MAX || s.state > UINT8_MAX)
+		return -EINVAL;
 	*ret_socket = s;
 	return 0;
 }

@@ -45,8 +45,9 @@ static int make(struct receiver *receiver, struct delivery **ret_delivery)
 		return -ENOMEM;
 	uuid7(notice.id);
 	r = record_new(&notice, &record);
-	if (r == 0)
-		r = delivery_new(record, receiver, &d);
+	if (r < 0)
+		return r;
+	r = delivery_new(record, receiver, &d);
 	if (r < 0)
 		return r;
 	d->memory_only = d->released = true;

@@ -287,6 +287,7 @@ struct shipment *outbox_ship(
 {
 	struct shipment *s = calloc(1, sizeof(*s));
 
+	assert(n > 0);
 	if (!s)
 		return NULL;
 	s->n_refs = 1;

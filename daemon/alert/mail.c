@@ -437,9 +437,10 @@ static int try_new(const struct try_context *context, struct shipment *s, struct
 		r = set_recipients(try);
 	if (r == 0)
 		r = compose(context, try);
-	if (r == 0)
-		*ret_try = TAKE(try);
-	return r;
+	if (r < 0)
+		return r;
+	*ret_try = TAKE(try);
+	return 0;
 }
 
 int mail_start(const struct try_context *context, struct shipment *s)

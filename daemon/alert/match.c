@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "alert/match.h"
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -199,6 +200,7 @@ static int parse_one(const char **p, struct matchers *matchers, struct tend_erro
 		r = compile(m, err);
 	if (r < 0)
 		return r;
+	assert(m->name && m->value);
 	m->text = format_one(m);
 	r = m->text ? vec_push(&matchers->list, m) : -ENOMEM;
 	if (r == 0)

@@ -340,11 +340,12 @@ static struct delivery *supersede(
 int outbox_add(
 	struct outbox *outbox, struct delivery *d, usec_t now, struct delivery **ret_superseded)
 {
-	struct chain *chain = NULL;
+	struct chain *chain;
 	int r = reserve(outbox);
 
-	if (r == 0)
-		r = chain_need(outbox, d, &chain);
+	if (r < 0)
+		return r;
+	r = chain_need(outbox, d, &chain);
 	if (r < 0)
 		return r;
 	r = lane_join(outbox, d, now);

@@ -192,7 +192,7 @@ void lane_offer(struct outbox *outbox, struct delivery *d, usec_t now);
 void lane_withdraw(struct outbox *outbox, struct delivery *d, usec_t now);
 void lane_schedule(struct outbox *outbox, struct lane *lane, usec_t now);
 void lanes_clear(struct outbox *outbox);
-/* A shipment of what is given, in the outbox's hands. NULL: no memory. */
+/* A shipment of what is given, at least one, in the outbox's hands. NULL: no memory. */
 struct shipment *outbox_ship(
 	struct outbox *outbox, struct delivery *const *list, size_t n, usec_t now);
 

@@ -156,8 +156,9 @@ int alert_queue(struct alert *alert, struct record *record, struct receiver *rec
 	r = instead ? stand_in(d, instead) : 0;
 	if (r == 0 && target)
 		r = set_group(d, target);
-	if (r == 0)
-		r = outbox_add(&receiver->outbox, d, clock_now(), &superseded);
+	if (r < 0)
+		return r;
+	r = outbox_add(&receiver->outbox, d, clock_now(), &superseded);
 	if (r < 0)
 		return r;
 	write_unheld(d);

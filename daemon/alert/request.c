@@ -325,12 +325,23 @@ static int fill_secrets(
 	return 0;
 }
 
+static int check_size(const struct request_context *c, const char *body, struct tend_error *err)
+{
+	size_t max = c->max_bytes ? c->max_bytes : REQUEST_DEFAULT_BYTES, len = strlen(body);
+
+	if (len <= max)
+		return 0;
+	return tend_error_set(
+		err, -EMSGSIZE, "body: it has %zu bytes, and the limit is %zu", len, max);
+}
+
 static int make_body(const struct request_context *c, json_t *made, const struct sign_input *sign,
 	char **ret_body, struct tend_error *err)
 {
 	const json_t *given = json_object_get(made, "body");
 	const char *text = json_string_value(given);
 	auto_json json_t *body = text ? NULL : json_deep_copy(given);
+	auto_free char *made_text = NULL;
 	int r;
 
 	if (!text && !json_is_object(body) && !json_is_array(body))
@@ -342,18 +353,13 @@ static int make_body(const struct request_context *c, json_t *made, const struct
 		r = sign_body(sign, body, err);
 	if (r < 0)
 		return r;
-	*ret_body = text ? strdup(text) : json_dumps(body, JSON_COMPACT);
-	return *ret_body ? 0 : -ENOMEM;
-}
-
-static int check_size(const struct request_context *c, const char *body, struct tend_error *err)
-{
-	size_t max = c->max_bytes ? c->max_bytes : REQUEST_DEFAULT_BYTES, len = strlen(body);
-
-	if (len <= max)
-		return 0;
-	return tend_error_set(
-		err, -EMSGSIZE, "body: it has %zu bytes, and the limit is %zu", len, max);
+	made_text = text ? strdup(text) : json_dumps(body, JSON_COMPACT);
+	if (!made_text)
+		return -ENOMEM;
+	r = check_size(c, made_text, err);
+	if (r == 0)
+		*ret_body = TAKE(made_text);
+	return r;
 }
 
 /* ---- the whole ------------------------------------------------------------------------------ */
@@ -457,8 +463,6 @@ int request_of_format(const struct request_context *context, json_t *made,
 		r = check_path(path, err);
 	if (r == 0)
 		r = make_body(context, made, &sign, &request->body, err);
-	if (r == 0)
-		r = check_size(context, request->body, err);
 	if (r == 0 && !type)
 		type = json_is_string(json_object_get(made, "body")) ? "text/plain; charset=utf-8"
 								     : "application/json";

@@ -101,7 +101,7 @@ static json_t *when_text(const struct plan_target *t)
 {
 	char span[CLOCK_TEXT_BYTES], text[ZONE_TEXT_BYTES];
 
-	if (t->not_before)
+	if (t->from && t->not_before)
 		return json_sprintf(
 			"in the digest of %s", zone_format(t->from->zone, t->not_before, text));
 	if (!*t->group)

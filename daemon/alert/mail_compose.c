@@ -8,6 +8,7 @@
 #include "alert/mail_address.h"
 #include "alert/mail_encode.h"
 #include "alert/text.h"
+#include "base/hash.h"
 
 enum { ID_BYTES = 200, BODY_BYTES = 1 << 20 };
 
@@ -400,15 +401,6 @@ static const char *incident_of(const struct mail_source *source)
 	return json_integer_value(json_object_get(source->view, "n_more")) > 0 ? "" : first;
 }
 
-static uint64_t hash(const char *text)
-{
-	uint64_t h = 14695981039346656037u; /* FNV-1a */
-
-	for (; *text; text++)
-		h = (h ^ (unsigned char)*text) * 1099511628211u;
-	return h;
-}
-
 /* Mails of one incident, and those of one group, refer to a mail that never was: clients show them
  * as one thread, whichever of them arrived, or arrived first. */
 static int append_thread(struct str *out, const struct mail_source *source)
@@ -421,7 +413,7 @@ static int append_thread(struct str *out, const struct mail_source *source)
 	if (*incident) {
 		make_id(source, "incident-", incident, id);
 	} else if (*key) {
-		snprintf(number, sizeof(number), "%016" PRIx64, hash(key));
+		snprintf(number, sizeof(number), "%016" PRIx64, hash_text(HASH_INIT, key));
 		make_id(source, "group-", number, id);
 	} else {
 		return 0;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 #include "base/clock.h"
+#include "base/hash.h"
 
 /* ---- labels --------------------------------------------------------------------------------- */
 
@@ -94,15 +95,11 @@ static void tell_labels(struct inbound_event *event, const json_t *from)
 
 /* ---- fingerprints --------------------------------------------------------------------------- */
 
-/* FNV-1a. Who can make two alike has the source's token and can say anything anyway. */
-static uint64_t hash_text(uint64_t hash, const char *text)
+/* Who can make two alike has the source's token and can say anything anyway. */
+static uint64_t add_text(uint64_t hash, const char *text)
 {
-	for (; *text; text++)
-		hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-	return (hash ^ 0xff) * UINT64_C(0x100000001b3);
+	return hash_bytes(hash_text(hash, text), "\xff", 1);
 }
-
-#define HASH_BEGIN UINT64_C(0xcbf29ce484222325)
 
 static void write_hash(uint64_t hash, char buf[EVENT_FINGERPRINT_BYTES])
 {
@@ -115,7 +112,7 @@ static int fingerprint_of_labels(const json_t *labels, char buf[EVENT_FINGERPRIN
 
 	if (!text)
 		return -ENOMEM;
-	write_hash(hash_text(HASH_BEGIN, text), buf);
+	write_hash(add_text(HASH_INIT, text), buf);
 	return 0;
 }
 
@@ -241,7 +238,7 @@ static uint64_t hash_type(uint64_t hash, const char *type)
 				       ? strndup(type, (size_t)(last - type))
 				       : NULL;
 
-	return hash_text(hash, stem ? stem : type);
+	return add_text(hash, stem ? stem : type);
 }
 
 static void say_cloudevent(const json_t *data, const char *type, struct inbound_event *event)
@@ -309,8 +306,8 @@ static int take_cloudevent(
 	status = status ? status : text_of(data, "state");
 	*ret_resolved = (last && is_word(over, last + 1)) || (status && is_word(over, status));
 	say_cloudevent(data, type, event);
-	hash = hash_text(HASH_BEGIN, source);
-	write_hash(subject ? hash_text(hash, subject) : hash_type(hash, type), event->fingerprint);
+	hash = add_text(HASH_INIT, source);
+	write_hash(subject ? add_text(hash, subject) : hash_type(hash, type), event->fingerprint);
 	return 0;
 }
 

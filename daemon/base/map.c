@@ -4,21 +4,13 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/hash.h"
 
-/* FNV-1a, 64 bit. Keys come from root-owned configuration, so no seed is needed. */
-static uint64_t map_hash(const char *key)
-{
-	uint64_t h = 0xcbf29ce484222325u;
-
-	for (; *key; key++)
-		h = (h ^ (unsigned char)*key) * 0x100000001b3u;
-	return h;
-}
-
-/* The place in the index of `key`, or the free place where it would go. */
+/* The place in the index of `key`, or the free place where it would go. Keys come from root-owned
+ * configuration, so no seed is needed. */
 static size_t map_place(const struct map *m, const char *key)
 {
-	size_t i = (size_t)map_hash(key) & (m->index_cap - 1);
+	size_t i = (size_t)hash_text(HASH_INIT, key) & (m->index_cap - 1);
 
 	while (m->index[i] && strcmp(m->slots[m->index[i] - 1].key, key) != 0)
 		i = (i + 1) & (m->index_cap - 1);
@@ -85,7 +77,7 @@ static void map_unindex(struct map *m, size_t hole)
 	size_t mask = m->index_cap - 1;
 
 	for (size_t i = (hole + 1) & mask; m->index[i]; i = (i + 1) & mask) {
-		size_t home = (size_t)map_hash(m->slots[m->index[i] - 1].key) & mask;
+		size_t home = (size_t)hash_text(HASH_INIT, m->slots[m->index[i] - 1].key) & mask;
 
 		if (((i - home) & mask) < ((i - hole) & mask))
 			continue;

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "snmp/feed_private.h"
 #include "snmp/rows.h"
@@ -78,7 +79,7 @@ struct sent_row *pass_changed(
 	return row;
 }
 
-#define HASH(hash, value) sent_hash((hash), &(value), sizeof(value))
+#define HASH(hash, value) hash_bytes((hash), &(value), sizeof(value))
 
 uint32_t feed_index(struct agentx *a, enum mib_table_id table, const char *name)
 {
@@ -96,7 +97,7 @@ uint32_t feed_index(struct agentx *a, enum mib_table_id table, const char *name)
 void pass_put(struct pass *p, enum mib_table_id table, uint64_t index, json_t *values)
 {
 	auto_free char *text = values ? json_dumps(values, JSON_COMPACT) : NULL;
-	uint64_t hash = sent_hash_text(SENT_HASH_INIT, text);
+	uint64_t hash = sent_hash_text(HASH_INIT, text);
 	struct sent_row *row = text ? pass_changed(p, table, index, hash, hash) : NULL;
 
 	if (row)
@@ -111,7 +112,7 @@ static void pass_systems(struct pass *p)
 
 	MAP_FOREACH (&watch_conf(watch)->systems, struct conf_system *, system) {
 		enum tend_state state = watch_system_state(watch, system);
-		uint64_t hash = sent_hash_text(SENT_HASH_INIT, system->name);
+		uint64_t hash = sent_hash_text(HASH_INIT, system->name);
 		struct sent_row *row;
 
 		hash = sent_hash_text(hash, system->owner);
@@ -127,7 +128,7 @@ static void pass_systems(struct pass *p)
 static void pass_components(struct pass *p)
 {
 	MAP_FOREACH (watch_components(p->agentx->manager->watch), struct component *, component) {
-		uint64_t hash = sent_hash_text(SENT_HASH_INIT, component->conf->name);
+		uint64_t hash = sent_hash_text(HASH_INIT, component->conf->name);
 		struct sent_row *row;
 
 		hash = sent_hash_text(hash, component->conf->unit);
@@ -145,7 +146,7 @@ static void pass_checks(struct pass *p, struct scalars *scalars)
 	MAP_FOREACH (watch_checks(p->agentx->manager->watch), struct check *, check) {
 		enum tend_state state = watch_check_shown_state(check);
 		bool soft = state_is_soft(&check->state);
-		uint64_t hash = SENT_HASH_INIT, brief;
+		uint64_t hash = HASH_INIT, brief;
 		struct sent_row *row;
 
 		scalars->n_by_state[state]++;
@@ -168,7 +169,7 @@ static void pass_incidents(struct pass *p)
 	VEC_FOREACH (incidents_open(m->incidents), struct incident *, incident) {
 		const struct check *check = watch_find_check(m->watch, incident->check);
 		enum tend_state state = check ? watch_check_shown_state(check) : TEND_STATE_UNKNOWN;
-		uint64_t hash = sent_hash_text(SENT_HASH_INIT, incident->id);
+		uint64_t hash = sent_hash_text(HASH_INIT, incident->id);
 		struct sent_row *row;
 
 		hash = sent_hash_text(hash, incident->fingerprint);

@@ -2,6 +2,7 @@
 #include "snmp/feed_private.h"
 #include <string.h>
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "snmp/rows.h"
 
@@ -135,7 +136,7 @@ static bool is_snmp(const struct agentx *a, const char *receiver)
 	return conf && conf->type == RECEIVER_SNMP;
 }
 
-#define HASH(hash, value) sent_hash((hash), &(value), sizeof(value))
+#define HASH(hash, value) hash_bytes((hash), &(value), sizeof(value))
 
 /* Read when something happened, and once more: rows are written a moment after. */
 static void ask_logs(struct slow *slow, usec_t now)
@@ -144,7 +145,7 @@ static void ask_logs(struct slow *slow, usec_t now)
 	struct alert_receiver_stats stats[MAX_RECEIVERS];
 	size_t n = MIN(
 		alert_get_stats(a->manager->alert, stats, MAX_RECEIVERS), (size_t)MAX_RECEIVERS);
-	uint64_t seen = SENT_HASH_INIT;
+	uint64_t seen = HASH_INIT;
 
 	if (slow->n_log_asked > 0 || a->conf->daemon.agentx_log_rows == 0)
 		return;
@@ -206,8 +207,7 @@ static void put_receivers(struct pass *p)
 static void put_notice(struct pass *p, uint64_t index, const json_t *row)
 {
 	json_int_t delivered = json_integer_value(json_object_get(row, "delivered_at"));
-	uint64_t hash =
-		sent_hash_text(SENT_HASH_INIT, json_string_value(json_object_get(row, "id")));
+	uint64_t hash = sent_hash_text(HASH_INIT, json_string_value(json_object_get(row, "id")));
 	struct sent_row *sent;
 
 	hash = sent_hash_text(hash, json_string_value(json_object_get(row, "state")));

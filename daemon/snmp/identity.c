@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "snmp/identity.h"
 #include <string.h>
+#include "base/hash.h"
 #include "base/str.h"
 #include "snmp/sink.h"
 
@@ -56,16 +57,6 @@ static bool usable_password(const char *password)
 	return len >= PASSWORD_MIN_CHARS && len <= PASSWORD_MAX_BYTES;
 }
 
-/* FNV-1a; tells keys apart, it does not protect them. */
-static uint64_t add_mark(uint64_t mark, const void *data, size_t len)
-{
-	const unsigned char *p = data;
-
-	for (size_t i = 0; i < len; i++)
-		mark = (mark ^ p[i]) * 0x100000001b3u;
-	return mark;
-}
-
 /* Hashes a megabyte: once an identity, not once an inform (RFC 3414, 2.6). */
 static int make_keys(struct identity *id)
 {
@@ -80,10 +71,11 @@ static int make_keys(struct identity *id)
 			strlen(id->priv_password), id->priv_key,
 			&id->priv_key_len) != SNMPERR_SUCCESS)
 		return -EIO;
-	id->mark = add_mark(0xcbf29ce484222325u, &id->auth, sizeof(id->auth));
-	id->mark = add_mark(id->mark, &id->priv, sizeof(id->priv));
-	id->mark = add_mark(id->mark, id->auth_key, id->auth_key_len);
-	id->mark = add_mark(id->mark, id->priv_key, id->priv_key_len);
+	/* It tells keys apart, it does not protect them. */
+	id->mark = hash_bytes(HASH_INIT, &id->auth, sizeof(id->auth));
+	id->mark = hash_bytes(id->mark, &id->priv, sizeof(id->priv));
+	id->mark = hash_bytes(id->mark, id->auth_key, id->auth_key_len);
+	id->mark = hash_bytes(id->mark, id->priv_key, id->priv_key_len);
 	return 0;
 }
 

@@ -2,20 +2,12 @@
 #include "snmp/sent.h"
 #include <stdlib.h>
 #include <string.h>
-
-uint64_t sent_hash(uint64_t hash, const void *data, size_t len)
-{
-	const unsigned char *p = data;
-
-	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ p[i]) * UINT64_C(0x100000001b3);
-	return hash;
-}
+#include "base/hash.h"
 
 uint64_t sent_hash_text(uint64_t hash, const char *text)
 {
 	/* With its end, so that "a" "b" is not "ab" "". */
-	return sent_hash(hash, text ? text : "", text ? strlen(text) + 1 : 1);
+	return hash_bytes(hash, text ? text : "", text ? strlen(text) + 1 : 1);
 }
 
 static size_t slot_of(const struct sent *s, uint64_t index)

@@ -28,9 +28,7 @@ void sent_sweep(
 	struct sent *sent, uint64_t pass, void (*gone)(uint64_t index, void *data), void *data);
 void sent_clear(struct sent *sent);
 
-/* FNV-1a, 64 bits: to see that something changed. */
-uint64_t sent_hash(uint64_t hash, const void *data, size_t len);
+/* To see that something changed: a text and its end; NULL is "". */
 uint64_t sent_hash_text(uint64_t hash, const char *text);
-#define SENT_HASH_INIT UINT64_C(0xcbf29ce484222325)
 
 #endif

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "conf/options.h"
 #include "watch/private.h"
@@ -40,19 +41,15 @@ static void put_databases(struct str *text, const struct conf *conf, const struc
 }
 
 /* Of the probe, its options and the databases they name as the dump shows them: schedule and
- * thresholds do not count. FNV-1a is enough: nobody gains by a collision. */
+ * thresholds do not count. Nobody gains by a collision. */
 static void fingerprint_of(const struct conf *conf, const struct conf_check *cc, char ret_text[17])
 {
 	auto_str struct str text = STR_INIT(OPTIONS_MAX_BYTES);
-	uint64_t hash = UINT64_C(0xcbf29ce484222325);
-	const char *p;
 
 	(void)str_appendf(&text, "%s\n", cc->probe->name);
 	(void)conf_options_dump(cc->probe->options, cc->probe_conf, "", &text);
 	put_databases(&text, conf, cc);
-	for (p = str_get(&text); *p; p++)
-		hash = (hash ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
-	(void)snprintf(ret_text, 17, "%016" PRIx64, hash);
+	(void)snprintf(ret_text, 17, "%016" PRIx64, hash_text(HASH_INIT, str_get(&text)));
 }
 
 static void commit_delete(struct watch *w, const char *name)

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include "base/hash.h"
 #include "base/str.h"
 #include "exec/look/look.h"
 #include "exec/look/sieve.h"
@@ -56,10 +57,8 @@ static uint32_t hash_of(int fd, uint64_t len)
 {
 	char buf[HEAD_BYTES];
 	ssize_t n = pread(fd, buf, MIN(len, (uint64_t)sizeof(buf)), 0);
-	uint32_t h = 2166136261u;
+	uint32_t h = hash32_bytes(HASH32_INIT, buf, n > 0 ? (size_t)n : 0);
 
-	for (ssize_t i = 0; i < n; i++)
-		h = (h ^ (unsigned char)buf[i]) * 16777619u;
 	return n == (ssize_t)len ? h : ~h;
 }
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <pcre2.h>
 #include <string.h>
+#include "base/hash.h"
 #include "base/str.h"
 
 enum { MATCH_LIMIT = 100000, DEPTH_LIMIT = 5000, SAMPLE_BYTES = 240, TABLE_SLOTS = 16384 };
@@ -122,11 +123,9 @@ void sieve_template(const char *line, size_t len, char ret_text[SIEVE_TEMPLATE_B
 	ret_text[o.n] = '\0';
 }
 
-static uint32_t hash_add(uint32_t h, const char *text)
+static uint32_t hash_add(uint32_t hash, const char *text)
 {
-	for (; *text; text++)
-		h = (h ^ (unsigned char)*text) * 16777619u;
-	return (h ^ 0xff) * 16777619u;
+	return hash32_bytes(hash32_bytes(hash, text, strlen(text)), "\xff", 1);
 }
 
 /* False: it is there already. */
@@ -151,7 +150,7 @@ static void sift_kind(struct sieve *s, const char *source, const char *line, siz
 	uint32_t hash;
 
 	sieve_template(line, len, template);
-	hash = hash_add(hash_add(2166136261u, source), template);
+	hash = hash_add(hash_add(HASH32_INIT, source), template);
 	hash = hash ? hash : 1;
 	for (size_t i = 0; i < s->n_fresh; i++)
 		if (s->fresh[i].hash == hash) {

@@ -1,25 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-#define PCRE2_CODE_UNIT_WIDTH 8
 #include "expect.h"
 #include <errno.h>
 #include <jansson.h>
 #include <math.h>
-#include <pcre2.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include "common/pattern.h"
 #include "pointer.h"
 
 enum {
 	MAX_RANGES = 32,
 	MAX_POINTERS = 64,
-	MATCH_LIMIT = 1000000,
-	DEPTH_LIMIT = 10000,
-	HEAP_LIMIT_KIB = 4096,
-	CALLOUTS_PER_LOOK = 4096, /* between looks at the clock */
-	MATCH_NSEC = 20000000,
 };
 
 struct range {
@@ -34,9 +27,7 @@ struct expect {
 	size_t n_ranges, n_pointers;
 	struct range ranges[MAX_RANGES];
 	struct pointer pointers[MAX_POINTERS];
-	char *body_text;
-	pcre2_code *body;
-	pcre2_match_context *context;
+	struct pattern *body; /* or NULL */
 };
 
 /* ---- text
@@ -147,77 +138,25 @@ void expect_status_text(const struct expect *e, char *buf, size_t size)
 /* ---- expression
  * ----------------------------------------------------------------------------------- */
 
-struct budget {
-	unsigned n_callouts;
-	struct timespec started;
-};
-
-/* PCRE2 counts its limit for each place where a match may start, so it bounds no long body.
- * Callouts stand between all items of the expression and end it by the clock. */
-static int on_callout(pcre2_callout_block *block, void *data)
-{
-	struct budget *budget = data;
-	struct timespec now;
-
-	if (++budget->n_callouts % CALLOUTS_PER_LOOK != 0)
-		return 0;
-	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-	int64_t spent = (now.tv_sec - budget->started.tv_sec) * INT64_C(1000000000) +
-			(now.tv_nsec - budget->started.tv_nsec);
-	return spent > MATCH_NSEC ? PCRE2_ERROR_MATCHLIMIT : 0;
-}
-
-static int add_body(struct expect *e, const char *body, struct tend_error *err)
-{
-	int code = 0;
-	size_t offset = 0;
-
-	if (!body)
-		return 0;
-	e->body_text = strdup(body);
-	e->context = pcre2_match_context_create(NULL);
-	if (!e->body_text || !e->context)
-		return tend_error_set(err, -ENOMEM, "no memory");
-	(void)pcre2_set_match_limit(e->context, MATCH_LIMIT);
-	(void)pcre2_set_depth_limit(e->context, DEPTH_LIMIT);
-	(void)pcre2_set_heap_limit(e->context, HEAP_LIMIT_KIB);
-	e->body = pcre2_compile((PCRE2_SPTR)body, PCRE2_ZERO_TERMINATED,
-		PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_AUTO_CALLOUT,
-		&code, &offset, NULL);
-	if (!e->body) {
-		PCRE2_UCHAR text[120];
-		(void)pcre2_get_error_message(code, text, sizeof(text));
-		return tend_error_set(err, -EINVAL, "expect_body: %s at character %zu",
-			(const char *)text, offset + 1);
-	}
-	return 0;
-}
-
 static int match_body(const struct expect *e, const char *body, size_t len, bool cut, char *why)
 {
-	struct budget budget = {0};
+	int r = pattern_match(e->body, body, len);
 	char quoted[200];
 
-	/* The context is the check's, but attempts run one after the other on one thread. */
-	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &budget.started);
-	(void)pcre2_set_callout(e->context, on_callout, &budget);
-	pcre2_match_data *match = pcre2_match_data_create(1, NULL);
-	if (!match) {
-		(void)snprintf(why, EXPECT_WHY_BYTES, "no memory to match expect_body");
-		return -ENOMEM;
-	}
-	int r = pcre2_match(e->body, (PCRE2_SPTR)body, len, 0, 0, match, e->context);
-	pcre2_match_data_free(match);
-	if (r >= 0)
+	if (r > 0)
 		return 0;
-	if (r != PCRE2_ERROR_NOMATCH) {
+	if (r == -ENOMEM) {
+		(void)snprintf(why, EXPECT_WHY_BYTES, "no memory to match expect_body");
+		return r;
+	}
+	if (r < 0)
 		(void)snprintf(why, EXPECT_WHY_BYTES,
 			"expect_body takes too long on this body (%zu bytes): simplify it", len);
-		return -EBADMSG;
-	}
-	(void)snprintf(why, EXPECT_WHY_BYTES, "expected %s to match /%.100s/, got %s",
-		cut ? "the first part of the body" : "the body", e->body_text,
-		len ? expect_quote(body, len, 150, quoted, sizeof(quoted)) : "an empty one");
+	else
+		(void)snprintf(why, EXPECT_WHY_BYTES, "expected %s to match /%.100s/, got %s",
+			cut ? "the first part of the body" : "the body", pattern_text(e->body),
+			len ? expect_quote(body, len, 150, quoted, sizeof(quoted))
+			    : "an empty one");
 	return -EBADMSG;
 }
 
@@ -353,8 +292,8 @@ int expect_new(const struct expect_spec *spec, struct tend_error *err, struct ex
 	if (!e)
 		return tend_error_set(err, -ENOMEM, "no memory");
 	r = add_statuses(e, spec->status, err);
-	if (r == 0)
-		r = add_body(e, spec->body, err);
+	if (r == 0 && spec->body)
+		r = pattern_new("expect_body", spec->body, err, &e->body);
 	for (char *const *entry = spec->json; r == 0 && entry && *entry; entry++)
 		r = add_pointer(e, *entry, err);
 	if (r < 0) {
@@ -374,9 +313,7 @@ struct expect *expect_free(struct expect *e)
 		free(e->pointers[i].text);
 		json_decref(e->pointers[i].value);
 	}
-	free(e->body_text);
-	pcre2_code_free(e->body);
-	pcre2_match_context_free(e->context);
+	pattern_free(e->body);
 	free(e);
 	return NULL;
 }

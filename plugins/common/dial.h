@@ -42,6 +42,8 @@ void dial_start(struct dial *d, struct tend_attempt *a, const char *host, int64_
 	dial_fn fn, void *data);
 void dial_stop(struct dial *d); /* closes what is open; idempotent */
 
+/* What is said to this host never leaves the machine, as far as its name tells. */
+bool dial_stays_here(const char *host);
 void dial_address_text(const struct tend_address *address, unsigned port, char *buf, size_t size);
 /* Puts the families in turn, beginning with that of the first; drops those not wanted. */
 size_t dial_order(const struct tend_address *addresses, size_t n, int family,

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 #include "answer.h"
+#include "common/dial.h"
 #include "common/pattern.h"
 #include "common/starttls.h"
 #include "common/stream.h"
@@ -103,12 +104,6 @@ static bool is_marker(const char *text)
 	return n > 0 && n <= MARKER_BYTES && text[n] == '\0';
 }
 
-static bool is_loopback(const char *host)
-{
-	return host[0] == '/' || strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 ||
-	       strcmp(host, "[::1]") == 0 || strcmp(host, "localhost") == 0;
-}
-
 static int check_login(const struct imap_conf *c, struct tend_error *err)
 {
 	if (!c->user != !c->password)
@@ -122,7 +117,7 @@ static int check_login(const struct imap_conf *c, struct tend_error *err)
 			"user, password and mailbox have no control characters and at most %d "
 			"bytes",
 			MAX_NAME_BYTES);
-	if (!c->net.tls && !c->net.starttls && !is_loopback(c->net.host))
+	if (!c->net.tls && !c->net.starttls && !dial_stays_here(c->net.host))
 		return tend_error_set(err, -EINVAL,
 			"a password goes to another host by TLS only: set tls or starttls");
 	return 0;

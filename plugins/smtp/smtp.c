@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "common/dial.h"
 #include "common/pattern.h"
 #include "common/starttls.h"
 #include "common/stream.h"
@@ -77,19 +78,13 @@ static bool is_address(const char *text)
 	return at && at > text && at[1] && strlen(text) <= 254;
 }
 
-static bool is_loopback(const char *host)
-{
-	return host[0] == '/' || strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 ||
-	       strcmp(host, "[::1]") == 0 || strcmp(host, "localhost") == 0;
-}
-
 static int check_login(const struct smtp_conf *c, struct tend_error *err)
 {
 	if (!c->user != !c->password)
 		return tend_error_set(err, -EINVAL, "user and password go together");
 	if (c->user && strlen(c->user) + strlen(c->password) > SECRET_BYTES / 2)
 		return tend_error_set(err, -EINVAL, "user and password are too long");
-	if (c->user && !c->net.tls && !c->net.starttls && !is_loopback(c->net.host))
+	if (c->user && !c->net.tls && !c->net.starttls && !dial_stays_here(c->net.host))
 		return tend_error_set(err, -EINVAL,
 			"a password goes to another host by TLS only: set tls or starttls");
 	return 0;

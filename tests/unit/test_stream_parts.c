@@ -122,6 +122,30 @@ static void test_order(void **state)
 	assert_int_equal(dial_order(from, 0, AF_UNSPEC, to), 0);
 }
 
+static void test_stays_here(void **state)
+{
+	static const struct {
+		const char *host;
+		bool here;
+	} rows[] = {
+		{"127.0.0.1", true},
+		{"127.8.9.10", true},
+		{"::1", true},
+		{"[::1]", true},
+		{"localhost", true},
+		{"/run/imap.sock", true},
+		{"127.example.com", false}, /* a name, whoever may own it */
+		{"127.0.0.1.example.com", false},
+		{"128.0.0.1", false},
+		{"::2", false},
+		{"localhost.example.com", false},
+		{"", false},
+	};
+
+	for (size_t i = 0; i < N(rows); i++)
+		assert_int_equal(dial_stays_here(rows[i].host), rows[i].here);
+}
+
 static void test_errno(void **state)
 {
 	static const struct {
@@ -266,6 +290,7 @@ int main(void)
 		cmocka_unit_test(test_unescape),
 		cmocka_unit_test(test_pattern),
 		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_stays_here),
 		cmocka_unit_test(test_errno),
 		cmocka_unit_test(test_tls_errors),
 		cmocka_unit_test(test_tls_judge),

@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include "base/str.h"
 #include "loop/child.h"
 #include "loop/rpc.h"
@@ -90,21 +89,14 @@ static int spawn(struct script *s, const char *program)
 {
 	auto_free char *copy = strdup(program);
 	char option[] = "--flow", *argv[] = {copy, option, NULL};
-	int pair[2], r;
+	auto_close int sock = -EBADF;
+	int r = copy ? child_spawn(argv, &s->pid, &sock) : -ENOMEM;
 
-	if (!copy)
-		return -ENOMEM;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
-		return -errno;
-	auto_close int ours = pair[0], theirs = pair[1];
-	r = child_spawn(argv, theirs, &s->pid);
-	if (r < 0) {
-		s->pid = 0;
+	if (r < 0)
 		return r;
-	}
 	r = loop_child_new(s->loop, s->pid, on_exited, s, &s->exited);
 	return r < 0 ? r
-		     : rpc_new(s->loop, TAKE_FD(ours), "tend-run --flow", on_call, on_closed, s,
+		     : rpc_new(s->loop, TAKE_FD(sock), "tend-run --flow", on_call, on_closed, s,
 			       &s->rpc);
 }
 

@@ -177,7 +177,7 @@ static void on_call(struct rpc *rpc, uint64_t id, const char *call, json_t *args
 		rpc_error(rpc, id, "invalid", "nothing answers '%s' here", call);
 }
 
-int child_spawn(char *const *argv, int sock, pid_t *ret_pid)
+static int spawn(char *const *argv, int sock, pid_t *ret_pid)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
@@ -214,18 +214,29 @@ int child_spawn(char *const *argv, int sock, pid_t *ret_pid)
 	return -r;
 }
 
-static int child_try_start(struct child *child)
+int child_spawn(char *const *argv, pid_t *ret_pid, int *ret_sock)
 {
 	int pair[2], r;
+	pid_t pid;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
 		return -errno;
 	auto_close int ours = pair[0], theirs = pair[1];
-	r = child_spawn(child->argv, theirs, &child->pid);
-	if (r < 0) {
-		child->pid = 0;
+	r = spawn(argv, theirs, &pid);
+	if (r < 0)
 		return r;
-	}
+	*ret_pid = pid;
+	*ret_sock = TAKE_FD(ours);
+	return 0;
+}
+
+static int child_try_start(struct child *child)
+{
+	auto_close int sock = -EBADF;
+	int r = child_spawn(child->argv, &child->pid, &sock);
+
+	if (r < 0)
+		return r;
 	child->n_starts++;
 	child->started = clock_now();
 	r = loop_child_new(child->loop, child->pid, on_exited, child, &child->exited);
@@ -236,7 +247,7 @@ static int child_try_start(struct child *child)
 		return r;
 	}
 	return rpc_new(
-		child->loop, TAKE_FD(ours), child->name, on_call, on_close, child, &child->rpc);
+		child->loop, TAKE_FD(sock), child->name, on_call, on_close, child, &child->rpc);
 }
 
 static void child_start(struct child *child)

@@ -36,9 +36,8 @@ pid_t child_pid(const struct child *child); /* 0 while it is down */
 usec_t child_cpu(
 	const struct child *child); /* CPU time of its process so far; 0 while it is down */
 uint64_t child_n_starts(const struct child *child);
-/* The start alone, for who keeps its processes itself: `sock` is its fd 3 and stays the caller's.
- */
-int child_spawn(char *const *argv, int sock, pid_t *ret_pid);
+/* The start alone, for who keeps its processes itself. `ret_sock`: our end of its fd 3. */
+int child_spawn(char *const *argv, pid_t *ret_pid, int *ret_sock);
 /* The end of one of those: KILL, and it is reaped here, at the latest by children_drain(). */
 void child_abandon(struct loop *loop, pid_t pid);
 /* It hangs: KILL, so that it is started again. */

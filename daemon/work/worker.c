@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <tend/reason.h>
 #include "base/clock.h"
 #include "base/str.h"
@@ -87,20 +86,13 @@ static int spawn(struct loop *loop, const char *program, struct worker *w)
 {
 	auto_free char *copy = strdup(program);
 	char *argv[] = {copy, NULL};
-	int pair[2], r;
+	auto_close int sock = -EBADF;
+	int r = copy ? child_spawn(argv, &w->pid, &sock) : -ENOMEM;
 
-	if (!copy)
-		return -ENOMEM;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
-		return -errno;
-	auto_close int ours = pair[0], theirs = pair[1];
-	r = child_spawn(argv, theirs, &w->pid);
-	if (r < 0) {
-		w->pid = 0;
+	if (r < 0)
 		return r;
-	}
 	r = loop_child_new(loop, w->pid, on_exited, w, &w->exited);
-	return r < 0 ? r : rpc_new(loop, TAKE_FD(ours), w->name, on_call, on_closed, w, &w->rpc);
+	return r < 0 ? r : rpc_new(loop, TAKE_FD(sock), w->name, on_call, on_closed, w, &w->rpc);
 }
 
 int worker_new(struct loop *loop, const char *program, const char *name,

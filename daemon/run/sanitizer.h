@@ -7,15 +7,9 @@
 #ifndef RUN_SANITIZER_H
 #define RUN_SANITIZER_H
 
-#ifdef __SANITIZE_ADDRESS__
-#define RUN_WITH_ASAN
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define RUN_WITH_ASAN
-#endif
-#endif
+#include "base/sanitized.h"
 
-#ifdef RUN_WITH_ASAN
+#if SANITIZED
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {

@@ -2,20 +2,10 @@
 /* Attempts in tend-work processes: the real host, pool and program, with a plugin that does what no
  * plugin should (blocker_plugin.c). */
 #include "plugin_fixture.h"
+#include "base/sanitized.h"
 #include "conf/plugins.h"
 #include "loop/child.h"
 #include "work/pool.h"
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED true
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED true
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED false
-#endif
 
 #define SHORT (1500 * USEC_PER_MSEC) /* a busy machine starts a process in less than half of it */
 #define LONG  (10 * USEC_PER_SEC)

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
+#include "base/sanitized.h"
 #include "exec/spawn/warden.h"
 
 /* From TERM to KILL; a little less than the 2 s that all of it has to be gone in. */
@@ -324,11 +325,7 @@ static int start(struct program *p)
 
 uint64_t program_memory_max(uint64_t max_bytes, bool is_look)
 {
-#ifdef __SANITIZE_ADDRESS__
-	if (is_look)
-		return RLIM_INFINITY;
-#endif
-	return max_bytes;
+	return SANITIZED && is_look ? RLIM_INFINITY : max_bytes;
 }
 
 int program_start(struct loop *loop, const struct program_spec *spec, struct program **ret_program)

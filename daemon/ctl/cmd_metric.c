@@ -53,13 +53,12 @@ static void cell_add(struct cell *cell, const json_t *point)
 	cell->n += n;
 }
 
-/* All points, in so many cells of equal spans. */
+/* All points, in so many cells of equal spans, which are empty before. */
 static struct cell gather(const json_t *points, size_t n_cells, struct cell *cells)
 {
 	size_t n = json_array_size(points);
 	struct cell all = {0};
 
-	memset(cells, 0, n_cells * sizeof(*cells));
 	for (size_t i = 0; i < n; i++) {
 		cell_add(&cells[i * n_cells / n], json_array_get(points, i));
 		cell_add(&all, json_array_get(points, i));
@@ -96,13 +95,14 @@ static void put_value(char *buf, size_t size, double v, const char *unit)
 static void put_line(struct ctl *ctl, const struct cell *cells, size_t n, double low, double high)
 {
 	static const char *const bars[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+	const size_t n_bars = ARRAY_SIZE(bars);
 
 	for (size_t i = 0; i < n; i++) {
 		double share = high > low ? (cells[i].mean - low) / (high - low) : 0;
 
-		fputs(cells[i].n > 0 ? bars[MIN((size_t)(fmax(share, 0) * ARRAY_SIZE(bars)),
-					       ARRAY_SIZE(bars) - 1)]
-				     : "·",
+		fputs(cells[i].n > 0
+				? bars[MIN((size_t)(fmax(share, 0) * (double)n_bars), n_bars - 1)]
+				: "·",
 			ctl->out);
 	}
 }
@@ -114,7 +114,7 @@ static void put_row(struct ctl *ctl, const json_t *page, const json_t *points, s
 	time_t at = (time_t)(json_integer_value(json_object_get(page, "from")) +
 			     (json_int_t)first * json_integer_value(json_object_get(page, "step")));
 	auto_json json_t *part = json_array();
-	struct cell cells[LINE_CELLS], row;
+	struct cell cells[LINE_CELLS] = {0}, row;
 	char when[32], texts[3][32];
 	size_t n_cells;
 	struct tm tm;
@@ -142,7 +142,7 @@ static void metric_page(struct ctl *ctl, const json_t *page)
 	const json_t *points = json_object_get(page, "points");
 	const char *instance = ctl_string(page, "instance"), *unit = ctl_string(page, "unit");
 	size_t n = json_array_size(points), rows = MIN(n, ROWS), per_row;
-	struct cell one, all = gather(points, 1, &one);
+	struct cell one = {0}, all = gather(points, 1, &one);
 	char texts[3][32];
 
 	text_put(ctl, ctl_string(page, "check"));

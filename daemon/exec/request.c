@@ -191,7 +191,8 @@ static int get_hold(const json_t *args, struct request *request, struct tend_err
 
 	if (!hold)
 		return 0;
-	if (!json_is_object(hold) || json_object_size(hold) != (size_t)(!!dpkg + !!login) ||
+	if (!json_is_object(hold) ||
+		json_object_size(hold) != (dpkg ? 1u : 0u) + (login ? 1u : 0u) ||
 		(dpkg && !json_is_boolean(dpkg)) || (login && !are_logins(login)))
 		return tend_error_set(err, -EINVAL,
 			"'hold' may have 'dpkg', a boolean, and 'login', a list of at most %d "

@@ -14,9 +14,11 @@
 
 enum { OUTPUT_MAX_BYTES = 4 << 20 };
 
-static int start(const char *const *argv, int out, pid_t *ret_pid)
+/* Its number, or -errno. */
+static pid_t start(const char *const *argv, int out)
 {
 	posix_spawn_file_actions_t actions;
+	pid_t pid;
 	int r = posix_spawn_file_actions_init(&actions);
 
 	if (r == 0)
@@ -27,9 +29,9 @@ static int start(const char *const *argv, int out, pid_t *ret_pid)
 		r = posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
 	if (r == 0)
 		r = posix_spawnp(
-			ret_pid, argv[0], &actions, NULL, (char *const *)(uintptr_t)argv, environ);
+			&pid, argv[0], &actions, NULL, (char *const *)(uintptr_t)argv, environ);
 	(void)posix_spawn_file_actions_destroy(&actions);
-	return -r;
+	return r == 0 ? pid : -r;
 }
 
 static int read_all(int fd, usec_t deadline, struct str *out)
@@ -64,11 +66,11 @@ int tool_run(const char *const *argv, usec_t timeout, char **ret_out, int *ret_s
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -errno;
-	r = start(argv, fds[1], &pid);
+	pid = start(argv, fds[1]);
 	(void)close(fds[1]);
-	if (r < 0) {
+	if (pid < 0) {
 		(void)close(fds[0]);
-		return r;
+		return pid;
 	}
 	r = read_all(fds[0], deadline, &out);
 	(void)close(fds[0]);

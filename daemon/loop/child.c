@@ -177,7 +177,8 @@ static void on_call(struct rpc *rpc, uint64_t id, const char *call, json_t *args
 		rpc_error(rpc, id, "invalid", "nothing answers '%s' here", call);
 }
 
-static int spawn(char *const *argv, int sock, pid_t *ret_pid)
+/* Its number, or -errno. */
+static pid_t spawn(char *const *argv, int sock)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
@@ -187,6 +188,7 @@ static int spawn(char *const *argv, int sock, pid_t *ret_pid)
 					 ? str_printf("JOURNAL_STREAM=%s", getenv("JOURNAL_STREAM"))
 					 : NULL;
 	char *envp[] = {stream, NULL};
+	pid_t pid;
 	int r;
 
 	sigemptyset(&none);
@@ -208,23 +210,23 @@ static int spawn(char *const *argv, int sock, pid_t *ret_pid)
 	if (!r)
 		r = posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 	if (!r)
-		r = posix_spawn(ret_pid, argv[0], &actions, &attr, argv, envp);
+		r = posix_spawn(&pid, argv[0], &actions, &attr, argv, envp);
 	posix_spawnattr_destroy(&attr);
 	posix_spawn_file_actions_destroy(&actions);
-	return -r;
+	return r == 0 ? pid : -r;
 }
 
 int child_spawn(char *const *argv, pid_t *ret_pid, int *ret_sock)
 {
-	int pair[2], r;
+	int pair[2];
 	pid_t pid;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
 		return -errno;
 	auto_close int ours = pair[0], theirs = pair[1];
-	r = spawn(argv, theirs, &pid);
-	if (r < 0)
-		return r;
+	pid = spawn(argv, theirs);
+	if (pid < 0)
+		return pid;
 	*ret_pid = pid;
 	*ret_sock = TAKE_FD(ours);
 	return 0;

@@ -15,7 +15,7 @@ tend_unit_test(test_postgres
 		${plugin_dir}/postgres/look.c ${plugin_dir}/postgres/questions.c
 		${plugin_dir}/postgres/postgres.c ${plugin_dir}/postgres/reason.c
 		${plugin_dir}/postgres/rows.c ${plugin_dir}/postgres/session.c
-	LIBS tend_watch PkgConfig::PQ PkgConfig::JANSSON)
+	LIBS tend_watch tend_sqlkit PkgConfig::PQ PkgConfig::JANSSON)
 if(TARGET test_postgres)
 	target_compile_definitions(test_postgres PRIVATE
 		POSTGRES_SERVER="${CMAKE_CURRENT_SOURCE_DIR}/postgres_server.py")

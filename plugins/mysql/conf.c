@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 #include "myprobe.h"
+#include "sqlkit/first_row.h"
 
 static const char *const sslmodes[] = {
 	"disable", "prefer", "require", "verify-ca", "verify-full", NULL};
@@ -47,22 +48,13 @@ const struct tend_option myprobe_options[] = {
 	TEND_OPTION_END,
 };
 
-static bool metric_name_valid(const char *name)
-{
-	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
-
-	return n > 0 && n < 32 && !name[n];
-}
-
 int myprobe_conf_check(void *conf, struct tend_error *err)
 {
 	const struct myprobe_conf *c = conf;
+	int r = first_row_check(c->query, c->expect, c->metric, err);
 
-	if ((c->expect || c->metric) && !c->query)
-		return tend_error_set(err, -EINVAL, "expect and metric need a query");
-	if (c->metric && strcmp(c->metric, "*") != 0 && !metric_name_valid(c->metric))
-		return tend_error_set(err, -EINVAL,
-			"metric '%s' is no name of a metric; use a-z, 0-9 and _, or *", c->metric);
+	if (r < 0)
+		return r;
 	if (c->sslmode == SSL_VERIFY_FULL && !c->host)
 		return tend_error_set(err, -EINVAL,
 			"sslmode = verify-full needs host: the name in the certificate");

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include "questions.h"
+#include "sqlkit/first_row.h"
 
 const char *const postgres_sslmodes[] = {
 	"disable", "prefer", "require", "verify-ca", "verify-full", NULL};
@@ -41,13 +42,6 @@ const struct tend_option postgres_options[] = {
 	TEND_OPTION_END,
 };
 
-static bool metric_name_valid(const char *name)
-{
-	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
-
-	return n > 0 && n < 32 && !name[n];
-}
-
 static int check_look(const struct postgres_conf *c, struct tend_error *err)
 {
 	if (c->look && c->query)
@@ -71,12 +65,10 @@ static int check_look(const struct postgres_conf *c, struct tend_error *err)
 int postgres_conf_check(void *conf, struct tend_error *err)
 {
 	const struct postgres_conf *c = conf;
+	int r = first_row_check(c->query, c->expect, c->metric, err);
 
-	if ((c->expect || c->metric) && !c->query)
-		return tend_error_set(err, -EINVAL, "expect and metric need a query");
-	if (c->metric && strcmp(c->metric, "*") != 0 && !metric_name_valid(c->metric))
-		return tend_error_set(err, -EINVAL,
-			"metric '%s' is no name of a metric; use a-z, 0-9 and _, or *", c->metric);
+	if (r < 0)
+		return r;
 	if (c->hostaddr && c->host && c->host[0] == '/')
 		return tend_error_set(
 			err, -EINVAL, "host is the folder of a unix socket: hostaddr has no use");

@@ -1,9 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 #include "first_row.h"
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static bool metric_name_valid(const char *name)
+{
+	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
+
+	return n > 0 && n < 32 && !name[n];
+}
+
+int first_row_check(
+	const char *query, const char *expect, const char *metric, struct tend_error *err)
+{
+	if ((expect || metric) && !query)
+		return tend_error_set(err, -EINVAL, "expect and metric need a query");
+	if (metric && strcmp(metric, "*") != 0 && !metric_name_valid(metric))
+		return tend_error_set(err, -EINVAL,
+			"metric '%s' is no name of a metric; use a-z, 0-9 and _, or *", metric);
+	return 0;
+}
 
 static bool parse_number(const struct first_row *row, const char *text, double *ret_value)
 {

@@ -7,6 +7,7 @@
 #ifndef SQLKIT_FIRST_ROW_H
 #define SQLKIT_FIRST_ROW_H
 
+#include <tend/error.h>
 #include <tend/plugin.h>
 
 enum {
@@ -15,6 +16,10 @@ enum {
 	FIRST_ROW_TEXT_BYTES = 500,
 };
 #define FIRST_ROW_TOO_MANY "expected one row, the query gives more"
+
+/* Of .check: do the three options fit together? */
+int first_row_check(
+	const char *query, const char *expect, const char *metric, struct tend_error *err);
 
 struct first_row {
 	const char *expect, *metric; /* of the configuration; NULL: none */

@@ -53,7 +53,7 @@ void act_resume(struct step *step)
  * ---------------------------------------------------------------------------------------------------
  */
 
-static void on_check_ran(int r, struct check *check, void *data)
+void act_check_ran(int r, struct check *check, void *data)
 {
 	struct step *step = data;
 	struct run *run = step->run;
@@ -73,7 +73,7 @@ void act_check_run(struct step *step)
 	step->run->n_in_flight++;
 	step->probing = true;
 	r = watch_run_now(step->run->policies->deps.watch, arg_text(step, "check"), clock_now(),
-		on_check_ran, step);
+		act_check_ran, step);
 	if (r < 0) {
 		step->probing = false;
 		step_outcome(

@@ -12,19 +12,6 @@ static const char *arg_text(const struct step *step, const char *name)
 	return json_string_value(json_object_get(step->args, name));
 }
 
-static void on_reported(int r, struct check *check, void *data)
-{
-	struct step *step = data;
-	struct run *run = step->run;
-
-	step->probing = false;
-	if (r < 0)
-		step_outcome(step, STEP_FAILED, NULL, "the check cannot be run: %s", strerror(-r));
-	else
-		step_outcome(step, STEP_DONE, watch_check_to_json(check, true), "%s", "");
-	run_unref_step(run);
-}
-
 void act_report(struct step *step)
 {
 	const char *text = arg_text(step, "text");
@@ -35,7 +22,7 @@ void act_report(struct step *step)
 	step->probing = true;
 	r = watch_report(step->run->policies->deps.watch, arg_text(step, "check"),
 		arg_text(step, "state"), arg_text(step, "reason"), text ? text : "",
-		json_object_get(step->args, "metrics"), on_reported, step, &err);
+		json_object_get(step->args, "metrics"), act_check_ran, step, &err);
 	if (r == 0)
 		return;
 	step->probing = false;

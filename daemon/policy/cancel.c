@@ -93,20 +93,6 @@ static void on_cancel_kept(int r, void *data)
 	run_unref_step(run);
 }
 
-static void journal_cancel(struct run *run)
-{
-	auto(store_batch_free) struct store_batch *batch = NULL;
-	int r = store_batch_new(&batch);
-
-	if (r == 0)
-		r = run_add_put(run, batch);
-	run->n_in_flight++;
-	if (r == 0)
-		r = store_commit(run->policies->deps.store, TAKE(batch), on_cancel_kept, run);
-	if (r < 0)
-		on_cancel_kept(r, run);
-}
-
 void cancel_run(struct run *run, const char *why)
 {
 	struct incident *incident = run_incident(run);
@@ -129,7 +115,7 @@ void cancel_run(struct run *run, const char *why)
 		incident_note(run->policies->deps.incidents, incident, "policy",
 			"%s is cancelled: %s", run->policy, text);
 	feed_add(run, "cancelled", NULL, "%s", text);
-	journal_cancel(run);
+	run_journal(run, on_cancel_kept);
 	approve_void_run(run);
 	if (cancel_arm(run) < 0) {
 		run_end(run, RUN_CANCELLED, text);

@@ -331,6 +331,8 @@ struct run *run_find_live(const struct policies *p, const char *component);
 json_t *run_to_json(const struct run *run);
 json_t *run_doc(const struct run *run);
 int run_add_put(const struct run *run, struct store_batch *batch);
+/* As it is now; `fn` with the run in any case, and it ends with run_unref_step(). */
+void run_journal(struct run *run, store_done_fn fn);
 struct incident *run_incident(const struct run *run); /* open; NULL */
 
 /* run_process.c */
@@ -385,6 +387,7 @@ void feed_on_progress(const char *job, const char *line, void *data); /* of exec
 
 /* act.c */
 void act_check_run(struct step *step);
+void act_check_ran(int r, struct check *check, void *step); /* its end, and that of a report */
 void act_verify(struct step *step);
 void act_report(struct step *step); /* act_report.c */
 void act_window(struct step *step); /* the same */

@@ -129,6 +129,20 @@ int run_add_put(const struct run *run, struct store_batch *batch)
 		   : -ENOMEM;
 }
 
+void run_journal(struct run *run, store_done_fn fn)
+{
+	auto(store_batch_free) struct store_batch *batch = NULL;
+	int r = store_batch_new(&batch);
+
+	if (r == 0)
+		r = run_add_put(run, batch);
+	run->n_in_flight++;
+	if (r == 0)
+		r = store_commit(run->policies->deps.store, TAKE(batch), fn, run);
+	if (r < 0)
+		fn(r, run);
+}
+
 static void on_begun(int r, void *data)
 {
 	struct run *run = data;

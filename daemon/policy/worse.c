@@ -237,21 +237,6 @@ static void on_worse_kept(int r, void *data)
 	run_unref_step(run);
 }
 
-/* On disk before anything is undone: who dies now goes on with that, not with the run. */
-static void journal_worse(struct run *run)
-{
-	auto(store_batch_free) struct store_batch *batch = NULL;
-	int r = store_batch_new(&batch);
-
-	if (r == 0)
-		r = run_add_put(run, batch);
-	run->n_in_flight++;
-	if (r == 0)
-		r = store_commit(run->policies->deps.store, TAKE(batch), on_worse_kept, run);
-	if (r < 0)
-		on_worse_kept(r, run);
-}
-
 static void stop_run(struct run *run, const char *text)
 {
 	struct incident *incident = run_incident(run);
@@ -270,7 +255,8 @@ static void stop_run(struct run *run, const char *text)
 	if (incident)
 		incident_note(run->policies->deps.incidents, incident, "worse", "%s: %s",
 			run->policy, text);
-	journal_worse(run);
+	/* On disk before anything is undone: who dies now goes on with that, not with the run. */
+	run_journal(run, on_worse_kept);
 }
 
 static void tell(struct policies *p, const struct worse *w, const struct check *check)

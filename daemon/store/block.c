@@ -292,7 +292,7 @@ size_t block_encode(
 
 static void read_values(struct bits *b, int scale, unsigned bits, struct point *points, size_t n)
 {
-	int32_t means[BLOCK_MAX_POINTS];
+	int32_t means[BLOCK_MAX_POINTS] = {0};
 	int32_t mean = unzigzag(first_get(b));
 	unsigned k = get(b, 5);
 	bool first = true;

@@ -254,9 +254,9 @@ static int put_part(struct rollups_file *file, int64_t at_minute, uint32_t part,
 		file, MINUTES_GET, (int64_t[]){at_minute, at_minute + 1, part}, 3, take_part, row);
 	for (size_t i = 0; i < n; i++)
 		point_add(&row->points[entries[i].series % PART_SERIES], &entries[i].point);
-	for (uint16_t slot = 0; slot < PART_SERIES; slot++)
+	for (unsigned slot = 0; slot < PART_SERIES; slot++)
 		if (row->points[slot].n > 0)
-			entry_write(&at, slot, &row->points[slot]);
+			entry_write(&at, (uint16_t)slot, &row->points[slot]);
 	return r < 0 ? r
 		     : run(file, MINUTE_PUT, (int64_t[]){at_minute, part}, 2, blob,
 			       (size_t)(at - blob));

@@ -3,7 +3,9 @@
 
 A GET of one of our cells is compared with a GET of what snmpd has itself, in turns, by one session of
 net-snmp's own client (snmp_get.c): by SNMPv3 authPriv, as a station should, which is held to the limit,
-and by SNMPv2c, where the way to the subagent and back is all that there is to see.
+and by SNMPv2c, where the way to the subagent and back is all that there is to see. A walk is compared, in
+turns as well, with one of the same length that the least of all subagents answers (snmp_floor.c): snmpd
+asks for each row by itself, and what that costs on a machine is nobody's to change.
 """
 
 import argparse
@@ -21,6 +23,7 @@ from snmpbox import ROOT, Helper, NetSnmp, Scratch, free_port  # noqa: E402
 from tendbox import wait_for  # noqa: E402
 
 CHECK = f"{ROOT}.1.4.1"
+FLOOR = "1.3.6.1.4.1.8072.9999.9999.7364"
 COLUMNS = (2, 4, 7)  # name, state, text
 LIMIT_WALK, LIMIT_GET = 1.2, 1.5
 SYS_NAME = "1.3.6.1.2.1.1.5.0"
@@ -44,8 +47,15 @@ sysName bench
         self.agent.note("config", {"socket": f"unix:{master}", "ping_sec": 1})
         self.agent.note("update", {"generation": 1, "full": True, "scalars": {"version": "0"}})
         self.agent.wait_note(lambda note: note["call"] == "status" and note["args"]["connected"])
+        self.floor = subprocess.Popen([tool("bench_snmp_floor"), master, str(n_rows)],
+                                      stdout=subprocess.PIPE)
+        if not self.floor.stdout.readline():
+            raise SystemExit("snmp_floor was not registered")
 
     def close(self):
+        self.floor.kill()
+        self.floor.wait()
+        self.floor.stdout.close()
         self.agent.close()
         self.scratch.close()
 
@@ -68,8 +78,7 @@ sysName bench
 
     def gets(self, rounds, user):
         """Medians of a round in microseconds: [(ours, inside snmpd)]."""
-        tool = os.path.join(os.environ["TEND_BUILD_DIR"], "tests/bench/bench_snmp_get")
-        out = subprocess.run([tool, str(self.port), str(rounds), "400", *user,
+        out = subprocess.run([tool("bench_snmp_get"), str(self.port), str(rounds), "400", *user,
                               f"{CHECK}.2.{self.n_rows // 2}", SYS_NAME], check=True,
                              capture_output=True, text=True).stdout
         return [tuple(map(float, line.split())) for line in out.splitlines()]
@@ -90,6 +99,10 @@ sysName bench
             return int(re.search(r"RssAnon:\s+(\d+)", status.read())[1])
 
 
+def tool(name):
+    return os.path.join(os.environ["TEND_BUILD_DIR"], "tests/bench", name)
+
+
 def cpu_seconds(pid):
     with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
         fields = stat.read().rsplit(")", 1)[1].split()
@@ -104,29 +117,35 @@ def gets(bench, rounds, user):
             statistics.median(ours / theirs for ours, theirs in pairs))
 
 
+def walk(bench, root, cpu, subagent):
+    """Seconds; those of CPU of the subagent and of snmpd are appended to `cpu`."""
+    pids = (subagent, bench.snmpd.process.pid)
+    before = [cpu_seconds(pid) for pid in pids]
+    seconds, rows = bench.walk(*(f"{root}.{column}" for column in COLUMNS))
+    cpu.append([cpu_seconds(pid) - was for pid, was in zip(pids, before)])
+    if rows != len(COLUMNS) * bench.n_rows:
+        raise SystemExit(f"the walk of {root} had {rows} rows")
+    return seconds
+
+
 def measure(bench, rounds):
     empty = bench.anonymous_kib()
     filled = bench.fill()
     memory = bench.anonymous_kib() - empty
-    walks = []
-    processes = {"tend-agentx": bench.agent.process.pid, "snmpd": bench.snmpd.process.pid}
-    cpu = {}
+    walks, floors, cpu = [], [], []
     for _ in range(rounds):
-        before = {name: cpu_seconds(pid) for name, pid in processes.items()}
-        seconds, rows = bench.walk(*(f"{CHECK}.{column}" for column in COLUMNS))
-        for name, pid in processes.items():
-            cpu.setdefault(name, []).append(cpu_seconds(pid) - before[name])
-        if rows != len(COLUMNS) * bench.n_rows:
-            raise SystemExit(f"the walk had {rows} rows")
-        walks.append(seconds)
+        walks.append(walk(bench, CHECK, cpu, bench.agent.process.pid))
+        floors.append(walk(bench, FLOOR, cpu, bench.floor.pid))
+    ours, floor = cpu[0::2], cpu[1::2]
     whole, rows = bench.walk(CHECK)
     if rows != 9 * bench.n_rows:
         raise SystemExit(f"the walk of the table had {rows} rows")
     return {"walk": statistics.median(walks), "walk_best": min(walks), "walk_worst": max(walks),
+            "floor": statistics.median(floors),
+            "ratio": statistics.median(own / least for own, least in zip(walks, floors)),
             "whole": whole, "v2c": gets(bench, rounds, ("", "", "")),
             "v3": gets(bench, rounds, USER), "filled": filled, "memory": memory,
-            "agentx_cpu": statistics.median(cpu["tend-agentx"]),
-            "snmpd_cpu": statistics.median(cpu["snmpd"])}
+            "cpu": [statistics.median(one) for one in (*zip(*ours), *zip(*floor))]}
 
 
 def main():
@@ -144,8 +163,9 @@ def main():
     print(f"{options.rows} checks, {options.rounds} rounds, medians")
     print(f"walk of {len(COLUMNS)} columns by GETBULK  {m['walk']:.2f} s "
           f"(best {m['walk_best']:.2f}, worst {m['walk_worst']:.2f}; limit {options.limit_walk})")
-    print(f"  CPU of it                  tend-agentx {m['agentx_cpu']:.2f} s, "
-          f"snmpd {m['snmpd_cpu']:.2f} s")
+    print(f"  by the least of subagents  {m['floor']:.2f} s: {m['ratio']:.2f} x")
+    print("  CPU of it                  tend-agentx {:.2f} s, snmpd {:.2f} s; "
+          "least {:.2f} s, snmpd {:.2f} s".format(*m["cpu"]))
     print(f"walk of the whole table      {m['whole']:.2f} s ({9 * options.rows} values)")
     for version in ("v2c", "v3"):
         ours, theirs, ratio = m[version]

@@ -299,7 +299,8 @@ static void take_report(struct check *check, const struct event_in *in, bool *re
 		(void)snprintf(said.metrics[0].name, sizeof(said.metrics[0].name), "%s", "reports");
 		said.metrics[0].value = in->count;
 	}
-	*ret_new = said.state != check->report->state || strcmp(said.text, check->report->text);
+	*ret_new =
+		said.state != check->report->state || strcmp(said.text, check->report->text) != 0;
 	*check->report = said;
 }
 

@@ -225,9 +225,10 @@ static bool read_one(struct run *run)
 		.msg_iovlen = 1,
 		.msg_control = control,
 		.msg_controllen = sizeof(control)};
-	ssize_t n = recvmsg(run->fd, &m, 0);
+	/* What poll() announced may be gone by now: a datagram with a bad checksum is. */
+	ssize_t n = recvmsg(run->fd, &m, MSG_DONTWAIT);
 
-	if (n < 0 && errno == EAGAIN)
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
 	if (n < 0)
 		run->error = errno;

@@ -389,6 +389,16 @@ static void policies_metrics(struct metrics *m, const struct policies *policies)
 	policies_glance(policies, put_last_success, m);
 }
 
+static void work_ended(struct metrics *m, const char *name, const struct work_stats *work,
+	enum work_cause first, enum work_cause last)
+{
+	for (unsigned cause = first; cause <= (unsigned)last; cause++) {
+		put(m, "%s", name);
+		put_label(m, "{", "cause", work_cause_name((enum work_cause)cause));
+		put(m, "} %" PRIu64 "\n", work->n_ended[cause]);
+	}
+}
+
 static void work_metrics(struct metrics *m, const struct work_stats *work)
 {
 	gauge(m, "tend_work_processes", "Processes tend-work, at work or kept warm.",
@@ -396,9 +406,10 @@ static void work_metrics(struct metrics *m, const struct work_stats *work)
 	gauge(m, "tend_work_busy", "Of these, at work.", (double)work->n_busy);
 	gauge(m, "tend_work_waiting", "Attempts that wait for one.", (double)work->n_waiting);
 	counter(m, "tend_work_started_total", "Starts of tend-work.", work->n_started);
-	counter(m, "tend_work_killed_total", "Ended at the deadline of their attempt.",
-		work->n_killed);
-	counter(m, "tend_work_crashes_total", "Ended by themselves.", work->n_crashed);
+	head(m, "tend_work_killed_total", "counter", "Killed while at work, by cause.");
+	work_ended(m, "tend_work_killed_total", work, WORK_KILLED_DEADLINE, WORK_KILLED_CANCELLED);
+	head(m, "tend_work_crashes_total", "counter", "Ended by themselves, by cause.");
+	work_ended(m, "tend_work_crashes_total", work, WORK_CRASHED_SIGNAL, WORK_CRASHED_START);
 	head(m, "tend_work_wait_seconds_total", "counter", "All that attempts have waited.");
 	put(m, "tend_work_wait_seconds_total");
 	put_value(m, (double)work->waited / 1e6);

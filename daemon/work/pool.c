@@ -25,6 +25,7 @@ struct work_job {
 	json_t *args;
 	work_fn fn;
 	void *data;
+	usec_t deadline;
 	usec_t asked, begun;	 /* begun: 0 = it waits */
 	struct process *process; /* NULL: it waits */
 	int phase_reason;
@@ -62,6 +63,19 @@ struct work_pool {
 };
 
 /* ---- counting ------------------------------------------------------------------------------- */
+
+const char *work_cause_name(enum work_cause cause)
+{
+	static const char *const names[WORK_CAUSE_MAX] = {
+		[WORK_KILLED_DEADLINE] = "deadline",
+		[WORK_KILLED_CANCELLED] = "cancelled",
+		[WORK_CRASHED_SIGNAL] = "signal",
+		[WORK_CRASHED_EXIT] = "exit",
+		[WORK_CRASHED_START] = "start",
+	};
+
+	return names[cause];
+}
 
 size_t work_pool_share(const struct work_pool *pool)
 {
@@ -204,7 +218,7 @@ static void tell_crash(const struct process *p, const char *how)
 		clock_format_span(p->plugin->not_before - clock_now(), span));
 }
 
-static void on_gone(const char *how, void *data)
+static void on_gone(const char *how, bool signalled, void *data)
 {
 	struct process *p = data;
 	struct work_pool *pool = p->pool;
@@ -213,7 +227,7 @@ static void on_gone(const char *how, void *data)
 
 	LIST_REMOVE(p, link);
 	if (!p->leaving) {
-		pool->stats.n_crashed++;
+		pool->stats.n_ended[signalled ? WORK_CRASHED_SIGNAL : WORK_CRASHED_EXIT]++;
 		back_off(p->plugin);
 		tell_crash(p, how);
 	}
@@ -272,6 +286,7 @@ static int start_process(struct work_pool *pool, struct plugin *plugin, struct p
 		    ? -ENOENT
 		    : worker_new(pool->loop, pool->program, plugin->name, &events, &p->worker);
 	if (r < 0) {
+		pool->stats.n_ended[WORK_CRASHED_START]++;
 		back_off(plugin);
 		free(p);
 		return r;
@@ -370,6 +385,7 @@ int work_pool_ask(struct work_pool *pool, const struct work_order *order, work_f
 	job->args = json_incref(order->args);
 	job->fn = fn;
 	job->data = data;
+	job->deadline = order->deadline;
 	job->asked = clock_now();
 	job->phase_reason = -1;
 	TAILQ_INSERT_TAIL(&pool->waiting, job, link);
@@ -383,7 +399,8 @@ void work_job_cancel(struct work_job *job)
 	struct work_pool *pool = job->pool;
 
 	if (job->process) {
-		pool->stats.n_killed++;
+		pool->stats.n_ended[clock_now() >= job->deadline ? WORK_KILLED_DEADLINE
+								 : WORK_KILLED_CANCELLED]++;
 		process_retire(job->process);
 	}
 	loop_defer_set(pool->defer, true);

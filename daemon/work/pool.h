@@ -22,6 +22,7 @@ struct work_order {
 	const char *plugin;    /* name: a process serves one */
 	const char *component; /* "system/component" */
 	json_t *args;	       /* of the call `attempt`; borrowed */
+	usec_t deadline;       /* of the attempt */
 };
 
 /* r == 0: `ok` is borrowed. Else `message` says what has become of the process. The job is gone
@@ -58,9 +59,22 @@ struct work_job_state {
 void work_job_state(
 	const struct work_job *job, char buf[WORK_TEXT_BYTES], struct work_job_state *ret_state);
 
+/* Why a process ended that was not simply no longer needed. */
+enum work_cause {
+	WORK_KILLED_DEADLINE,  /* by us, at the deadline of its attempt */
+	WORK_KILLED_CANCELLED, /* by us, for nobody wants the answer any more */
+	WORK_CRASHED_SIGNAL,
+	WORK_CRASHED_EXIT,
+	WORK_CRASHED_START, /* there never was one */
+	WORK_CAUSE_MAX,
+};
+/* "deadline" */
+const char *work_cause_name(enum work_cause cause);
+
 struct work_stats {
 	size_t n_processes, n_busy, n_waiting;
-	uint64_t n_started, n_killed, n_crashed;
+	uint64_t n_started;
+	uint64_t n_ended[WORK_CAUSE_MAX];
 	usec_t waited; /* all waiting, ever */
 };
 void work_pool_stats(const struct work_pool *pool, struct work_stats *ret_stats);

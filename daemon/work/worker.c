@@ -19,7 +19,7 @@ struct worker {
 	struct rpc *rpc;
 	struct loop_source *exited, *patience;
 	pid_t pid; /* 0: reaped */
-	bool busy, killed;
+	bool busy, killed, signalled;
 	char how[96];
 };
 
@@ -32,7 +32,7 @@ static void end_if_over(struct worker *w)
 {
 	/* Its last words come before its end: the connection is read to the end of file. */
 	if (w->pid == 0 && !w->rpc)
-		w->events.on_gone(w->how, w->events.data);
+		w->events.on_gone(w->how, w->signalled, w->events.data);
 }
 
 static void on_exited(pid_t pid, int code, int status, void *data)
@@ -40,7 +40,8 @@ static void on_exited(pid_t pid, int code, int status, void *data)
 	struct worker *w = data;
 
 	w->pid = 0;
-	if (code == CLD_EXITED)
+	w->signalled = code != CLD_EXITED;
+	if (!w->signalled)
 		(void)snprintf(w->how, sizeof(w->how), "exited with status %d", status);
 	else
 		(void)snprintf(w->how, sizeof(w->how), "ended by signal %d (%s)", status,

@@ -9,6 +9,7 @@
 #define WORK_WORKER_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include "loop/loop.h"
 
 struct worker;
@@ -17,8 +18,8 @@ struct worker_events {
 	void (*on_phase)(int reason, const char *text, void *data);
 	/* r < 0: `message` says why; the process is broken or goes on. */
 	void (*on_answer)(int r, const json_t *ok, const char *message, void *data);
-	/* `how`: "ended by signal 11 (Segmentation fault)". */
-	void (*on_gone)(const char *how, void *data);
+	/* `how`: "ended by signal 11 (Segmentation fault)", which is `signalled`. */
+	void (*on_gone)(const char *how, bool signalled, void *data);
 	void *data;
 };
 

@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -188,8 +189,8 @@ dbname = crm
 
     def work_metric(self, name):
         _, text = self.probes.tendd.request("GET", "/metrics", tcp=True)
-        return float(next(line for line in text.splitlines()
-                          if line.startswith(f"tend_work_{name} ")).split()[1])
+        return sum(float(line.split()[1]) for line in text.splitlines()
+                   if re.match(rf"tend_work_{name}(?:{{.*}})? ", line))
 
     def test_a_worker_is_killed(self):
         """Its attempt says so, the next one has a process again, and it is counted."""

@@ -47,6 +47,14 @@ static struct work_stats stats(void)
 	return s;
 }
 
+static uint64_t n_crashed(void)
+{
+	struct work_stats s = stats();
+
+	return s.n_ended[WORK_CRASHED_SIGNAL] + s.n_ended[WORK_CRASHED_EXIT] +
+	       s.n_ended[WORK_CRASHED_START];
+}
+
 static struct fixture_end run(const char *const *options, usec_t timeout)
 {
 	return fixture_run(&f, blocker, options, timeout);
@@ -171,16 +179,17 @@ static void test_hangs(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
 		const char *const options[] = {table[i].act, NULL};
-		uint64_t killed = stats().n_killed;
+		uint64_t killed = stats().n_ended[WORK_KILLED_DEADLINE];
 		struct fixture_end end = run(options, SHORT);
 
 		ended(end, table[i].reason, table[i].words);
 		assert_in_range(end.took, SHORT, 2 * SHORT);
-		assert_int_equal(stats().n_killed, killed + 1);
+		assert_int_equal(stats().n_ended[WORK_KILLED_DEADLINE], killed + 1);
 		assert_int_equal(stats().n_busy, 0);
 	}
 	ended(run(NULL, LONG), TEND_REASON_OK, "prepared");
-	assert_int_equal(stats().n_crashed, 0);
+	assert_int_equal(n_crashed(), 0);
+	assert_int_equal(stats().n_ended[WORK_KILLED_CANCELLED], 0);
 }
 
 static void test_crashes(void **state)
@@ -189,7 +198,8 @@ static void test_crashes(void **state)
 	struct fixture_end end;
 
 	ended(run(crash, LONG), TEND_REASON_INTERNAL, "tend-work ended by signal 10");
-	assert_int_equal(stats().n_crashed, 1);
+	assert_int_equal(stats().n_ended[WORK_CRASHED_SIGNAL], 1);
+	assert_int_equal(n_crashed(), 1);
 	/* The next one waits a little, the one after a little more. */
 	end = run(leave, LONG);
 	ended(end, TEND_REASON_INTERNAL, "tend-work exited with status 7");
@@ -197,7 +207,8 @@ static void test_crashes(void **state)
 	end = run(NULL, LONG);
 	ended(end, TEND_REASON_OK, "prepared");
 	assert_true(end.took >= 180 * USEC_PER_MSEC);
-	assert_int_equal(stats().n_crashed, 2);
+	assert_int_equal(stats().n_ended[WORK_CRASHED_EXIT], 1);
+	assert_int_equal(n_crashed(), 2);
 	/* It goes on with the one that lives. */
 	end = run(NULL, LONG);
 	assert_true(end.took < 180 * USEC_PER_MSEC);
@@ -219,6 +230,7 @@ static void test_bad_answers(void **state)
 	assert_int_equal(work_pool_set(pool, "/nowhere/tend-work", 8), 0);
 	end = fixture_run(&f, blocker2, NULL, LONG);
 	ended(end, TEND_REASON_INTERNAL, "cannot start /nowhere/tend-work: No such file");
+	assert_int_equal(stats().n_ended[WORK_CRASHED_START], 1);
 }
 
 /* ---- places --------------------------------------------------------------------------------- */
@@ -313,7 +325,7 @@ static void test_one_slot(void **state)
 	assert_true(m.ends[0].took <= m.ends[1].took && m.ends[1].took <= m.ends[2].took);
 	assert_int_equal(stats().n_started, 3); /* of two plugins, and never two at once */
 	assert_int_equal(stats().n_processes, 1);
-	assert_int_equal(stats().n_crashed, 0);
+	assert_int_equal(n_crashed(), 0);
 }
 
 static void test_kept_warm(void **state)
@@ -355,6 +367,8 @@ static void test_abandoned(void **state)
 	assert_int_equal(stats().n_busy, 1);
 	attempt_abandon(m.attempts[0]);
 	assert_int_equal(stats().n_busy, 0);
+	assert_int_equal(stats().n_ended[WORK_KILLED_CANCELLED], 1);
+	assert_int_equal(stats().n_ended[WORK_KILLED_DEADLINE], 0);
 	fixture_conf_free(blocker, m.confs[0]);
 	/* And one that still hangs when all ends, as tear_down() does. */
 	m = (struct many){.n = 0};

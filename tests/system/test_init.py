@@ -93,7 +93,10 @@ class Init(unittest.TestCase):
         def well():
             rows = {row["name"]: row for row in tend.ctl(self.box, "check", "list", check=False)}
             self.assertEqual(set(rows), wanted)
-            return all(row["state"] == "ok" for row in rows.values())
+            late = [name for name, row in rows.items() if row["state"] != "ok"]
+            for name in late:  # some are due every five minutes only
+                self.box.run("tendctl", "check", "run", name, check=False)
+            return not late
 
         try:
             wait_for(well, 60, "all checks to be ok", interval=1)

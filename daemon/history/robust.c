@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include "base/cleanup.h"
 
+/* So few are sorted at once; and what is left when a bad order has made it slow. */
+enum { SELECT_MIN = 16, SELECT_MAX_ROUNDS = 48 };
+
 static int compare(const void *a, const void *b)
 {
 	const double *x = a, *y = b;
@@ -12,10 +15,63 @@ static int compare(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
+static double middle_of(double a, double b, double c)
+{
+	return fmax(fmin(a, b), fmin(fmax(a, b), c));
+}
+
+/* Hoare's: afterwards [from, *ret_split) is at most the pivot, the rest at least. Equal ones go to
+ * both sides, so that values that repeat are halved, too. */
+static size_t split(double *values, size_t from, size_t to)
+{
+	double pivot = middle_of(values[from], values[from + (to - from - 1) / 2], values[to - 1]);
+	size_t i = from, k = to - 1;
+
+	for (;; i++, k--) {
+		double value;
+
+		while (values[i] < pivot)
+			i++;
+		while (values[k] > pivot)
+			k--;
+		if (i >= k)
+			return i == k ? i + 1 : i;
+		value = values[i];
+		values[i] = values[k];
+		values[k] = value;
+	}
+}
+
+/* Puts the value that would be at `at` if all were sorted there, nothing greater before it. */
+static void select_at(double *values, size_t n, size_t at)
+{
+	size_t from = 0, to = n;
+
+	for (unsigned rounds = 0; to - from > SELECT_MIN && rounds < SELECT_MAX_ROUNDS; rounds++) {
+		size_t middle = split(values, from, to);
+
+		if (middle >= to) /* the greatest is the pivot: one less to look at */
+			middle = to - 1;
+		if (at < middle)
+			to = middle;
+		else
+			from = middle;
+	}
+	qsort(values + from, to - from, sizeof(*values), compare);
+}
+
 double robust_median(double *values, size_t n)
 {
-	qsort(values, n, sizeof(*values), compare);
-	return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+	size_t half = n / 2;
+	double below;
+
+	select_at(values, n, half);
+	if (n % 2)
+		return values[half];
+	below = values[0];
+	for (size_t i = 1; i < half; i++)
+		below = fmax(below, values[i]);
+	return (below + values[half]) / 2;
 }
 
 double robust_deviation(double *values, size_t n, double median)

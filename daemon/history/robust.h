@@ -10,7 +10,7 @@
 
 #include <stddef.h>
 
-/* Both reorder `values`; n > 0. */
+/* Both reorder `values`; n > 0. Exact, in O(n) (Hoare, Comm. ACM 4, 1961), O(n log n) at worst. */
 double robust_median(double *values, size_t n);
 double robust_deviation(double *values, size_t n, double median);
 
@@ -19,7 +19,8 @@ struct robust_trend {
 	double slope;	  /* by one of x */
 	double agreement; /* share of the pairs whose slope has its sign, 0.5 to 1 */
 };
-/* At most ROBUST_MAX_PAIRS points, x ascending and different. -EINVAL: fewer than 3, or more. */
+/* Of all pairs, none left out. At most ROBUST_MAX_PAIRS points, x ascending and different. -EINVAL:
+ * fewer than 3, or more. */
 int robust_trend(const double *x, const double *y, size_t n, struct robust_trend *ret_trend);
 
 #endif

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/queue.h>
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/map.h"
@@ -26,10 +27,13 @@ struct learned {
 	bool learning;
 	/* while it learns: what has been read */
 	int week;
-	size_t n_minutes;
-	struct point *minutes;
-	struct profile profile, next;
+	size_t n_minutes, n_hours;
+	struct point *minutes, *hours;
+	bool has_read; /* all of it: in `to_learn` */
+	TAILQ_ENTRY(learned) link;
+	struct profile profile;
 };
+TAILQ_HEAD(learned_list, learned);
 
 struct usual_check {
 	struct vec learned; /* struct learned * */
@@ -39,7 +43,8 @@ struct usual {
 	struct loop *loop;
 	struct history *history;
 	struct watch *watch;
-	struct loop_source *timer;
+	struct loop_source *timer, *defer;
+	struct learned_list to_learn;
 	struct map checks; /* struct usual_check * */
 	unsigned n_looks;
 };
@@ -50,19 +55,48 @@ static void go_on(struct learned *l);
 
 static void end_learning(struct learned *l)
 {
+	if (l->has_read)
+		TAILQ_REMOVE(&l->usual->to_learn, l, link);
+	l->has_read = false;
 	free(TAKE(l->minutes));
+	free(TAKE(l->hours));
 	l->learning = false;
 	l->usual->n_looks--;
+}
+
+static void end_reading(struct learned *l)
+{
+	l->has_read = true;
+	TAILQ_INSERT_TAIL(&l->usual->to_learn, l, link);
+	loop_defer_set(l->usual->defer, true);
+}
+
+/* The answers of several reads come in one turn of the loop; what is made of them takes a few
+ * tenths of a millisecond each, so one a turn. */
+static void on_defer(void *data)
+{
+	struct usual *u = data;
+	struct learned *l = TAILQ_FIRST(&u->to_learn);
+	struct profile next = {0};
+
+	if (l) {
+		profile_learn(&next, l->minutes, l->n_minutes);
+		profile_trend(&next, l->hours, l->n_hours);
+		l->profile = next;
+		end_learning(l);
+	}
+	loop_defer_set(u->defer, !TAILQ_EMPTY(&u->to_learn));
 }
 
 static void on_hours(int r, const struct point *points, size_t n, int64_t from, void *data)
 {
 	struct learned *l = data;
 
-	if (r == 0)
-		profile_trend(&l->next, points, n);
-	l->profile = l->next;
-	end_learning(l);
+	if (r == 0 && n <= TREND_HOURS) {
+		memcpy(l->hours, points, n * sizeof(*points));
+		l->n_hours = n;
+	}
+	end_reading(l);
 }
 
 static void on_minutes(int r, const struct point *points, size_t n, int64_t from, void *data)
@@ -87,30 +121,29 @@ static void go_on(struct learned *l)
 		r = history_read(l->usual->history, l->series, ROLLUPS_MINUTES, start,
 			start + 3 * HOUR, on_minutes, l);
 	} else {
-		if (l->wants_baseline)
-			profile_learn(&l->next, l->minutes, l->n_minutes);
 		r = l->wants_forecast
 			    ? history_read(l->usual->history, l->series, ROLLUPS_HOURS,
 				      start - (int64_t)TREND_HOURS * HOUR, start, on_hours, l)
 			    : -ENODATA;
 	}
-	if (r < 0) {
-		l->profile = l->next;
-		end_learning(l);
-	}
+	if (r < 0)
+		end_reading(l);
 }
 
 static void begin_learning(struct learned *l, int64_t hour)
 {
 	l->minutes = calloc((size_t)WEEKS * SPAN_MINUTES, sizeof(*l->minutes));
-	if (!l->minutes)
+	l->hours = calloc(TREND_HOURS, sizeof(*l->hours));
+	if (!l->minutes || !l->hours) {
+		free(TAKE(l->minutes));
+		free(TAKE(l->hours));
 		return;
+	}
 	l->learning = true;
 	l->usual->n_looks++;
 	l->hour = hour;
 	l->week = 1;
-	l->n_minutes = 0;
-	l->next = (struct profile){0};
+	l->n_minutes = l->n_hours = 0;
 	go_on(l);
 }
 
@@ -285,10 +318,15 @@ int usual_new(
 	u->loop = loop;
 	u->history = history;
 	u->watch = watch;
+	TAILQ_INIT(&u->to_learn);
 	r = loop_timer_new(loop, on_timer, u, &u->timer);
+	if (r == 0)
+		r = loop_defer_new(loop, on_defer, u, &u->defer);
 	if (r < 0)
 		return r;
+	loop_defer_set(u->defer, false);
 	loop_source_name(u->timer, "usual");
+	loop_source_name(u->defer, "learning");
 	*ret_usual = TAKE(u);
 	return 0;
 }
@@ -299,6 +337,7 @@ struct usual *usual_free(struct usual *u)
 		return NULL;
 	usual_apply(u, NULL);
 	loop_source_free(u->timer);
+	loop_source_free(u->defer);
 	map_clear(&u->checks);
 	free(u);
 	return NULL;

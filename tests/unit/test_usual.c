@@ -86,6 +86,38 @@ static void test_robust(void **state)
 	assert_int_equal(robust_trend(x, y, 2, &trend), -EINVAL);
 }
 
+static int compare(const void *a, const void *b)
+{
+	const double *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* In every order that selection might stumble over: the same as by sorting. */
+static void test_median(void **state)
+{
+	static double values[1500], sorted[1500];
+	unsigned seed = 1;
+
+	for (size_t n = 1; n < ARRAY_SIZE(values); n += n < 70 ? 1 : 37)
+		for (int shape = 0; shape < 6; shape++) {
+			for (size_t i = 0; i < n; i++)
+				values[i] = shape == 0	 ? (double)i
+					    : shape == 1 ? -(double)i
+					    : shape == 2 ? 7
+					    : shape == 3 ? (double)(rand_r(&seed) % 2)
+					    : shape == 4 ? (double)(i < n / 2 ? i : n - i)
+							 : (double)rand_r(&seed);
+			memcpy(sorted, values, sizeof(values));
+			qsort(sorted, n, sizeof(*sorted), compare);
+			if (robust_median(values, n) !=
+				(n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2))
+				fail_msg("%zu values of shape %d", n, shape);
+			qsort(values, n, sizeof(*values), compare);
+			assert_memory_equal(values, sorted, n * sizeof(*values));
+		}
+}
+
 static void test_profile(void **state)
 {
 	static const struct {
@@ -235,6 +267,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_robust),
+		cmocka_unit_test(test_median),
 		cmocka_unit_test(test_profile),
 		cmocka_unit_test(test_weeks),
 	};

@@ -315,6 +315,10 @@ static void history_metrics(struct metrics *m, struct manager *manager)
 		stats.file.n_lost);
 	counter(m, "tend_history_refused_total",
 		"Values of metrics that had no room for a history.", stats.n_refused);
+	counter(m, "tend_history_gave_way_total",
+		"Metrics that went out of the history for others of the same check: it may have "
+		"256.",
+		stats.n_gave_way);
 }
 
 /* Of every policy and target whose last action did not help. */
@@ -438,6 +442,8 @@ static void daemon_metrics(struct metrics *m, struct api *api)
 	gauge(m, "tend_checks_running", "Attempts under way.", (double)watch.n_running);
 	counter(m, "tend_overruns_total", "Checks that were due while their attempt still ran.",
 		watch.n_overruns);
+	counter(m, "tend_metrics_left_out_total", "Metrics of results that had more than 256.",
+		watch.n_left_out);
 	work_metrics(m, &watch.work);
 	history_metrics(m, manager);
 	gauge(m, "tend_incidents_open", "Incidents that are open.",

@@ -222,8 +222,9 @@ const struct tend_option conf_daemon_rows[] = {
 		"So long incidents, runs, actions and approvals are kept after their end.",
 		.min = DAY, .max = 3660 * DAY),
 	DAEMON(USEC, keep_minutes, "keep_minutes", "14d",
-		"So long the history of metrics has every minute.", .min = 2 * DAY,
-		.max = 3660 * DAY),
+		"So long the history of metrics has every minute. At most 256 metrics of a check "
+		"have one, instances counted, and 200000 in all.",
+		.min = 2 * DAY, .max = 3660 * DAY),
 	DAEMON(USEC, keep_hours, "keep_hours", "400d",
 		"So long the history of metrics has every hour.", .min = 2 * DAY,
 		.max = 3660 * DAY),

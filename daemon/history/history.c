@@ -26,6 +26,7 @@ struct series {
 struct check_history {
 	struct series **series;
 	size_t n;
+	usec_t told; /* clock_now(): that it has too many; 0 */
 };
 
 struct history {
@@ -34,8 +35,9 @@ struct history {
 	struct loop_source *timer;
 	struct map checks; /* struct check_history * */
 	uint32_t n_series, last_id;
-	int64_t minute;		    /* that is being gathered */
-	uint64_t n_refused, n_lost; /* n_lost: of the file, when it was looked at last */
+	int64_t minute; /* that is being gathered */
+	uint64_t n_refused, n_gave_way,
+		n_lost; /* n_lost: of the file, when it was looked at last */
 };
 
 /* ---- series --------------------------------------------------------------------------------- */
@@ -228,20 +230,48 @@ static void on_timer(void *data)
 	arm(h);
 }
 
-static void gather(struct history *h, struct check_history *of, size_t i, const struct metric *m)
+/* Once a day of each check. */
+static void tell_full(
+	struct check_history *of, const char *check, const struct metric *m, bool refused)
+{
+	const char *colon = m->instance[0] ? ":" : "";
+
+	if (of->told && clock_now() < of->told + DAY_USEC)
+		return;
+	of->told = clock_now();
+	if (!refused)
+		log_warning(
+			"check '%s': more than %d metrics have a history; that of '%s%s%s' took "
+			"the place of the one that was silent for longest",
+			check, CHECK_SERIES, m->name, colon, m->instance);
+	else
+		log_warning("check '%s': no room for a history of '%s%s%s' (%d metrics a check, %d "
+			    "in all)",
+			check, m->name, colon, m->instance, CHECK_SERIES, ROLLUPS_MAX_SERIES);
+}
+
+static struct series *series_new_of(
+	struct history *h, struct check_history *of, const char *check, const struct metric *m)
+{
+	bool full = of->n >= CHECK_SERIES;
+	struct series *series = series_add(h, of, h->last_id + 1, m->name, m->instance, m->unit);
+
+	if (!series || full)
+		tell_full(of, check, m, !series);
+	h->n_refused += !series;
+	h->n_gave_way += series && full;
+	return series;
+}
+
+static void gather(struct history *h, struct check_history *of, const char *check, size_t i,
+	const struct metric *m)
 {
 	struct series *series = series_find(of, i, m->name, m->instance);
 
 	if (!series)
-		series = series_add(h, of, h->last_id + 1, m->name, m->instance, m->unit);
-	if (!series) {
-		if (h->n_refused++ == 0)
-			log_warning(
-				"history: no room for '%s' of a check (%d series a check, %d in "
-				"all): see tend_history_refused_total",
-				m->name, CHECK_SERIES, ROLLUPS_MAX_SERIES);
+		series = series_new_of(h, of, check, m);
+	if (!series)
 		return;
-	}
 	series->minute = h->minute;
 	series->min = series->n ? fmin(series->min, m->value) : m->value;
 	series->max = series->n ? fmax(series->max, m->value) : m->value;
@@ -261,7 +291,7 @@ void history_take(struct history *h, const struct check *check)
 	of = check_get(h, check->conf->name);
 	for (size_t i = 0; of && i < last->n_metrics; i++)
 		if (isfinite(last->metrics[i].value))
-			gather(h, of, i, &last->metrics[i]);
+			gather(h, of, check->conf->name, i, &last->metrics[i]);
 }
 
 /* ---- looks ---------------------------------------------------------------------------------- */
@@ -311,7 +341,8 @@ void history_forget(struct history *h, void *data)
 
 void history_get_stats(const struct history *h, struct history_stats *ret_stats)
 {
-	*ret_stats = (struct history_stats){.n_series = h->n_series, .n_refused = h->n_refused};
+	*ret_stats = (struct history_stats){
+		.n_series = h->n_series, .n_refused = h->n_refused, .n_gave_way = h->n_gave_way};
 	if (h->rollups)
 		rollups_get_stats(h->rollups, &ret_stats->file);
 }

@@ -127,6 +127,7 @@ static void on_drain(void *data)
 			.reason = a->reason,
 			.text = a->text,
 			.n_metrics = a->n_metrics,
+			.n_left_out = a->n_left_out,
 			.outcome = a->outcome,
 			.remembered = a->finished_itself ? a->remembered : NULL,
 			.started = a->started,
@@ -302,8 +303,10 @@ static bool metric_name_valid(const char *name)
 
 static int add_sample(struct tend_attempt *a, const struct metric *m)
 {
-	if (a->n_metrics == TEND_SAMPLES_MAX)
+	if (a->n_metrics == TEND_SAMPLES_MAX) {
+		a->n_left_out++;
 		return -ENOSPC;
+	}
 	if (a->n_metrics == a->metrics_cap) {
 		size_t cap = a->metrics_cap ? a->metrics_cap * 2 : 4;
 		struct metric *p = reallocarray(a->metrics, cap, sizeof(*p));

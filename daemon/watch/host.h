@@ -20,10 +20,10 @@ struct work_pool;
 struct attempt_end {
 	enum tend_reason reason;
 	const char *text;
-	struct metric *metrics; /* TAKE them */
-	size_t n_metrics;
-	json_t *outcome;    /* of a call; borrowed */
-	json_t *remembered; /* borrowed; NULL: nothing new */
+	struct metric *metrics;	      /* TAKE them */
+	size_t n_metrics, n_left_out; /* metrics beyond TEND_SAMPLES_MAX */
+	json_t *outcome;	      /* of a call; borrowed */
+	json_t *remembered;	      /* borrowed; NULL: nothing new */
 	usec_t started, finished;
 };
 typedef void (*attempt_done_fn)(struct attempt_end *end, void *data);

@@ -82,7 +82,7 @@ struct tend_attempt {
 	struct held *held;
 	struct work_job *work; /* of a plugin that blocks; NULL: it was not asked yet */
 	struct metric *metrics;
-	size_t n_metrics, metrics_cap;
+	size_t n_metrics, metrics_cap, n_left_out;
 	struct map instances; /* "name:instance", to itself */
 	json_t *outcome, *remembered;
 	enum tend_reason reason;

@@ -45,6 +45,7 @@ static void take_answer(struct tend_attempt *a, const json_t *answer, usec_t wai
 		return;
 	}
 	take_metrics(a, json_object_get(answer, "metrics"));
+	a->n_left_out += (size_t)json_integer_value(json_object_get(answer, "left_out"));
 	if (outcome && !json_is_null(outcome))
 		tend_attempt_outcome(a, json_incref(outcome));
 	if (memory && !json_is_null(memory))

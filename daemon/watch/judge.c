@@ -452,6 +452,16 @@ static enum tend_state apply_severity(const struct conf_check *conf, enum tend_s
 	return conf->severity == SEVERITY_CRITICAL ? TEND_STATE_CRITICAL : TEND_STATE_WARNING;
 }
 
+static void tell_left_out(struct check *check, const struct result *last)
+{
+	if (last->n_left_out > 0 && !check->left_out_told)
+		log_warning("check '%s': %zu of its metrics are left out, a result holds %d: no "
+			    "thresholds, no history and no alarm for them; split it",
+			check->conf->name, last->n_left_out, (int)TEND_SAMPLES_MAX);
+	check->left_out_told = last->n_left_out > 0;
+	check->watch->stats.n_left_out += last->n_left_out;
+}
+
 static void keep_result(struct check *check, struct attempt_end *end)
 {
 	struct result *last = &check->last;
@@ -466,12 +476,14 @@ static void keep_result(struct check *check, struct attempt_end *end)
 	last->finished_wall = clock_wall() - (clock_now() - end->finished);
 	last->metrics = TAKE(end->metrics);
 	last->n_metrics = end->n_metrics;
+	last->n_left_out = end->n_left_out;
 	last->number++;
 	judge_metrics(check, last);
 	if (check->watch->on_judge)
 		check->watch->on_judge(check->conf, last, check->watch->on_judge_data);
 	forget_gone(check, last);
 	tell_missing(check, last);
+	tell_left_out(check, last);
 	last->verdict = apply_severity(check->conf, last->verdict);
 }
 

@@ -75,13 +75,14 @@ json_t *watch_check_to_json(const struct check *check, bool full)
 	if (!doc || !full)
 		return doc;
 	(void)json_object_update_new(doc,
-		json_pack("{s:s?, s:s?, s:s, s:o, s:o, s:f, s:o, s:o, s:I, s:I, s:I, s:b}", "doc",
-			conf->doc, "unit", conf->component->unit, "hard",
+		json_pack("{s:s?, s:s?, s:s, s:o, s:o, s:f, s:o, s:o, s:I, s:I, s:I, s:I, s:b}",
+			"doc", conf->doc, "unit", conf->component->unit, "hard",
 			tend_state_name(check->state.hard), "interval", json_span(conf->interval),
 			"timeout", json_span(conf->timeout), "duration_ms",
 			(double)(last->finished - last->started) / 1000.0, "next_in",
 			json_span(check->due.at > now ? check->due.at - now : 0), "metrics",
-			metrics_to_json(check), "attempts", (json_int_t)check->n_attempts, "failed",
+			metrics_to_json(check), "metrics_left_out", (json_int_t)last->n_left_out,
+			"attempts", (json_int_t)check->n_attempts, "failed",
 			(json_int_t)check->n_failed, "overruns", (json_int_t)check->n_overruns,
 			"running", check->attempt != NULL));
 	return doc;

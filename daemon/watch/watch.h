@@ -33,7 +33,7 @@ struct result {
 	char text[RESULT_TEXT_BYTES];
 	usec_t started, finished; /* monotonic */
 	usec_t finished_wall;
-	size_t n_metrics;
+	size_t n_metrics, n_left_out; /* left out: more than TEND_SAMPLES_MAX */
 	struct metric *metrics;
 	uint64_t number; /* of this check, counts up */
 };
@@ -89,6 +89,7 @@ struct check {
 	bool located;	       /* its hard failure was handed on (as a fault or as unreachable) */
 	bool run_again;	       /* something changed while an attempt ran */
 	bool missing_told;     /* that a threshold's metric does not come */
+	bool left_out_told;    /* that there are too many metrics */
 	bool paused; /* by a window: its schedule goes on, but starts nothing; its state is kept */
 	uint64_t n_attempts, n_good, n_failed, n_overruns;
 	uint32_t snmp_index; /* small, stable while the daemon lives */
@@ -176,6 +177,7 @@ struct watch_stats {
 	struct work_stats work; /* tend-work processes */
 	size_t n_checks, n_by_state[TEND_STATE_MAX], n_running;
 	uint64_t n_attempts, n_overruns;
+	uint64_t n_left_out;  /* metrics of results that had too many */
 	usec_t max_late_usec; /* lateness of starts since the last call */
 	usec_t last_start;    /* monotonic; for the watchdog */
 };

@@ -25,6 +25,7 @@ struct tend_attempt {
 	attempt_phase_fn phase;
 	void *phase_data;
 	json_t *metrics, *outcome, *remembered;
+	size_t n_left_out;
 	bool ended;
 	enum tend_reason reason;
 	char text[TEXT_BYTES];
@@ -56,8 +57,10 @@ int tend_attempt_metric_of(struct tend_attempt *a, const char *name, const char 
 
 	if (a->ended || !isfinite(value))
 		return -EINVAL;
-	if (json_array_size(a->metrics) >= TEND_SAMPLES_MAX)
+	if (json_array_size(a->metrics) >= TEND_SAMPLES_MAX) {
+		a->n_left_out++;
 		return -ENOSPC;
+	}
 	str_sanitize(safe, sizeof(safe), instance, strlen(instance));
 	if (json_array_append_new(
 		    a->metrics, json_pack("[s, s, f, s]", name, safe, value, unit ? unit : "")) < 0)
@@ -240,9 +243,9 @@ static int run(struct tend_attempt *a, const json_t *args, void *conf, json_t **
 	if (!a->ended)
 		tend_attempt_finish(
 			a, TEND_REASON_INTERNAL, "the probe '%s' did not end it", a->probe->name);
-	answer = json_pack("{s:s, s:s, s:O, s:o, s:o}", "reason", tend_reason_name(a->reason),
-		"text", a->text, "metrics", a->metrics, "outcome", optional(a->outcome), "memory",
-		optional(a->remembered));
+	answer = json_pack("{s:s, s:s, s:O, s:I, s:o, s:o}", "reason", tend_reason_name(a->reason),
+		"text", a->text, "metrics", a->metrics, "left_out", (json_int_t)a->n_left_out,
+		"outcome", optional(a->outcome), "memory", optional(a->remembered));
 	json_decref(a->metrics);
 	json_decref(a->outcome);
 	json_decref(a->remembered);

@@ -308,6 +308,7 @@ static void test_many_instances(void **state)
 	static const char one[] = CHECK("s/db/a", "s.db.a", "");
 	struct memory *m = *state;
 	struct str answer = STR_INIT(64 << 10);
+	struct watch_stats stats;
 
 	apply(m, one);
 	assert_int_equal(str_appendf(&answer, "ok"), 0);
@@ -316,6 +317,16 @@ static void test_many_instances(void **state)
 	core_tell(&m->core, "s/db/a", str_get(&answer));
 	core_run(&m->core, "s/db/a");
 	assert_int_equal(core_check(&m->core, "s/db/a")->last.n_metrics, 40);
+	assert_int_equal(core_check(&m->core, "s/db/a")->last.n_left_out, 0);
+	for (int i = 40; i < TEND_SAMPLES_MAX + 4; i++)
+		assert_int_equal(str_appendf(&answer, " n:%d=1", i), 0);
+	core_tell(&m->core, "s/db/a", str_get(&answer));
+	core_run(&m->core, "s/db/a");
+	assert_int_equal(core_check(&m->core, "s/db/a")->last.n_metrics, TEND_SAMPLES_MAX);
+	assert_int_equal(core_check(&m->core, "s/db/a")->last.n_left_out, 4);
+	assert_true(core_check(&m->core, "s/db/a")->left_out_told);
+	watch_get_stats(m->core.watch, &stats);
+	assert_int_equal(stats.n_left_out, 4);
 	str_clear(&answer);
 }
 

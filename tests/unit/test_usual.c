@@ -262,6 +262,54 @@ static void test_weeks(void **state)
 	assert_int_equal(system(remove), 0);
 }
 
+/* ---- many ----------------------------------------------------------------------------------- */
+
+static void take(struct history *history, size_t first, size_t n)
+{
+	struct conf_check conf = {.name = (char *)(uintptr_t)check_name};
+	struct metric metrics[TEND_SAMPLES_MAX];
+	struct check check = {
+		.conf = &conf, .last = {.number = 1, .n_metrics = n, .metrics = metrics}};
+
+	for (size_t i = 0; i < n; i++) {
+		metrics[i] = (struct metric){.name = "cpu", .value = 1};
+		(void)snprintf(metrics[i].instance, sizeof(metrics[i].instance), "%zu", first + i);
+	}
+	history_take(history, &check);
+}
+
+/* Instances come and go: a check has a history of so many, and what goes for others is counted. */
+static void test_many_series(void **state)
+{
+	char dir[] = "/tmp/tend-usual-XXXXXX";
+	auto(loop_free) struct loop *loop = NULL;
+	struct history *history = NULL;
+	struct history_series series;
+	struct history_stats stats;
+
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(loop_new(&loop), 0);
+	assert_int_equal(history_new(loop, dir, &history), 0);
+	take(history, 0, TEND_SAMPLES_MAX);
+	take(history, TEND_SAMPLES_MAX, 3);
+	history_get_stats(history, &stats);
+	assert_int_equal(stats.n_series, TEND_SAMPLES_MAX);
+	assert_int_equal(stats.n_refused, 3); /* all of the others have just spoken */
+	assert_int_equal(stats.n_gave_way, 0);
+	history_free(history);
+	assert_int_equal(history_new(loop, dir, &history), 0);
+	take(history, TEND_SAMPLES_MAX, 3);
+	history_get_stats(history, &stats);
+	assert_int_equal(stats.n_series, TEND_SAMPLES_MAX);
+	assert_int_equal(stats.n_refused, 0);
+	assert_int_equal(stats.n_gave_way, 3);
+	assert_int_equal(history_find(history, check_name, "cpu", "258", &series), 0);
+	assert_int_equal(history_find(history, check_name, "cpu", "0", &series), -ENOENT);
+	history_free(history);
+	auto_free char *remove = str_printf("rm -rf %s", dir);
+	assert_int_equal(system(remove), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -270,6 +318,7 @@ int main(void)
 		cmocka_unit_test(test_median),
 		cmocka_unit_test(test_profile),
 		cmocka_unit_test(test_weeks),
+		cmocka_unit_test(test_many_series),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -444,6 +444,11 @@ static void daemon_metrics(struct metrics *m, struct api *api)
 		watch.n_overruns);
 	counter(m, "tend_metrics_left_out_total", "Metrics of results that had more than 256.",
 		watch.n_left_out);
+	gauge(m, "tend_memory_bytes", "What attempts remember for the next ones, as text.",
+		(double)watch.memory_bytes);
+	counter(m, "tend_memory_refused_total",
+		"Times that there was no room for what an attempt wanted to remember.",
+		watch.n_memories_refused);
 	work_metrics(m, &watch.work);
 	history_metrics(m, manager);
 	gauge(m, "tend_incidents_open", "Incidents that are open.",

@@ -157,7 +157,13 @@ const struct store_sql store_queries[STORE_QUERY_MAX] = {
 		"sum(iif(kind = 'down', length, 0)) AS down_usec, sum(iif(kind = 'unknown', "
 		"length, 0)) AS unknown_usec, sum(kind = 'down' AND before IS NOT 'down') AS "
 		"failures FROM spans GROUP BY component ORDER BY component"),
-	QUERY(CHECK_MEMORIES, "SELECT name, options, doc_json FROM check_memory ORDER BY name"),
+	QUERY(CHECK_MEMORIES,
+		"WITH sized AS (SELECT name, at, length(CAST(doc_json AS BLOB)) AS size FROM "
+		"check_memory), summed AS (SELECT name, size, sum(iif(size <= ?1, size, 0)) OVER "
+		"(ORDER BY at DESC, name ROWS UNBOUNDED PRECEDING) AS total FROM sized) SELECT "
+		"m.name AS name, m.options AS options, iif(s.size <= ?1 AND s.total <= ?2, "
+		"m.doc_json, NULL) AS doc_json FROM summed s JOIN check_memory m ON m.name = "
+		"s.name ORDER BY m.name"),
 	QUERY(INCIDENTS_OPEN, "SELECT " INCIDENT_COLUMNS " FROM incident WHERE closed IS NULL "
 			      "ORDER BY opened, id"),
 	QUERY(INCIDENTS_RECENT, "SELECT " INCIDENT_COLUMNS " FROM incident "

@@ -60,9 +60,10 @@ enum store_statement {
 
 /* X(CODE, "format") */
 #define STORE_QUERIES(X)                                                                           \
-	X(META, "s")	      /* key: value */                                                     \
-	X(CHECK_STATES, "")   /* name, state_json, at */                                           \
-	X(CHECK_MEMORIES, "") /* name, options, doc_json */                                        \
+	X(META, "s")		/* key: value */                                                   \
+	X(CHECK_STATES, "")	/* name, state_json, at */                                         \
+	X(CHECK_MEMORIES, "ii") /* most bytes of one, of all: name, options, doc_json, or NULL     \
+				   where it is too long or newer ones have filled the bound */                                             \
 	X(INCIDENTS_OPEN, "") /* id, fingerprint, phase, opened, closed, doc_json; oldest first */ \
 	X(INCIDENTS_RECENT, "i") /* limit: the same of closed ones; newest first */                \
 	X(INCIDENT_ONE, "s")	 /* id: the same */                                                \

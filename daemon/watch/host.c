@@ -13,8 +13,6 @@
 /* Later than this is not the target's fault: the daemon was stopped, or the machine paused. */
 #define LATE_DEADLINE_USEC (USEC_PER_SEC)
 
-enum { MEMORY_MAX_BYTES = 256 << 10 };
-
 static void list_remove(struct tend_attempt *a)
 {
 	*a->prev = a->next;

@@ -17,6 +17,8 @@ struct net;
 struct spawn_client;
 struct work_pool;
 
+enum { MEMORY_MAX_BYTES = 256 << 10 }; /* what an attempt may remember, as text */
+
 struct attempt_end {
 	enum tend_reason reason;
 	const char *text;

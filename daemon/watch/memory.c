@@ -64,18 +64,58 @@ static void commit_delete(struct watch *w, const char *name)
 		(void)store_commit(w->store, batch, NULL, NULL);
 }
 
+void memory_drop(struct check *check)
+{
+	check->watch->stats.memory_bytes -= check->memory_bytes;
+	check->memory_bytes = 0;
+	check->memory = (json_decref(check->memory), NULL);
+}
+
+static void set(struct check *check, json_t *doc, size_t n_bytes)
+{
+	memory_drop(check);
+	check->memory = doc;
+	check->memory_bytes = n_bytes;
+	check->watch->stats.memory_bytes += n_bytes;
+}
+
+/* Beyond the bounds, which an earlier version may not have kept: gone for good, for an old memory
+ * that came back later would say what is not so any more. */
+static void leave_out(struct watch *w, const struct vec *names)
+{
+	if (names->len == 0)
+		return;
+	log_warning(
+		"store: what %zu checks remember is left out (more than %d KiB of one, or %d MiB "
+		"of all, newest first): '%s'%s; they begin anew",
+		names->len, MEMORY_MAX_BYTES >> 10, MEMORY_ALL_MAX_BYTES >> 20,
+		(const char *)names->items[0], names->len > 1 ? " and others" : "");
+	w->stats.n_memories_refused += names->len;
+	VEC_FOREACH (names, const char *, name)
+		commit_delete(w, name);
+}
+
 void memory_load(struct watch *w)
 {
 	auto_json json_t *rows = NULL;
+	struct vec left_out = {0};
 	size_t i;
 	json_t *row;
 
-	if (!w->store || store_read_now(w->store, STORE_QUERY_CHECK_MEMORIES, &rows, "") < 0)
+	if (!w->store || store_read_now(w->store, STORE_QUERY_CHECK_MEMORIES, &rows, "ii",
+				 (int64_t)MEMORY_MAX_BYTES, (int64_t)MEMORY_ALL_MAX_BYTES) < 0)
 		return;
 	w->restored_memory = json_object();
-	json_array_foreach (rows, i, row)
-		(void)json_object_set(
-			w->restored_memory, json_string_value(json_object_get(row, "name")), row);
+	json_array_foreach (rows, i, row) {
+		const char *name = json_string_value(json_object_get(row, "name"));
+
+		if (!json_is_null(json_object_get(row, "doc_json")))
+			(void)json_object_set(w->restored_memory, name, row);
+		else if (vec_push(&left_out, (void *)(uintptr_t)name) < 0)
+			log_warning("check '%s': what it remembered is left out", name);
+	}
+	leave_out(w, &left_out);
+	vec_clear(&left_out);
 }
 
 void memory_restore(
@@ -83,6 +123,7 @@ void memory_restore(
 {
 	const json_t *row = json_object_get(w->restored_memory, cc->name);
 	const char *options = json_string_value(json_object_get(row, "options"));
+	json_t *doc = json_object_get(row, "doc_json");
 	char now[17];
 
 	if (!options)
@@ -90,7 +131,7 @@ void memory_restore(
 	fingerprint_of(conf, cc, now);
 	if (strcmp(options, now) != 0)
 		return; /* memory_loaded() takes the row away */
-	check->memory = json_incref(json_object_get(row, "doc_json"));
+	set(check, json_incref(doc), json_dumpb(doc, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY));
 	memcpy(check->memory_of, now, sizeof(now));
 	(void)json_object_del(w->restored_memory, cc->name);
 }
@@ -106,14 +147,38 @@ void memory_loaded(struct watch *w)
 	w->restored_memory = NULL;
 }
 
+/* What is in memory is a few times as much: it is bounded as a whole, too. The check goes on with
+ * what it remembered before. */
+static bool has_room(struct check *check, size_t n_bytes)
+{
+	struct watch_stats *stats = &check->watch->stats;
+
+	if (stats->memory_bytes - check->memory_bytes + n_bytes <= MEMORY_ALL_MAX_BYTES) {
+		check->memory_refused = false;
+		return true;
+	}
+	if (!check->memory_refused)
+		log_warning(
+			"check '%s': no room for the %zu bytes it wants to remember, all checks "
+			"have %d MiB: it keeps what it remembered before",
+			check->conf->name, n_bytes, MEMORY_ALL_MAX_BYTES >> 20);
+	check->memory_refused = true;
+	stats->n_memories_refused++;
+	return false;
+}
+
 void memory_take(struct check *check, json_t *remembered)
 {
+	size_t n_bytes;
+
 	if (!remembered || json_equal(check->memory, remembered))
+		return;
+	n_bytes = json_dumpb(remembered, NULL, 0, JSON_COMPACT);
+	if (!has_room(check, n_bytes))
 		return;
 	if (!check->memory)
 		fingerprint_of(check->conf_owner, check->conf, check->memory_of);
-	json_decref(check->memory);
-	check->memory = json_incref(remembered);
+	set(check, json_incref(remembered), n_bytes);
 	check->memory_unsaved = true;
 }
 
@@ -164,7 +229,7 @@ bool memory_review(const struct conf *conf, struct check *check, const struct co
 	fingerprint_of(conf, cc, now);
 	if (strcmp(now, check->memory_of) == 0)
 		return false;
-	check->memory = (json_decref(check->memory), NULL);
+	memory_drop(check);
 	check->memory_unsaved = false;
 	commit_delete(check->watch, cc->name);
 	return true;

@@ -60,7 +60,9 @@ void watch_forget_state(struct watch *w, const char *name);
 void watch_save_state(struct watch *w, struct check *check); /* and what it remembers */
 
 /* memory.c */
+enum { MEMORY_ALL_MAX_BYTES = 64 << 20 };
 void memory_load(struct watch *w);
+void memory_drop(struct check *check); /* not from the store */
 void memory_restore(
 	struct watch *w, const struct conf *conf, struct check *check, const struct conf_check *cc);
 void memory_loaded(struct watch *w);			   /* what no check has taken goes */

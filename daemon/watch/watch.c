@@ -342,7 +342,7 @@ static void check_free(struct check *check)
 	free(check->last.metrics);
 	free(check->report);
 	json_decref(check->raised);
-	json_decref(check->memory);
+	memory_drop(check);
 	if (check->event)
 		event_drop(check->watch, check->event);
 	conf_unref(check->conf_owner);

@@ -74,11 +74,13 @@ struct check {
 	bool unconfirmed;	   /* told before its parents had answered */
 	struct result last;	   /* number == 0: none yet */
 	struct report *report;	   /* of a check that takes reports; NULL */
-	json_t *raised;	    /* metrics with a range `clear' that alert: name, or name:instance,
-			       -> state; NULL */
-	json_t *memory;	    /* what its attempts remember; NULL */
-	char memory_of[17]; /* the options it was remembered under */
+	json_t *raised;	     /* metrics with a range `clear' that alert: name, or name:instance,
+				-> state; NULL */
+	json_t *memory;	     /* what its attempts remember; NULL */
+	char memory_of[17];  /* the options it was remembered under */
+	size_t memory_bytes; /* as text */
 	bool memory_unsaved;
+	bool memory_refused; /* there was no room for it: told */
 	usec_t memory_saved; /* clock_now(); 0: not since the start */
 	struct event *event; /* watch/event.h: it was not configured, but pushed; NULL */
 	struct watch *watch;
@@ -177,6 +179,8 @@ struct watch_stats {
 	struct work_stats work; /* tend-work processes */
 	size_t n_checks, n_by_state[TEND_STATE_MAX], n_running;
 	uint64_t n_attempts, n_overruns;
+	size_t memory_bytes; /* what attempts remember, as text */
+	uint64_t n_memories_refused;
 	uint64_t n_left_out;  /* metrics of results that had too many */
 	usec_t max_late_usec; /* lateness of starts since the last call */
 	usec_t last_start;    /* monotonic; for the watchdog */

@@ -76,11 +76,22 @@ static void remember(struct memory *m, const char *check, const char *answer)
 	core_run(&m->core, check);
 }
 
+static json_t *read_rows(struct memory *m, enum store_query query)
+{
+	json_t *rows = NULL;
+	int r = query == STORE_QUERY_CHECK_MEMORIES
+			? store_read_now(m->core.store, query, &rows, "ii", (int64_t)1 << 10,
+				  (int64_t)1 << 20)
+			: store_read_now(m->core.store, query, &rows, "");
+
+	assert_int_equal(r, 0);
+	return rows;
+}
+
 static size_t n_rows(struct memory *m)
 {
-	auto_json json_t *rows = NULL;
+	auto_json json_t *rows = read_rows(m, STORE_QUERY_CHECK_MEMORIES);
 
-	assert_int_equal(store_read_now(m->core.store, STORE_QUERY_CHECK_MEMORIES, &rows, ""), 0);
 	return json_array_size(rows);
 }
 
@@ -175,12 +186,11 @@ static void test_it_goes_with_its_check(void **state)
 static void on_disk(struct memory *m, enum store_query query, const char *check, const char *column,
 	char buf[64])
 {
-	auto_json json_t *rows = NULL;
 	size_t i;
 	json_t *row;
 
 	WAIT_FOR(m->core.loop, store_idle(m->core.store));
-	assert_int_equal(store_read_now(m->core.store, query, &rows, ""), 0);
+	auto_json json_t *rows = read_rows(m, query);
 	buf[0] = '\0';
 	json_array_foreach (rows, i, row) {
 		auto_free char *text =
@@ -262,6 +272,48 @@ static void test_what_is_not_remembered(void **state)
 	core_run(&m->core, "s/db/a");
 	assert_int_equal(core_check(&m->core, "s/db/a")->last.reason, TEND_REASON_TOO_SLOW);
 	assert_true(recalled(m, "s/db/a") == 0); /* the long one has no "n" */
+}
+
+/* Rows of a version that did not keep to the bounds: the newest stay, the others go for good. */
+static void test_too_much_is_left_out(void **state)
+{
+	enum { ROW = 250 << 10, N = (64 << 20) / ROW + 3 };
+	static const char two[] = CHECK("s/db/a", "s.db.a", "") CHECK("s/db/b", "s.db.b", "");
+	struct memory *m = *state;
+	auto_free char *text = calloc(1, (300 << 10) + 1);
+	struct watch_stats stats;
+
+	apply(m, two);
+	remember(m, "s/db/a", "ok remember=7");
+	remember(m, "s/db/b", "ok remember=8");
+	restart(m, two);
+	watch_get_stats(m->core.watch, &stats);
+	assert_int_equal(stats.memory_bytes, 2 * strlen("{\"n\":7.0}"));
+	assert_int_equal(stats.n_memories_refused, 0);
+	memset(text, 'x', 300 << 10);
+	for (int i = 0; i <= N; i++) {
+		auto_free char *name = str_printf("old/%d", i);
+		struct store_batch *batch;
+
+		if (i == 1)
+			text[ROW] = '\0';
+		assert_int_equal(store_batch_new(&batch), 0);
+		auto_json json_t *doc = json_pack("[s]", text);
+		assert_int_equal(store_batch_add(batch, STORE_CHECK_MEMORY_PUT, "ssji", name, "x",
+					 doc, (int64_t)(1 + i)),
+			0);
+		assert_int_equal(store_commit(m->core.store, batch, NULL, NULL), 0);
+		WAIT_FOR(m->core.loop, store_idle(m->core.store));
+	}
+	core_close(&m->core);
+	core_open(&m->core);
+	watch_get_stats(m->core.watch, &stats);
+	/* The one that is too long, and the oldest ones. */
+	assert_in_range(stats.n_memories_refused, 4, 6);
+	apply(m, two);
+	assert_true(recalled(m, "s/db/a") == 7);
+	assert_true(recalled(m, "s/db/b") == 8);
+	WAIT_FOR(m->core.loop, n_rows(m) == 2); /* no check has taken the others */
 }
 
 static void test_instances(void **state)
@@ -372,6 +424,7 @@ int main(void)
 		TEST(test_it_is_saved_once_a_minute),
 		TEST(test_it_is_saved_with_the_state),
 		TEST(test_what_is_not_remembered),
+		TEST(test_too_much_is_left_out),
 		TEST(test_instances),
 		TEST(test_many_instances),
 		TEST(test_sql),

@@ -3,6 +3,8 @@
 #include "ctl/commands.h"
 #include "ctl/writer.h"
 
+enum { PAGE_ROWS = 5000 };
+
 static const struct ctl_column columns[] = {
 	{"COMPONENT", "component", CTL_TEXT},
 	{"AVAILABLE", "percent", CTL_TEXT},
@@ -32,12 +34,36 @@ static void add_percent(json_t *rows)
 	}
 }
 
+/* A page at a time: there is no bound on how many components there are, or were. */
+static int get_all(struct ctl *ctl, const char *path, json_t *rows)
+{
+	auto_free char *after = NULL;
+	size_t n;
+
+	do {
+		auto_free char *page_path =
+			str_printf("%s%s%s", path, after ? "&after=" : "", after ? after : "");
+		auto_json json_t *page = NULL;
+		int r = client_get(ctl, page_path, &page);
+
+		if (r != 0)
+			return r;
+		n = json_array_size(page);
+		if (json_array_extend(rows, page) < 0)
+			return CTL_FAILED;
+		free(after);
+		after = client_escape(
+			ctl_string(json_array_get(page, n ? n - 1 : 0), "component"), false);
+	} while (n >= PAGE_ROWS);
+	return CTL_OK;
+}
+
 static int report_availability(struct ctl *ctl, char *const *args, int n_args)
 {
 	const char *span = ctl->values[CTL_OPT_SINCE];
 	auto_free char *name = client_escape(n_args > 0 ? args[0] : "", false);
 	auto_free char *path = NULL;
-	auto_json json_t *rows = NULL;
+	auto_json json_t *rows = json_array();
 	int64_t seconds = 30 * 86400, now = (int64_t)(ctl->now / USEC_PER_SEC);
 	int r;
 
@@ -45,10 +71,11 @@ static int report_availability(struct ctl *ctl, char *const *args, int n_args)
 		ctl_complain(ctl, "--since: '%s' is no span: 12h, 30d", span);
 		return CTL_USAGE;
 	}
-	path = name ? str_printf("/v1/reports/availability?since=%lld%s%s",
-			      (long long)MAX(now - seconds, 1), *name ? "&component=" : "", name)
+	path = name ? str_printf("/v1/reports/availability?since=%lld&limit=%d%s%s",
+			      (long long)MAX(now - seconds, 1), PAGE_ROWS,
+			      *name ? "&component=" : "", name)
 		    : NULL;
-	r = client_get(ctl, path, &rows);
+	r = get_all(ctl, path, rows);
 	if (r != 0)
 		return r;
 	add_percent(rows);

@@ -9,6 +9,8 @@
 #include "base/map.h"
 
 #define ALIVE_INTERVAL (60 * USEC_PER_SEC)
+/* The store's queue is shared: thousands of components are few batches. */
+enum { MAX_ROWS = 500 };
 static const char alive_key[] = "alive_at";
 
 enum { UNMONITORED = TEND_STATE_MAX };
@@ -22,7 +24,9 @@ struct standing {
 	struct watch *watch;
 	struct loop_source *timer;
 	struct map said;   /* struct said * */
-	usec_t alive_wall; /* of the tendd before; 0: there was none */
+	usec_t alive_wall; /* of the tendd before; 0: there was none, or its end has been put */
+	struct store_batch *batch; /* that is being filled; NULL */
+	size_t n_rows;
 };
 
 static const char *name_of(int state)
@@ -60,24 +64,41 @@ static void put_alive(struct standing *s)
 		(void)store_commit(s->store, TAKE(batch), NULL, NULL);
 }
 
+static void flush(struct standing *s)
+{
+	auto(store_batch_free) struct store_batch *batch = TAKE(s->batch);
+	int r = batch ? add_alive(batch) : 0;
+
+	if (batch && r == 0)
+		r = store_commit(s->store, TAKE(batch), NULL, NULL);
+	if (r < 0)
+		log_warning("the states of %zu components are not kept for reports: %s", s->n_rows,
+			strerror(-r));
+	s->n_rows = 0;
+}
+
+static void put_row(struct standing *s, const char *component, usec_t at, int state)
+{
+	int r = s->batch ? 0 : store_batch_new(&s->batch);
+
+	if (r == 0)
+		r = store_batch_add(s->batch, STORE_COMPONENT_STATE_PUT, "sis", component,
+			(int64_t)at, name_of(state));
+	if (r < 0)
+		log_warning("component '%s': that it is %s is not kept for reports: %s", component,
+			name_of(state), strerror(-r));
+	if (++s->n_rows >= MAX_ROWS)
+		flush(s);
+}
+
+/* flush() writes it. */
 static void put(struct standing *s, const char *component, usec_t at, int state)
 {
-	auto(store_batch_free) struct store_batch *batch = NULL;
 	struct said *said = said_of(s, component);
-	int r = said ? store_batch_new(&batch) : -ENOMEM;
 
 	if (said)
 		said->state = state;
-	if (r == 0)
-		r = store_batch_add(batch, STORE_COMPONENT_STATE_PUT, "sis", component, (int64_t)at,
-			name_of(state));
-	if (r == 0)
-		r = add_alive(batch);
-	if (r == 0)
-		r = store_commit(s->store, TAKE(batch), NULL, NULL);
-	if (r < 0)
-		log_debug("component '%s': that it is %s is not kept for reports: %s", component,
-			name_of(state), strerror(-r));
+	put_row(s, component, at, state);
 }
 
 /* What it was while nobody looked is not known. */
@@ -93,6 +114,7 @@ static void on_component(const struct component *component, void *data)
 
 	put_gap(s, component->conf->name);
 	put(s, component->conf->name, component->since_wall, (int)component->state);
+	flush(s);
 }
 
 static void on_timer(void *data)
@@ -103,11 +125,31 @@ static void on_timer(void *data)
 	loop_timer_set(s->timer, clock_now() + ALIVE_INTERVAL);
 }
 
+/* Those that were taken out of the configuration while no tendd ran. */
+static void put_gone(struct standing *s, const struct map *components)
+{
+	auto_json json_t *rows = NULL;
+	size_t i;
+	json_t *row;
+
+	if (s->alive_wall == 0 || store_read_now(s->store, STORE_QUERY_STANDINGS, &rows, "") < 0)
+		return;
+	json_array_foreach (rows, i, row) {
+		const char *name = json_string_value(json_object_get(row, "component"));
+		const char *state = json_string_value(json_object_get(row, "state"));
+
+		if (name && state && !map_get(components, name) &&
+			strcmp(state, name_of(UNMONITORED)) != 0)
+			put_row(s, name, s->alive_wall, UNMONITORED);
+	}
+}
+
 void standing_apply(struct standing *s)
 {
 	const struct map *components = watch_components(s->watch);
 	usec_t now = clock_wall();
 
+	put_gone(s, components);
 	for (size_t i = s->said.len; i-- > 0;) {
 		const struct said *said = s->said.slots[i].value;
 
@@ -123,6 +165,8 @@ void standing_apply(struct standing *s)
 		if (!said || said->state != (int)component->state)
 			put(s, name, now, (int)component->state);
 	}
+	s->alive_wall = 0;
+	flush(s);
 }
 
 static usec_t read_alive(struct store *store)
@@ -167,6 +211,7 @@ struct standing *standing_free(struct standing *s)
 		put_alive(s);
 	}
 	loop_source_free(s->timer);
+	store_batch_free(s->batch);
 	MAP_FOREACH (&s->said, struct said *, said)
 		free(said);
 	map_clear(&s->said);

@@ -3,7 +3,7 @@
  * history/standing.h: how each component stood, and from when on: a row in the store at every
  * change, for reports of availability. While tendd does not run, or a component is not configured,
  * it is "unmonitored": that counts neither for nor against. A row that is lost is a state that
- * lasted too long; nothing waits for one. Never blocks after standing_new().
+ * lasted too long; nothing waits for one. Never blocks after the first standing_apply().
  */
 #ifndef HISTORY_STANDING_H
 #define HISTORY_STANDING_H
@@ -18,7 +18,8 @@ int standing_new(struct loop *loop, struct store *store, struct watch *watch,
 	struct standing **ret_standing);
 struct standing *standing_free(struct standing *standing); /* says until when it was alive */
 DEFINE_AUTO(struct standing *, standing_free)
-/* After watch_apply(): components have come or gone. */
+/* After watch_apply(): components have come or gone. The first one blocks on a read: those that
+ * went while no tendd ran. */
 void standing_apply(struct standing *standing);
 
 /* Adds to a row of the store's AVAILABILITY, in place: availability (share of the time that is

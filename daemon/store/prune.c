@@ -102,14 +102,14 @@ static const struct rule {
 	{KEEP_HISTORY, NULL, NULL,
 		"DELETE FROM feedback WHERE id IN (SELECT id FROM feedback WHERE at < ?5 ORDER BY "
 		"at LIMIT ?6)"},
-	/* The last one before the limit says what held then. */
+	/* The last one before the limit says what held then; that of a component which was gone by
+	 * then, and never came back, says nothing. */
 	{KEEP_HISTORY, NULL, NULL,
 		"DELETE FROM component_state WHERE (component, at) IN (SELECT component, at FROM "
-		"component_state c INDEXED BY component_state_at WHERE at < ?5 AND EXISTS (SELECT "
-		"1 "
-		"FROM component_state n WHERE n.component = c.component AND n.at > c.at AND n.at "
-		"<= "
-		"?5) ORDER BY at LIMIT ?6)"},
+		"component_state c INDEXED BY component_state_at WHERE at < ?5 AND (EXISTS (SELECT "
+		"1 FROM component_state n WHERE n.component = c.component AND n.at > c.at AND n.at "
+		"<= ?5) OR (state = 'unmonitored' AND NOT EXISTS (SELECT 1 FROM component_state n "
+		"WHERE n.component = c.component AND n.at > c.at))) ORDER BY at LIMIT ?6)"},
 	{KEEP_NOTICES, NULL, NULL,
 		"DELETE FROM try WHERE (shipment, receiver, slot) IN (SELECT shipment, receiver, "
 		"slot FROM try t INDEXED BY try_at WHERE at < ?5 AND NOT EXISTS (SELECT 1 FROM "

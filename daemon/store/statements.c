@@ -144,19 +144,28 @@ const struct store_sql store_queries[STORE_QUERY_MAX] = {
 	QUERY(META, "SELECT value FROM meta WHERE key = ?1"),
 	QUERY(CHECK_STATES, "SELECT name, state_json, at FROM check_state ORDER BY name"),
 	/* What held at the beginning, then every change; spans of one kind that follow each other
-	 * are one outage. */
+	 * are one outage. What was not there at all in that time has no row. */
 	QUERY(AVAILABILITY,
-		"WITH edge AS (SELECT component, ?1 AS at, state FROM (SELECT component, max(at), "
-		"state FROM component_state WHERE at <= ?1 GROUP BY component) UNION ALL SELECT "
-		"component, at, state FROM component_state WHERE at > ?1 AND at < ?2), kinds AS "
-		"(SELECT component, at, CASE WHEN state IN ('ok', 'warning') THEN 'up' WHEN state "
-		"IN ('critical', 'unreachable') THEN 'down' ELSE 'unknown' END AS kind FROM edge), "
-		"spans AS (SELECT component, kind, lead(at, 1, ?2) OVER w - at AS length, "
-		"lag(kind) OVER w AS before FROM kinds WINDOW w AS (PARTITION BY component ORDER "
-		"BY at)) SELECT component, sum(iif(kind = 'up', length, 0)) AS up_usec, "
-		"sum(iif(kind = 'down', length, 0)) AS down_usec, sum(iif(kind = 'unknown', "
-		"length, 0)) AS unknown_usec, sum(kind = 'down' AND before IS NOT 'down') AS "
-		"failures FROM spans GROUP BY component ORDER BY component"),
+		"WITH said AS (SELECT component, at, state FROM component_state WHERE (?3 IS NULL "
+		"OR component = ?3) AND component > ?4), edge AS (SELECT component, ?1 AS at, "
+		"state FROM (SELECT component, max(at), state FROM said WHERE at <= ?1 GROUP BY "
+		"component) UNION ALL SELECT component, at, state FROM said WHERE at > ?1 AND at < "
+		"?2), kinds AS (SELECT component, at, CASE WHEN state IN ('ok', 'warning') THEN "
+		"'up' WHEN state IN ('critical', 'unreachable') THEN 'down' WHEN state = "
+		"'unmonitored' THEN 'gone' ELSE 'unknown' END AS kind FROM edge), spans AS (SELECT "
+		"component, kind, lead(at, 1, ?2) OVER w - at AS length, lag(kind) OVER w AS "
+		"before FROM kinds WINDOW w AS (PARTITION BY component ORDER BY at)) SELECT "
+		"component, sum(iif(kind = 'up', length, 0)) AS up_usec, sum(iif(kind = 'down', "
+		"length, 0)) AS down_usec, sum(iif(kind IN ('unknown', 'gone'), length, 0)) AS "
+		"unknown_usec, sum(kind = 'down' AND before IS NOT 'down') AS failures FROM spans "
+		"GROUP BY component HAVING sum(kind <> 'gone') > 0 ORDER BY component LIMIT ?5"),
+	/* The last of each, found by its key and not by reading them all. */
+	QUERY(STANDINGS,
+		"WITH RECURSIVE name(component) AS (SELECT min(component) FROM component_state "
+		"UNION ALL SELECT (SELECT min(component) FROM component_state c WHERE c.component "
+		"> name.component) FROM name WHERE name.component IS NOT NULL) SELECT component, "
+		"(SELECT state FROM component_state c WHERE c.component = name.component ORDER BY "
+		"at DESC LIMIT 1) AS state FROM name WHERE component IS NOT NULL"),
 	QUERY(CHECK_MEMORIES,
 		"WITH sized AS (SELECT name, at, length(CAST(doc_json AS BLOB)) AS size FROM "
 		"check_memory), summed AS (SELECT name, size, sum(iif(size <= ?1, size, 0)) OVER "

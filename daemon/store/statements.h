@@ -63,7 +63,7 @@ enum store_statement {
 	X(META, "s")		/* key: value */                                                   \
 	X(CHECK_STATES, "")	/* name, state_json, at */                                         \
 	X(CHECK_MEMORIES, "ii") /* most bytes of one, of all: name, options, doc_json, or NULL     \
-				   where it is too long or newer ones have filled the bound */                                             \
+				   where it is too long or newer ones have filled the bound */     \
 	X(INCIDENTS_OPEN, "") /* id, fingerprint, phase, opened, closed, doc_json; oldest first */ \
 	X(INCIDENTS_RECENT, "i") /* limit: the same of closed ones; newest first */                \
 	X(INCIDENT_ONE, "s")	 /* id: the same */                                                \
@@ -100,13 +100,14 @@ enum store_statement {
 	X(INCIDENTS_SINCE, "ii") /* opened since, limit: as INCIDENT_ONE; oldest first */          \
 	X(SILENCES, "ii") /* wall, limit: id, starts, ends, ended, doc_json: that have not ended,  \
 			     and the last `limit` of those that have; oldest first */              \
-	X(FEEDBACK_ONE, "s")  /* id: id, component, at, doc_json */                                \
-	X(FEEDBACKS, "si")    /* component or NULL, limit: the same; newest first */               \
-	X(AVAILABILITY, "ii") /* since, until: component, up_usec, down_usec, unknown_usec,        \
-				 failures; by component */                                         \
-	X(RUNS_SINCE, "ii")   /* started since, limit: as RUNS; oldest first */                    \
-	X(NOTICE_LOG, "sii")  /* receiver, at since, limit: sequence, state, delivered_at, id,     \
-				 kind, incident, fingerprint, severity, at, text; newest first */
+	X(FEEDBACK_ONE, "s")	 /* id: id, component, at, doc_json */                             \
+	X(FEEDBACKS, "si")	 /* component or NULL, limit: the same; newest first */            \
+	X(AVAILABILITY, "iissi") /* since, until, component (NULL: all), after which, limit:       \
+				    component, up_usec, down_usec, unknown_usec, failures */       \
+	X(STANDINGS, "")	 /* component, state: its last one */                              \
+	X(RUNS_SINCE, "ii")	 /* started since, limit: as RUNS; oldest first */                 \
+	X(NOTICE_LOG, "sii")	 /* receiver, at since, limit: sequence, state, delivered_at, id,  \
+				    kind, incident, fingerprint, severity, at, text; newest first */
 enum store_query {
 #define X(code, format) STORE_QUERY_##code,
 	STORE_QUERIES(X)

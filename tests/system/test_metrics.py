@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The history of metrics: a real check, minutes that pass at once, a kill, `tendctl metric`."""
 
+import contextlib
 import json
 import os
+import sqlite3
 import threading
 import time
 import unittest
@@ -46,8 +48,8 @@ class Metrics(unittest.TestCase):
         self.addCleanup(server.server_close)
         self.addCleanup(server.shutdown)
         self.shift = 0
-        self.tendd = Tendd(self, CHECKS.format(port=server.server_address[1]),
-                           options=["--calendar", "@shift"], files={"shift": "0\n"})
+        self.body = CHECKS.format(port=server.server_address[1])
+        self.tendd = Tendd(self, self.body, options=["--calendar", "@shift"], files={"shift": "0\n"})
 
     def pass_time(self, seconds):
         """The time of day goes on at once; tendd reads the file each second."""
@@ -137,6 +139,57 @@ class Metrics(unittest.TestCase):
         with self.assertRaises(AssertionError) as caught:
             self.tendd.ctl("report", "availability", "crm/none")
         self.assertIn("there is no component 'crm/none'", str(caught.exception))
+
+    def test_components_that_are_gone(self):
+        """Taken out while nobody runs: its time ends there. And there may be very many of them."""
+        more = "[component crm/gone]\n[check crm/gone/page]\nprobe = http\ninterval = 1s\n" \
+            "confirm = 1 of 1\nurl = http://127.0.0.1:9/\n"
+        self.tendd.configure(self.body + more)
+        self.tendd.ctl("reload")
+        self.tendd.wait_state("crm/gone/page", "critical")
+        self.state("ok")
+        wait_for(lambda: len(self.tendd.json("report", "availability")) == 2, 10, "both")
+        self.tendd.stop()
+        n, started = 12000, time.time() - 7200
+        with contextlib.closing(sqlite3.connect(f"{self.tendd.path}/state/tend.db")) as db, db:
+            db.executemany("insert into component_state values (?, ?, ?)",
+                           ((f"old/c{i:05}", int((started + k * 3600) * 1e6), state)
+                            for i in range(n) for k, state in enumerate(("ok", "critical"))))
+            # Long gone: in no report, and not for ever.
+            db.execute("insert into component_state values ('past/c', ?, 'unmonitored')",
+                       (int((started - 200 * DAY) * 1e6),))
+        self.tendd.configure(self.body)
+        self.tendd.start()
+        self.state("ok")
+
+        def retired():
+            rows = {row["component"]: row for row in self.tendd.json("report", "availability")}
+            return rows if len(rows) == n + 2 else None
+        rows = wait_for(retired, 30, "all of them, and nothing else")
+        self.assertNotIn("past/c", rows)
+        gone = rows["crm/gone"]
+        self.assertEqual((gone["availability"], gone["failures"]), (0, 1), gone)
+        for name in ("old/c00000", f"old/c{n - 1:05}"):
+            self.assertAlmostEqual(rows[name]["up_seconds"], 3600, delta=1)
+            self.assertAlmostEqual(rows[name]["down_seconds"], 3600, delta=60)
+        # Nothing is added to what is gone.
+        before = self.tendd.json("report", "availability", "crm/gone")[0]["down_seconds"]
+        self.pass_time(3600)
+        wait_for(lambda: self.tendd.json("report", "availability", "crm/web")[0]["up_seconds"] > 0,
+                 10, "the hour to pass")
+        _, page = self.tendd.request("GET", "/v1/reports/availability?component=crm/gone&since="
+                                     f"{int(started)}&until={int(time.time()) + 3600}")
+        self.assertEqual(page[0]["down_seconds"], before)
+        self.assertGreater(page[0]["unmonitored_seconds"], 3600)
+        # A page at a time, by name.
+        status, page = self.tendd.request("GET", "/v1/reports/availability?limit=2&after=old/c1")
+        self.assertEqual([row["component"] for row in page], ["old/c10000", "old/c10001"], status)
+
+        def pruned():
+            with contextlib.closing(sqlite3.connect(f"{self.tendd.path}/state/tend.db")) as db:
+                return not db.execute("select 1 from component_state where component = 'past/c'"
+                                      ).fetchone()
+        wait_for(pruned, 60, "its last row to go")
 
     def test_attempts_are_counted_when_they_end(self):
         """A counter that falls is a restart to whoever reads it: nothing counts as good in advance."""

@@ -140,11 +140,13 @@ static void ask(struct tend_attempt *a, const struct tend_address *addresses, si
 {
 	auto_json json_t *args = pack_call(a, addresses, n);
 	auto_free char *component = component_of(a->name);
+	auto_free char *files = work_values_files(a->spec.probe->options, a->spec.probe_conf);
 	struct work_order order = {.plugin = a->spec.probe->name,
 		.component = component,
+		.files = files,
 		.args = args,
 		.deadline = tend_attempt_deadline(a)};
-	struct held *h = args && component ? held_new(a, cancel_work, NULL) : NULL;
+	struct held *h = args && component && files ? held_new(a, cancel_work, NULL) : NULL;
 	int r = h ? work_pool_ask(a->host->work, &order, host_worked, h, &h->u.work.job) : -ENOMEM;
 
 	if (r == 0) {

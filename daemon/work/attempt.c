@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "conf/options.h"
 #include "conf/plugins.h"
+#include "work/confine.h"
 #include "work/values.h"
 
 enum { TEXT_BYTES = 2048, MEMORY_MAX_BYTES = 256 << 10 };
@@ -272,6 +273,11 @@ int attempt_run(const json_t *args, attempt_phase_fn phase, void *data, struct t
 	if (!conf)
 		return -ENOMEM;
 	r = read_conf(a.probe, args, conf, &prepared, err);
+	if (r == 0) {
+		r = confine(a.probe->options, conf);
+		if (r < 0)
+			(void)tend_error_set(err, r, "its files: %s", strerror(-r));
+	}
 	if (r == 0)
 		r = run(&a, args, conf, ret_answer);
 	if (prepared && a.probe->clear)

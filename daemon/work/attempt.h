@@ -20,8 +20,8 @@
 
 typedef void (*attempt_phase_fn)(const char *reason, const char *text, void *data);
 
-/* -EBADMSG: the arguments are not what they should be; -ENOMEM; or the plugin cannot be used:
- * `err` says why. */
+/* -ESTALE: of confine(): nothing was begun, another process will do. -EBADMSG: the arguments are
+ * not what they should be; -ENOMEM; or the plugin cannot be used: `err` says why. */
 int attempt_run(const json_t *args, attempt_phase_fn phase, void *data, struct tend_error *err,
 	json_t **ret_answer);
 

@@ -11,6 +11,7 @@
 #include "run/wire.h"
 #include "work/attempt.h"
 #include "work/harden.h"
+#include "work/values.h"
 
 enum { DAEMON_FD = 3, EXIT_USAGE = 64 };
 
@@ -23,10 +24,10 @@ static void say_phase(const char *reason, const char *text, void *data)
 		(void)wire_note(data, "phase", args);
 }
 
-static int answer_error(const struct wire *wire, json_int_t id, const char *text)
+static int answer_error(const struct wire *wire, json_int_t id, const char *code, const char *text)
 {
-	auto_json json_t *answer = json_pack(
-		"{s:I, s:{s:s, s:s}}", "id", id, "error", "code", "failed", "message", text);
+	auto_json json_t *answer =
+		json_pack("{s:I, s:{s:s, s:s}}", "id", id, "error", "code", code, "message", text);
 
 	return answer ? wire_write(wire, answer) : -ENOMEM;
 }
@@ -44,11 +45,12 @@ static int serve(const struct wire *wire, const json_t *message)
 	r = attempt_run(json_object_get(message, "args"), say_phase, (struct wire *)(uintptr_t)wire,
 		&err, &answer);
 	if (r < 0)
-		return answer_error(wire, id, err.text);
+		return answer_error(wire, id, r == -ESTALE ? WORK_STALE : "failed", err.text);
 	line = json_pack("{s:I, s:O}", "id", id, "ok", answer);
 	r = line ? wire_write(wire, line) : -ENOMEM;
 	if (r == -EMSGSIZE)
-		r = answer_error(wire, id, "what it found is more than a message holds (1 MiB)");
+		r = answer_error(
+			wire, id, "failed", "what it found is more than a message holds (1 MiB)");
 	return r;
 }
 

@@ -21,8 +21,9 @@ struct process;
 struct work_job {
 	struct work_pool *pool;
 	struct plugin *plugin;
-	char *component;
+	char *component, *files;
 	json_t *args;
+	bool again; /* a second process has been asked: there is no third */
 	work_fn fn;
 	void *data;
 	usec_t deadline;
@@ -43,6 +44,7 @@ struct process {
 	struct work_pool *pool;
 	struct plugin *plugin;
 	struct worker *worker;
+	char *files; /* that it was confined to */
 	struct work_job *job;
 	usec_t idle_since;
 	unsigned n_jobs;
@@ -123,6 +125,7 @@ static void job_free(struct work_job *job)
 		job->process->job = NULL;
 	json_decref(job->args);
 	free(job->component);
+	free(job->files);
 	free(job);
 }
 
@@ -143,6 +146,13 @@ static void job_end(struct work_job *job, int r, const json_t *ok, const char *m
 }
 
 /* ---- processes ------------------------------------------------------------------------------ */
+
+static void process_free(struct process *p)
+{
+	worker_free(p->worker);
+	free(p->files);
+	free(p);
+}
 
 static void process_retire(struct process *p)
 {
@@ -197,10 +207,28 @@ static void on_phase(int reason, const char *text, void *data)
 	str_sanitize(p->job->phase, sizeof(p->job->phase), text, strlen(text));
 }
 
+/* Its files have been replaced since it began: one that begins now can read them. */
+static void ask_another(struct process *p)
+{
+	struct work_job *job = p->job;
+
+	p->job = NULL;
+	job->process = NULL;
+	job->begun = 0;
+	job->again = true;
+	TAILQ_INSERT_HEAD(&job->pool->waiting, job, link);
+	process_retire(p);
+	loop_defer_set(job->pool->defer, true);
+}
+
 static void on_answer(int r, const json_t *ok, const char *message, void *data)
 {
 	struct process *p = data;
 
+	if (r == -ESTALE && p->job && !p->job->again) {
+		ask_another(p);
+		return;
+	}
 	p->idle_since = clock_now();
 	if (++p->n_jobs >= PROCESS_MAX_JOBS)
 		process_retire(p);
@@ -238,20 +266,20 @@ static void on_gone(const char *how, bool signalled, void *data)
 		job->process = NULL;
 		TAILQ_INSERT_TAIL(&pool->waiting, job, link);
 	}
-	worker_free(p->worker);
-	free(p);
+	process_free(p);
 	loop_defer_set(pool->defer, true);
 	if (job)
 		job_end(job, -EPIPE, NULL, message);
 }
 
-static struct process *idle_process(const struct work_pool *pool, const struct plugin *plugin)
+static struct process *idle_process(const struct work_pool *pool, const struct work_job *job)
 {
 	struct process *p, *found = NULL;
 
 	/* The last one used, so that the others grow cold. */
 	LIST_FOREACH (p, &pool->processes, link)
-		if (!p->job && !p->leaving && p->plugin == plugin &&
+		if (!p->job && !p->leaving && p->plugin == job->plugin &&
+			strcmp(p->files, job->files) == 0 &&
 			(!found || p->idle_since > found->idle_since))
 			found = p;
 	return found;
@@ -270,8 +298,9 @@ static void make_room(struct work_pool *pool)
 		process_retire(oldest);
 }
 
-static int start_process(struct work_pool *pool, struct plugin *plugin, struct process **ret)
+static int start_process(struct work_pool *pool, const struct work_job *job, struct process **ret)
 {
+	struct plugin *plugin = job->plugin;
 	struct process *p = calloc(1, sizeof(*p));
 	const struct worker_events events = {
 		.on_phase = on_phase, .on_answer = on_answer, .on_gone = on_gone, .data = p};
@@ -281,14 +310,16 @@ static int start_process(struct work_pool *pool, struct plugin *plugin, struct p
 		return -ENOMEM;
 	p->pool = pool;
 	p->plugin = plugin;
+	p->files = strdup(job->files);
 	make_room(pool);
-	r = !pool->program
+	r = !p->files ? -ENOMEM
+	    : !pool->program
 		    ? -ENOENT
 		    : worker_new(pool->loop, pool->program, plugin->name, &events, &p->worker);
 	if (r < 0) {
 		pool->stats.n_ended[WORK_CRASHED_START]++;
 		back_off(plugin);
-		free(p);
+		process_free(p);
 		return r;
 	}
 	pool->stats.n_started++;
@@ -302,14 +333,14 @@ static int start_process(struct work_pool *pool, struct plugin *plugin, struct p
 /* False: the job has ended, and the list is not what it was. */
 static bool begin(struct work_pool *pool, struct work_job *job)
 {
-	struct process *p = idle_process(pool, job->plugin);
+	struct process *p = idle_process(pool, job);
 	char message[WORK_TEXT_BYTES];
 	int r = 0;
 
 	if (!p && job->plugin->not_before > clock_now())
 		return true;
 	if (!p)
-		r = start_process(pool, job->plugin, &p);
+		r = start_process(pool, job, &p);
 	if (r < 0)
 		(void)snprintf(message, sizeof(message), "cannot start %.150s: %s",
 			pool->program ? pool->program : "tend-work", strerror(-r));
@@ -375,9 +406,16 @@ int work_pool_ask(struct work_pool *pool, const struct work_order *order, work_f
 	struct work_job *job = calloc(1, sizeof(*job));
 	int r = job ? find_plugin(pool, order->plugin, &job->plugin) : -ENOMEM;
 
-	if (r == 0 && !(job->component = strdup(order->component)))
-		r = -ENOMEM;
+	if (r == 0) {
+		job->component = strdup(order->component);
+		job->files = strdup(order->files);
+		r = job->component && job->files ? 0 : -ENOMEM;
+	}
 	if (r < 0) {
+		if (job) {
+			free(job->component);
+			free(job->files);
+		}
 		free(job);
 		return r;
 	}
@@ -482,8 +520,7 @@ struct work_pool *work_pool_free(struct work_pool *pool)
 		LIST_REMOVE(p, link);
 		if (p->job)
 			job_free(p->job);
-		worker_free(p->worker);
-		free(p);
+		process_free(p);
 	}
 	while ((job = TAILQ_FIRST(&pool->waiting)))
 		job_free(job);

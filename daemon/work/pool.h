@@ -21,8 +21,9 @@ struct work_job;
 struct work_order {
 	const char *plugin;    /* name: a process serves one */
 	const char *component; /* "system/component" */
-	json_t *args;	       /* of the call `attempt`; borrowed */
-	usec_t deadline;       /* of the attempt */
+	const char *files; /* of work_values_files(): a process serves those who name the same */
+	json_t *args;	   /* of the call `attempt`; borrowed */
+	usec_t deadline;   /* of the attempt */
 };
 
 /* r == 0: `ok` is borrowed. Else `message` says what has become of the process. The job is gone

@@ -6,6 +6,8 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 
+enum { FILES_MAX_BYTES = 1 << 16 };
+
 /* ---- to JSON -------------------------------------------------------------------------------- */
 
 static json_t *pack_secret(const char *secret)
@@ -189,4 +191,20 @@ int work_values_unpack(const struct tend_option *rows, const json_t *values, voi
 			return r;
 	}
 	return 0;
+}
+
+char *work_values_files(const struct tend_option *rows, const void *conf)
+{
+	auto_str struct str text = STR_INIT(FILES_MAX_BYTES);
+
+	for (const struct tend_option *row = rows; row->name; row++) {
+		const char *path;
+
+		if (row->type != TEND_OPT_STRING || !(row->flags & TEND_OPTION_FILE))
+			continue;
+		memcpy(&path, (const char *)conf + row->offset, sizeof(path));
+		if (str_appendf(&text, "%s\n", path ? path : "") < 0)
+			return NULL;
+	}
+	return strdup(str_get(&text));
 }

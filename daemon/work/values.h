@@ -15,4 +15,11 @@ int work_values_pack(const struct tend_option *rows, const void *conf, json_t **
 /* `into` is zeroed. -EBADMSG: not what pack makes of these rows; -ENOMEM. */
 int work_values_unpack(const struct tend_option *rows, const json_t *values, void *into);
 
+/* The files that the rows name, a line each: what a process that was confined to these may be
+ * asked. NULL: no memory. */
+char *work_values_files(const struct tend_option *rows, const void *conf);
+
+/* The code of the error of a process that cannot read them, for they are others by now. */
+#define WORK_STALE "stale"
+
 #endif

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "loop/child.h"
 #include "loop/rpc.h"
+#include "work/values.h"
 
 /* One whose connection is closed and that does not end. */
 #define CLOSED_PATIENCE_USEC USEC_PER_SEC
@@ -80,7 +81,8 @@ static void on_reply(const struct rpc_reply *reply, void *data)
 	if (w->killed || reply->r == -ECONNRESET)
 		return; /* on_gone() tells */
 	w->busy = false;
-	w->events.on_answer(reply->r, reply->ok, reply->message, w->events.data);
+	w->events.on_answer(str_eq(reply->error_code, WORK_STALE) ? -ESTALE : reply->r, reply->ok,
+		reply->message, w->events.data);
 }
 
 static int spawn(struct loop *loop, const char *program, struct worker *w)

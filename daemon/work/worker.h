@@ -16,7 +16,8 @@ struct worker;
 
 struct worker_events {
 	void (*on_phase)(int reason, const char *text, void *data);
-	/* r < 0: `message` says why; the process is broken or goes on. */
+	/* r < 0: `message` says why; the process is broken or goes on. -ESTALE: it cannot do this
+	 * one, nothing was begun. */
 	void (*on_answer)(int r, const json_t *ok, const char *message, void *data);
 	/* `how`: "ended by signal 11 (Segmentation fault)", which is `signalled`. */
 	void (*on_gone)(const char *how, bool signalled, void *data);

@@ -31,13 +31,14 @@ enum act {
 	ACT_TRY,
 	ACT_BIG,
 	ACT_LOOP,
-	ACT_CLOSE
+	ACT_CLOSE,
+	ACT_READ
 };
-static const char *const acts[] = {
-	"tell", "hang", "crash", "exit", "nothing", "names", "try", "big", "loop", "close", NULL};
+static const char *const acts[] = {"tell", "hang", "crash", "exit", "nothing", "names", "try",
+	"big", "loop", "close", "read", NULL};
 
 struct blocker_conf {
-	char *host, *text, *secret, **list, **map, **secrets, *prepared;
+	char *host, *text, *file, *secret, **list, **map, **secrets, *prepared;
 	bool yes;
 	int act;
 	int64_t number;
@@ -49,6 +50,8 @@ struct blocker_conf {
 static const struct tend_option rows[] = {
 	TEND_OPT(ENUM, struct blocker_conf, act, "act", "tell", "What to do.", .names = acts),
 	TEND_OPT(STRING, struct blocker_conf, host, "host", NULL, "The host."),
+	TEND_OPT(STRING, struct blocker_conf, file, "file", NULL, "A file to read.",
+		.flags = TEND_OPTION_FILE),
 	TEND_OPT(STRING, struct blocker_conf, text, "text", "täxt", "A text."),
 	TEND_OPT(SECRET, struct blocker_conf, secret, "secret", NULL, "A secret."),
 	TEND_OPT(LIST, struct blocker_conf, list, "list", "a, b", "A list."),
@@ -159,6 +162,23 @@ static void try(struct tend_attempt *a)
 	tend_attempt_finish(a, TEND_REASON_OK, "possible:%s", text);
 }
 
+/* The file of its configuration, and one that only `text` names; and what libraries read. */
+static void read_all(struct tend_attempt *a, const struct blocker_conf *c)
+{
+	const char *const paths[] = {
+		c->file, c->text, "/etc/hosts", "/usr/bin/true", "/proc/self/maps"};
+	char text[200] = "";
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+		int fd = paths[i] ? open(paths[i], O_RDONLY) : -1;
+
+		append(text, sizeof(text), fd >= 0 ? "read" : "not");
+		if (fd >= 0)
+			(void)close(fd);
+	}
+	tend_attempt_finish(a, TEND_REASON_OK, "%s:", text);
+}
+
 static void big(struct tend_attempt *a)
 {
 	char *text = malloc(2 << 20);
@@ -199,6 +219,9 @@ static void work(struct tend_attempt *a, const void *conf, const char *method, c
 		return;
 	case ACT_TRY:
 		try(a);
+		return;
+	case ACT_READ:
+		read_all(a, c);
 		return;
 	case ACT_CLOSE: /* when it is told to, later */
 		(void)signal(SIGUSR2, on_signal);

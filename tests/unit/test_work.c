@@ -3,6 +3,8 @@
  * plugin should (blocker_plugin.c). */
 #include "plugin_fixture.h"
 #include "base/sanitized.h"
+#include <linux/landlock.h>
+#include <sys/syscall.h>
 #include "conf/plugins.h"
 #include "loop/child.h"
 #include "work/pool.h"
@@ -161,6 +163,41 @@ static void test_no_rights(void **state)
 		skip();
 	end = run(options, LONG);
 	assert_string_equal(end.text, "possible:");
+}
+
+static bool has_landlock(void)
+{
+	return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) > 0;
+}
+
+/* Of Tend's own files: what the configuration names, and no other; also when that is replaced, as
+ * certificates are. */
+static void test_what_it_can_read(void **state)
+{
+	auto_free char *one = secret_file("one.pem", "1"), *two = secret_file("two.pem", "2"),
+		       *next = secret_file("next.pem", "3");
+	auto_free char *file = str_printf("file = %s", one), *other = str_printf("file = %s", two),
+		       *text = str_printf("text = %s", two);
+	const char *const first[] = {"act = read", file, text, NULL}, *const second[] = {
+									      "act = read", other,
+									      NULL};
+
+	if (SANITIZED || !has_landlock())
+		skip();
+	ended(run(first, LONG), TEND_REASON_OK, " read not read read not:");
+	ended(run(first, LONG), TEND_REASON_OK, " read not read read not:");
+	assert_int_equal(stats().n_started, 1);
+	/* Who names another file gets a process of its own, and both stay warm. */
+	ended(run(second, LONG), TEND_REASON_OK, " read not read read not:");
+	ended(run(first, LONG), TEND_REASON_OK, " read not read read not:");
+	assert_int_equal(stats().n_started, 2);
+	assert_int_equal(rename(next, one), 0);
+	ended(run(first, LONG), TEND_REASON_OK, " read not read read not:");
+	assert_int_equal(stats().n_started, 3);
+	assert_int_equal(n_crashed(), 0);
+	/* One that is not there is the plugin's affair. */
+	assert_int_equal(unlink(one), 0);
+	ended(run(first, LONG), TEND_REASON_OK, " not not read read not:");
 }
 
 /* ---- ends ----------------------------------------------------------------------------------- */
@@ -394,6 +431,7 @@ int main(void)
 		TEST(test_method),
 		TEST(test_names),
 		TEST(test_no_rights),
+		TEST(test_what_it_can_read),
 		TEST(test_hangs),
 		TEST(test_crashes),
 		TEST(test_bad_answers),

@@ -47,6 +47,9 @@ enum tend_option_flags {
 	/* A STRING that names a [database SYSTEM/COMPONENT] for tend_sql(); none: that of the
 	   check's own component. Either must exist: `tendd -t` says so. */
 	TEND_OPTION_DATABASE = 1u << 2,
+	/* A STRING with the absolute path of a file, or folder, that work() reads, or a library for
+	 * it: a tend-work process can read no others, but what libraries need of the system. */
+	TEND_OPTION_FILE = 1u << 3,
 };
 
 struct tend_option {

@@ -71,6 +71,20 @@ PROGRAMS = {
                 "os.kill(warden, getattr(signal, sys.argv[1]))\n"
                 "if len(sys.argv) > 2: os.kill(int(sys.argv[2]), signal.SIGSTOP)\n"
                 "for fd in range(3): os.close(fd)\ntime.sleep(1000)\n",
+    "burglar": "#!/usr/bin/python3\nimport ctypes, os, sys\n"
+               "libc = ctypes.CDLL(None, use_errno=True)\n"
+               "def attempt(name, call):\n    try:\n        call()\n        print(name, 'DONE')\n"
+               "    except OSError as e:\n        print(name, 'refused', e.strerror)\n"
+               "def write_into(pid):\n    byte = ctypes.create_string_buffer(1)\n"
+               "    vec = (ctypes.c_size_t * 2)(ctypes.addressof(byte), 1)\n"
+               "    if libc.process_vm_readv(pid, vec, 1, vec, 1, 0) < 0 and \\\n"
+               "            ctypes.get_errno() != 14:\n"
+               "        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))\n"
+               "for pid in map(int, sys.argv[1:]):\n"
+               "    attempt('memory', lambda: open(f'/proc/{pid}/mem', 'r+b').close())\n"
+               "    attempt('fds', lambda: os.readlink(f'/proc/{pid}/fd/1'))\n"
+               "    attempt('environment', lambda: open(f'/proc/{pid}/environ').read())\n"
+               "    attempt('vm', lambda: write_into(pid))\n",
     "peers": "#!/usr/bin/python3\nimport os, signal, socket\n"
              "def attempt(name, call):\n    try:\n        call()\n        print(name, 'DONE')\n"
              "    except OSError as e:\n        print(name, 'refused', e.strerror)\n"
@@ -84,6 +98,16 @@ PROGRAMS = {
              "attempt('home', lambda: os.listdir('/root'))\n"
              "attempt('shadow', lambda: open('/etc/shadow'))\n",
 }
+
+# In the place of tend-look: what it was started as.
+LOOK = """#!/usr/bin/python3
+import json, os, sys, time
+args = json.load(sys.stdin)
+print(json.dumps([sys.argv[1:], open('/proc/self/status').read(), os.listdir('/proc/self/fd')]),
+      flush=True)
+if args.get("wait"):
+    time.sleep(1000)
+"""
 
 RULES = f"[spawn]\npaths = {PLUGINS}, {PROBES}\nmax_programs = 8\nmax_queue = 4\nmemory_max = 64M\n"
 
@@ -114,6 +138,7 @@ class SpawnBox:
                     box.run("useradd", "--system", "--user-group", "--no-create-home", user)
             box.push(f"{build_dir()}/daemon/exec/spawn/tend-spawn", "/usr/libexec/tend/tend-spawn",
                      mode=0o755)
+            box.write("/usr/libexec/tend/tend-look", LOOK, mode=0o755)
             for unit in ("tend-spawn.socket", "tend-spawn.service"):
                 box.push(f"{ROOT}/etc/systemd/{unit}", f"/etc/systemd/system/{unit}")
             if execbox.sanitized():
@@ -151,10 +176,12 @@ class SpawnBox:
 
     def processes(self):
         """[(pid in the box, user, command line)] of all in the unit but tend-spawn itself."""
-        text = self.box.out("ps", "-eo", "pid=,stat=,user:20=,args=")
+        text = self.box.out("ps", "-eo", "pid=,stat=,user:20=,comm:20=,args=")
         found = []
         for line in text.splitlines():
-            pid, stat, user, args = line.split(None, 3)
+            pid, stat, user, name, args = line.split(None, 4)
+            if name == "tend-keeper":
+                continue
             if user == "tend-probe" and not args.startswith("/usr/libexec/tend/tend-spawn"):
                 found.append((int(pid), stat, args))
             elif user == "tend-probe" and int(pid) != self.box.main_pid("tend-spawn.service"):
@@ -227,14 +254,69 @@ class Programs(unittest.TestCase):
         self.assertEqual(fields["NoNewPrivs"], "1")
         for kind in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
             self.assertEqual(fields[kind].strip("0"), "", kind)
-        # CAP_NET_RAW, which tend-spawn had for a moment; without new privileges nobody gets it.
-        self.assertEqual(int(fields["CapBnd"], 16), 1 << 13)
+        # CAP_NET_RAW and CAP_SETGID, which tend-spawn had for a moment; without new privileges
+        # nobody gets them.
+        self.assertEqual(int(fields["CapBnd"], 16), 1 << 13 | 1 << 6)
         self.assertEqual(fields["SigBlk"].strip("0"), "")
         names = {grp.split(":")[0] for grp in self.box.read("/etc/group").splitlines()
                  if grp.split(":")[2] in fields["Groups"].split()}
-        self.assertEqual(names - {"tend-probe"}, {"adm", "systemd-journal"})
+        self.assertEqual(names - {"tend-probe"}, set())  # those of the unit are for looks at logs
         self.assertEqual(len(fds), 4, fds)  # and the one that lists them
         self.assertRegex(limits, r"Max core file size +0 +0")
+
+    def look(self, kind, **args):
+        Programs.next_id += 1
+        return self.connection.send("run", {
+            "id": f"look-{Programs.next_id}", "look": kind, "args": args, "timeout_msec": 5000,
+            "output_max": 65536})
+
+    def groups_of(self, status):
+        numbers = re.search(r"^Groups:(.*)$", status, re.M)[1].split()
+        return {line.split(":")[0] for line in self.box.read("/etc/group").splitlines()
+                if line.split(":")[2] in numbers}
+
+    def keeper(self):
+        return int(self.box.out("pgrep", "-x", "tend-keeper"))
+
+    def test_groups_are_for_looks_at_logs(self):
+        """What stands in for tend-look tells what it got."""
+        for kind, wanted in (("journal", True), ("logfile", True), ("file", True), ("unit", True),
+                             ("host", False), ("process", False)):
+            got = json.loads(self.connection.answer(self.look(kind))["stdout"])
+            self.assertEqual(got[0], [kind, "-"])
+            self.assertEqual(self.groups_of(got[1]) - {"tend-probe"},
+                             {"adm", "systemd-journal"} if wanted else set(), kind)
+            for which in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+                self.assertRegex(got[1], rf"(?m)^{which}:\t0+$")
+            self.assertLessEqual(len(got[2]), 4, got[2])
+        status = self.box.out("cat", f"/proc/{self.box.main_pid('tend-spawn.service')}/status")
+        self.assertEqual(self.groups_of(status) - {"tend-probe"}, set())
+        for pid in (self.box.main_pid("tend-spawn.service"), self.keeper()):
+            status = self.box.out("cat", f"/proc/{pid}/status")
+            for which in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+                self.assertRegex(status, rf"(?m)^{which}:\t0+$")
+
+    def test_a_look_is_out_of_reach(self):
+        """Of a program of the same user: its groups are worth something."""
+        waiting = self.look("journal", wait=True)
+        victim = wait_for(lambda: self.box.run("pgrep", "-f", "tend-look journal", check=False)
+                          .stdout.split(), 5, "it to run")[0]
+        got = self.run_program("burglar", victim, str(self.keeper()))["stdout"]
+        print("\n" + textwrap.indent(got, "    a program: "), end="")
+        self.assertNotIn("DONE", got)
+        self.assertEqual(got.count("refused"), 8)
+        self.assertTrue(self.connection.answer(waiting)["timed_out"])
+
+    def test_without_its_keeper(self):
+        """A program of the same user can kill it: all begins anew."""
+        before = self.box.main_pid("tend-spawn.service")
+        self.box.run("kill", "-KILL", str(self.keeper()))
+        wait_for(lambda: self.box.main_pid("tend-spawn.service") not in (0, before), 20,
+                 "tend-spawn to start again")
+        self.connection = self.spawn.connect()
+        self.addCleanup(self.connection.close)
+        got = json.loads(self.connection.answer(self.look("journal"))["stdout"])
+        self.assertIn("adm", self.groups_of(got[1]))
 
     def test_others_are_out_of_reach(self):
         got = self.run_program("peers")["stdout"]

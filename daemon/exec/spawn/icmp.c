@@ -83,15 +83,16 @@ int icmp_give_up_rights(void)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
-	unsigned bit = 1u << CAP_NET_RAW;
+	unsigned bits = 1u << CAP_NET_RAW | 1u << CAP_SETGID;
 
 	if (syscall(SYS_capget, &header, data) < 0)
 		return -errno;
-	if (!((data[0].effective | data[0].permitted | data[0].inheritable) & bit))
+	if (!((data[0].effective | data[0].permitted | data[0].inheritable) & bits))
 		return 0;
-	data[0].effective &= ~bit;
-	data[0].permitted &= ~bit;
-	data[0].inheritable &= ~bit;
+	data[0].effective &= ~bits;
+	data[0].permitted &= ~bits;
+	data[0].inheritable &= ~bits;
 	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_LOWER, CAP_NET_RAW, 0, 0);
+	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_LOWER, CAP_SETGID, 0, 0);
 	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
 }

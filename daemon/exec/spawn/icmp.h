@@ -16,6 +16,6 @@ struct icmp_sockets {
 };
 void icmp_sockets_open(struct icmp_sockets *ret_sockets);
 void icmp_sockets_close(struct icmp_sockets *sockets);
-int icmp_give_up_rights(void); /* CAP_NET_RAW, for good */
+int icmp_give_up_rights(void); /* CAP_NET_RAW and CAP_SETGID (keeper.h), for good */
 
 #endif

@@ -11,6 +11,7 @@
 #include "exec/peer.h"
 #include "exec/relay.h"
 #include "exec/spawn/icmp.h"
+#include "exec/spawn/keeper.h"
 #include "exec/spawn/server.h"
 
 struct options {
@@ -24,6 +25,8 @@ struct manager {
 	struct cgroups *cgroups;
 	struct spawn_server *server;
 	struct icmp_sockets icmp;
+	struct keeper keeper;
+	struct loop_source *keeper_end;
 };
 
 static const char help[] =
@@ -106,6 +109,13 @@ static void on_foul(void *data)
 	loop_stop(m->loop, EXIT_FAILURE);
 }
 
+static void on_keeper_end(pid_t pid, int code, int status, void *data)
+{
+	log_error("the process that looks at logs has ended, killed by a program: all programs are "
+		  "ended");
+	on_foul(data);
+}
+
 /* One socket for tendd, and one for other hosts if tend-spawn-remote.socket is in use. */
 static int listen_all(struct manager *m)
 {
@@ -149,7 +159,13 @@ static int set_up(struct manager *m, struct loop_source *signals[3])
 				strerror(-r));
 	}
 	deps.loop = m->loop;
+	if (m->keeper.pid > 0) {
+		r = loop_child_new(m->loop, m->keeper.pid, on_keeper_end, m, &m->keeper_end);
+		if (r < 0)
+			return r;
+	}
 	deps.icmp = &m->icmp;
+	deps.keeper = &m->keeper;
 	deps.on_foul = on_foul;
 	deps.data = m;
 	deps.cgroups = m->cgroups;
@@ -170,7 +186,12 @@ static int run(const struct options *options)
 	/* Programs run as the same user: none may look into this process. */
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	icmp_sockets_open(&m.icmp);
-	r = icmp_give_up_rights();
+	r = keeper_start(TEND_LIBEXECDIR "/tend-look", &m.keeper);
+	if (r < 0)
+		log_error("cannot give up the unit's groups, which no plugin is to have: "
+			  "AmbientCapabilities=CAP_SETGID?");
+	else
+		r = icmp_give_up_rights();
 	if (r == 0)
 		r = set_up(&m, signals);
 	if (r < 0) {
@@ -183,6 +204,8 @@ static int run(const struct options *options)
 	spawn_server_free(m.server);
 	for (int i = 0; i < 3; i++)
 		loop_source_free(signals[i]);
+	loop_source_free(m.keeper_end);
+	safe_close(m.keeper.fd);
 	cgroups_free(m.cgroups);
 	icmp_sockets_close(&m.icmp);
 	loop_free(m.loop);

@@ -12,6 +12,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/sanitized.h"
+#include "exec/spawn/keeper.h"
 #include "exec/spawn/warden.h"
 
 /* From TERM to KILL; a little less than the 2 s that all of it has to be gone in. */
@@ -315,7 +316,8 @@ static int start(struct program *p)
 		.user_tasks_max = p->spec.user_tasks_max,
 		.memory_max_bytes = p->spec.memory_max_bytes,
 		.control = control};
-	r = warden_start(&warden, &p->warden);
+	r = p->spec.keeper ? keeper_warden(p->spec.keeper, &warden, &p->warden)
+			   : warden_start(&warden, &p->warden);
 	if (r < 0)
 		return r;
 	p->started = clock_now();

@@ -31,6 +31,7 @@ struct program_spec {
 	usec_t timeout;
 	size_t output_max_bytes;
 	uint64_t user_tasks_max, memory_max_bytes; /* see warden.h */
+	const struct keeper *keeper;		   /* who starts its warden; NULL: nobody else */
 	struct cgroup *cgroup;			   /* taken over, also on failure; NULL = none */
 	/* NULL result: cancelled by program_cancel(). */
 	void (*answered)(const struct program_result *result, void *data);

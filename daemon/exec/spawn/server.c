@@ -12,6 +12,7 @@
 #include "base/vec.h"
 #include "exec/peer.h"
 #include "exec/spawn/icmp.h"
+#include "exec/spawn/keeper.h"
 #include "exec/spawn/program.h"
 #include "exec/spawn/request.h"
 #include "loop/rpc.h"
@@ -45,6 +46,7 @@ struct spawn_server {
 	struct spawn_rules *rules;
 	const char *look;
 	const struct icmp_sockets *icmp;
+	const struct keeper *keeper;
 	char why_no_rules[512];
 	struct loop_source *io, *remote_io, *forget_pid1;
 	int fd, remote_fd;
@@ -251,6 +253,7 @@ static bool job_start(struct job *job)
 		.user_tasks_max = user_tasks_max(server->rules),
 		.memory_max_bytes =
 			program_memory_max(server->rules->memory_max_bytes, request.look != NULL),
+		.keeper = keeper_is_for(server->keeper, request.look) ? server->keeper : NULL,
 		.answered = on_answered,
 		.gone = on_gone,
 		.foul = on_foul,
@@ -269,6 +272,8 @@ static bool job_start(struct job *job)
 	if (r < 0) {
 		log_error("'%s' cannot be started: %s", spec.argv[0], strerror(-r));
 		refuse(job, "cannot-start", "it cannot be started: %s", strerror(-r));
+		if (r == -ETIMEDOUT)
+			on_foul("was stopped", job);
 		job_free(job);
 		return false;
 	}
@@ -619,6 +624,7 @@ int spawn_server_new(const struct spawn_server_deps *deps, struct spawn_server *
 	server->on_foul = deps->on_foul;
 	server->data = deps->data;
 	server->icmp = deps->icmp;
+	server->keeper = deps->keeper;
 	server->look = deps->look ? deps->look : TEND_LIBEXECDIR "/tend-look";
 	spawn_server_set_rules(server, deps->rules, deps->why_no_rules);
 	r = loop_defer_new(deps->loop, on_forget_pid1, server, &server->forget_pid1);

@@ -26,6 +26,7 @@ struct spawn_server_deps {
 	struct spawn_rules *rules; /* taken over; NULL = `why_no_rules` */
 	const char *why_no_rules;
 	const char *look;		 /* the program tend-look; NULL: the installed one */
+	const struct keeper *keeper;	 /* for looks at logs; lives longer; NULL: there is none */
 	const struct icmp_sockets *icmp; /* to hand out; lives longer; NULL: there are none */
 	/* A program has interfered with those that watch it: only an end of this process, and of
 	 * all that runs in its unit, makes sure that nothing is left. NULL: nothing can be done. */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/cleanup.h"
@@ -224,6 +226,19 @@ static _Noreturn void run(const struct warden_spec *spec)
 int warden_start(const struct warden_spec *spec, pid_t *ret_pid)
 {
 	pid_t pid = fork();
+
+	if (pid < 0)
+		return -errno;
+	if (pid == 0)
+		run(spec);
+	*ret_pid = pid;
+	return 0;
+}
+
+/* There are no threads whose locks the clone could inherit. */
+int warden_start_sibling(const struct warden_spec *spec, pid_t *ret_pid)
+{
+	pid_t pid = (pid_t)syscall(SYS_clone, (unsigned long)CLONE_PARENT, NULL, NULL, NULL, 0ul);
 
 	if (pid < 0)
 		return -errno;

@@ -34,5 +34,7 @@ struct warden_spec {
 
 /* Forks it; the pid, or a negative errno. */
 int warden_start(const struct warden_spec *spec, pid_t *ret_pid);
+/* The same, but it is a child of the caller's parent. */
+int warden_start_sibling(const struct warden_spec *spec, pid_t *ret_pid);
 
 #endif

@@ -41,16 +41,17 @@ match_component = */killed, */stopped, */suggested, */observed, */paused, */slow
 param.ok = 2
 """
 
+# Long enough to be found asleep by a few calls of tendctl, which take a second each on a busy machine.
 NAP = """policy "nap" {
 	on = { incident = { component = "*/napping" } },
 	run = function(ctx)
-		tend.sleep("1s")
+		tend.sleep("8s")
 		local done, why, outcome = tend.unit.restart(ctx.component.unit)
 		if not done then
 			return nil, why, outcome
 		end
-		tend.sleep("4s")
-		return tend.verify(ctx.check, { ok = 2, within = "20s" })
+		tend.sleep("8s")
+		return tend.verify(ctx.check, { ok = 2, within = "60s" })
 	end,
 }
 """
@@ -118,7 +119,7 @@ class Healing(unittest.TestCase):
         for name in NAMES:
             cls.box.run("systemctl", "start", unit(name))
         tend.start(cls.box)
-        wait_for(lambda: all(cls.state(name) == "ok" for name in NAMES), 20, "all to be well")
+        wait_for(lambda: all(cls.state(name) == "ok" for name in NAMES), 60, "all to be well")
 
     @classmethod
     def component(cls, name):
@@ -172,7 +173,7 @@ class Healing(unittest.TestCase):
         before = self.box.main_pid(tend.UNIT)
         self.box.run("systemctl", "kill", "-s", "KILL", "--kill-whom=main", tend.UNIT)
         wait_for(lambda: self.box.main_pid(tend.UNIT) not in (0, before) and
-                 self.ctl("status", check=False), 20, "tendd to be back")
+                 self.ctl("status", check=False), 60, "tendd to be back")
 
     # ---- healed, or not
 
@@ -279,14 +280,14 @@ class Healing(unittest.TestCase):
     def test_killed_in_the_middle_of_a_restart(self):
         self.box.write("/run/slow-slow", "")
         self.kill("slow")
-        wait_for(lambda: self.starts("slow") == 2, 30, "the restart", interval=0.01)
+        wait_for(lambda: self.starts("slow") == 2, 60, "the restart", interval=0.01)
         self.kill_tendd()
-        wait_for(lambda: self.over("slow", 1), 40, "the run")
+        wait_for(lambda: self.over("slow", 1), 90, "the run")
         run, = self.runs("slow")
         self.assertEqual((run["state"], run["verified"]), ("done", True))
-        wait_for(lambda: self.closed("slow"), 20, "the end")
+        wait_for(lambda: self.closed("slow"), 60, "the end")
         self.assertEqual(self.starts("slow"), 2)
-        wait_for(lambda: self.told("slow", "incident.cleared") == 1, 10, "the clear")
+        wait_for(lambda: self.told("slow", "incident.cleared") == 1, 60, "the clear")
         self.assertEqual(self.told("slow", "incident.raised"), 1)
 
     def test_killed_in_the_middle_of_a_sleep(self):
@@ -297,15 +298,15 @@ class Healing(unittest.TestCase):
             steps = self.ctl("run", "show", runs[0]["id"])["steps"] if runs else []
             return any(step["path"] == path and step["state"] == "intent" for step in steps)
 
-        wait_for(lambda: asleep("1"), 20, "the first sleep")
+        wait_for(lambda: asleep("1"), 60, "the first sleep", interval=0.05)
         self.kill_tendd()
-        wait_for(lambda: asleep("3"), 30, "the second sleep")
+        wait_for(lambda: asleep("3"), 60, "the second sleep", interval=0.05)
         self.assertEqual(self.starts("napping"), 2)
         self.kill_tendd()
-        wait_for(lambda: self.over("napping", 1), 40, "the run")
+        wait_for(lambda: self.over("napping", 1), 90, "the run")
         run, = self.runs("napping")
         self.assertEqual((run["state"], run["verified"]), ("done", True))
-        wait_for(lambda: self.closed("napping"), 20, "the end")
+        wait_for(lambda: self.closed("napping"), 60, "the end")
         self.assertEqual(self.starts("napping"), 2)
 
 

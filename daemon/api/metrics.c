@@ -22,16 +22,13 @@ struct metrics {
 __attribute__((format(printf, 2, 3))) static void put(struct metrics *m, const char *format, ...)
 {
 	va_list ap;
-	char *line = NULL;
-	int n;
+	int r;
 
 	va_start(ap, format);
-	n = vasprintf(&line, format, ap);
+	r = str_vappendf(&m->text, format, ap);
 	va_end(ap);
-	if (n < 0 || str_append(&m->text, line, (size_t)n) < 0)
+	if (r < 0)
 		m->failed = true;
-	if (n >= 0)
-		free(line);
 }
 
 static void head(struct metrics *m, const char *name, const char *type, const char *help)
@@ -50,18 +47,29 @@ static void put_value(struct metrics *m, double value)
 		put(m, " %.17g\n", value);
 }
 
+static void put_text(struct metrics *m, const char *text, size_t len)
+{
+	if (str_append(&m->text, text, len) < 0)
+		m->failed = true;
+}
+
+/* A page has a few for each line, so they are not formatted. */
 static void put_label(struct metrics *m, const char *before, const char *name, const char *value)
 {
-	put(m, "%s%s=\"", before, name);
-	for (const char *p = value; *p; p++) {
-		if (*p == '\\' || *p == '"')
-			put(m, "\\%c", *p);
-		else if (*p == '\n')
-			put(m, "\\n");
-		else
-			put(m, "%c", *p);
+	put_text(m, before, strlen(before));
+	put_text(m, name, strlen(name));
+	put_text(m, "=\"", 2);
+	while (*value) {
+		size_t n = strcspn(value, "\\\"\n");
+		const char escaped[] = {'\\', value[n] == '\n' ? 'n' : value[n]};
+
+		put_text(m, value, n);
+		value += n;
+		if (*value)
+			put_text(m, escaped, sizeof(escaped));
+		value += *value != '\0';
 	}
-	put(m, "\"");
+	put_text(m, "\"", 1);
 }
 
 static void gauge(struct metrics *m, const char *name, const char *help, double value)
@@ -79,7 +87,7 @@ static void counter(struct metrics *m, const char *name, const char *help, uint6
 
 static void put_check(struct metrics *m, const char *name, const struct check *check)
 {
-	put(m, "%s", name);
+	put_text(m, name, strlen(name));
 	put_label(m, "{", "system", check->conf->component->system->name);
 	put_label(m, ",", "component", check->conf->component->name);
 	put_label(m, ",", "check", check->conf->name);

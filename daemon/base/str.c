@@ -44,24 +44,35 @@ int str_append(struct str *s, const void *data, size_t len)
 	return 0;
 }
 
+/* Most fits: then it is formatted once. */
+int str_vappendf(struct str *s, const char *format, va_list ap)
+{
+	size_t room = s->cap - s->len;
+	va_list again;
+	int n, r;
+
+	va_copy(again, ap);
+	n = vsnprintf(room ? s->data + s->len : NULL, room, format, ap);
+	r = n < 0 ? -EINVAL : str_reserve(s, (size_t)n);
+	if (r == 0 && (size_t)n >= room)
+		(void)vsnprintf(s->data + s->len, (size_t)n + 1, format, again);
+	va_end(again);
+	if (r == 0)
+		s->len += (size_t)n;
+	else if (room)
+		s->data[s->len] = '\0';
+	return r;
+}
+
 int str_appendf(struct str *s, const char *format, ...)
 {
 	va_list ap;
-	int n, r;
+	int r;
 
 	va_start(ap, format);
-	n = vsnprintf(NULL, 0, format, ap);
+	r = str_vappendf(s, format, ap);
 	va_end(ap);
-	if (n < 0)
-		return -EINVAL;
-	r = str_reserve(s, (size_t)n);
-	if (r < 0)
-		return r;
-	va_start(ap, format);
-	(void)vsnprintf(s->data + s->len, (size_t)n + 1, format, ap);
-	va_end(ap);
-	s->len += (size_t)n;
-	return 0;
+	return r;
 }
 
 const char *str_get(const struct str *s)

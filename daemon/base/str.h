@@ -7,6 +7,7 @@
 #ifndef BASE_STR_H
 #define BASE_STR_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include "base/cleanup.h"
@@ -23,6 +24,8 @@ struct str {
 void str_clear(struct str *s);
 int str_append(struct str *s, const void *data, size_t len);
 __attribute__((format(printf, 2, 3))) int str_appendf(struct str *s, const char *format, ...);
+__attribute__((format(printf, 2, 0))) int str_vappendf(
+	struct str *s, const char *format, va_list ap);
 const char *str_get(const struct str *s); /* "" if nothing yet */
 char *str_take(struct str *s);		  /* the caller frees; NULL on an empty one */
 #define auto_str __attribute__((cleanup(str_clear)))

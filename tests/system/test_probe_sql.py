@@ -32,6 +32,8 @@ class Sql(Case):
             ("nothing", "sql", "query = select total from orders where false\nmin_rows = 1\n"),
             ("many", "sql", "query = select id, total from orders\ninstance = id\nmax_rows = 9\n"),
             ("noname", "sql", "query = select count(*) as \"no name\" from orders\n"),
+            ("quoted", "sql", "query = select 'a \"b\" \\c' as region, 7 as n\n"
+             "instance = region\n"),
             ("null", "sql", "query = select null::int as n\nwarning.n = 1\n"))
         check = self.expect("one", "threshold", "orders is 10, warning outside the range 9")
         self.assertEqual(check["now"], "warning")
@@ -50,11 +52,13 @@ class Sql(Case):
         self.expect("noname", "content-unexpected", "cannot be a metric")
         # What is not there is not judged, and that is said.
         self.expect("null", "ok", "no such metric")
+        self.expect("quoted", "ok")
         with urllib.request.urlopen(urllib.request.Request(
                 f"http://127.0.0.1:{self.tend.port}/metrics",
                 headers={"Authorization": f"Bearer {TOKEN}"})) as answer:
             text = answer.read().decode()
         self.assertRegex(text, r'tend_check_metric\{[^}]*metric="best",instance="south"[^}]*\} 9\n')
+        self.assertIn(r'metric="n",instance="a \"b\" \\c",unit=""} 7' + "\n", text)
 
     def test_counters_and_drops(self):
         drop = ("query = select count(*) as orders, coalesce(max(id), 0) as last from orders where"

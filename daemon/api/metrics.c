@@ -427,6 +427,24 @@ static void work_metrics(struct metrics *m, const struct work_stats *work)
 	put_value(m, (double)work->waited / 1e6);
 }
 
+static void late_metrics(struct metrics *m, const struct watch_stats *stats)
+{
+	uint64_t n = 0;
+
+	head(m, "tend_check_start_delay_seconds", "histogram",
+		"How long after they were due checks have begun.");
+	for (size_t i = 0; i < WATCH_LATE_MAX; i++) {
+		n += stats->n_late[i];
+		put(m, "tend_check_start_delay_seconds_bucket{le=\"%g\"} %" PRIu64 "\n",
+			(double)watch_late_bounds[i] / 1e6, n);
+	}
+	n += stats->n_late[WATCH_LATE_MAX];
+	put(m, "tend_check_start_delay_seconds_bucket{le=\"+Inf\"} %" PRIu64 "\n", n);
+	put(m, "tend_check_start_delay_seconds_sum");
+	put_value(m, (double)stats->sum_late_usec / 1e6);
+	put(m, "tend_check_start_delay_seconds_count %" PRIu64 "\n", n);
+}
+
 static void daemon_metrics(struct metrics *m, struct api *api)
 {
 	struct manager *manager = api->manager;
@@ -447,6 +465,7 @@ static void daemon_metrics(struct metrics *m, struct api *api)
 		(double)lag.busy_usec / 1e6);
 	gauge(m, "tend_check_start_lag_seconds", "Latest start of a due check, of late.",
 		(double)lag.late_usec / 1e6);
+	late_metrics(m, &watch);
 	gauge(m, "tend_checks_running", "Attempts under way.", (double)watch.n_running);
 	counter(m, "tend_overruns_total", "Checks that were due while their attempt still ran.",
 		watch.n_overruns);

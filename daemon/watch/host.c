@@ -106,15 +106,6 @@ static void attempt_stop(struct tend_attempt *a, enum tend_reason reason, const 
 		attempt_end(a, reason);
 }
 
-/* They are kept until the next result; half of what they grew to may be empty. */
-static struct metric *metrics_of(struct tend_attempt *a)
-{
-	struct metric *all = TAKE(a->metrics),
-		      *fit = all ? reallocarray(all, a->n_metrics, sizeof(*all)) : NULL;
-
-	return fit ? fit : all;
-}
-
 static void on_drain(void *data)
 {
 	struct host *host = data;
@@ -135,7 +126,7 @@ static void on_drain(void *data)
 		host->ended = a->next;
 		if (!host->ended)
 			host->ended_tail = &host->ended;
-		end.metrics = metrics_of(a);
+		end.metrics = TAKE(a->metrics);
 		if (a->spec.done)
 			a->spec.done(&end, a->spec.data);
 		free(end.metrics);

@@ -8,6 +8,8 @@
 
 /* How long a confirmed failure waits for its parents' answers at most. */
 #define LOCATE_MAX_USEC (5 * USEC_PER_SEC)
+/* Room for at most so many times the metrics there are is kept for the next result. */
+enum { KEEP_ROOM = 4 };
 
 struct locate {
 	struct watch *watch;
@@ -462,11 +464,32 @@ static void tell_left_out(struct check *check, const struct result *last)
 	check->watch->stats.n_left_out += last->n_left_out;
 }
 
+/* They stay where they are, if that is not far too much room: else what lives on comes to lie
+ * between what a burst of attempts leaves behind, and none of those pages could go back to the
+ * kernel. */
+static void keep_metrics(struct result *last, struct attempt_end *end)
+{
+	size_t n = end->n_metrics;
+	struct metric *fit;
+
+	last->n_metrics = n;
+	if (n <= last->max_metrics && (n == 0 || last->max_metrics <= KEEP_ROOM * n)) {
+		if (n > 0)
+			memcpy(last->metrics, end->metrics, n * sizeof(*last->metrics));
+		return;
+	}
+	free(last->metrics);
+	last->metrics = TAKE(end->metrics);
+	last->max_metrics = n;
+	fit = reallocarray(last->metrics, n, sizeof(*fit));
+	if (fit)
+		last->metrics = fit;
+}
+
 static void keep_result(struct check *check, struct attempt_end *end)
 {
 	struct result *last = &check->last;
 
-	free(last->metrics);
 	last->reason = end->reason;
 	last->verdict = tend_reason_verdict(end->reason);
 	(void)snprintf(last->text, sizeof(last->text), "%s",
@@ -474,9 +497,8 @@ static void keep_result(struct check *check, struct attempt_end *end)
 	last->started = end->started;
 	last->finished = end->finished;
 	last->finished_wall = clock_wall() - (clock_now() - end->finished);
-	last->metrics = TAKE(end->metrics);
-	last->n_metrics = end->n_metrics;
 	last->n_left_out = end->n_left_out;
+	keep_metrics(last, end);
 	last->number++;
 	judge_metrics(check, last);
 	if (check->watch->on_judge)

@@ -74,6 +74,9 @@ void memory_put_done(struct check *check);			      /* that batch is on its way *
 bool memory_is_due(const struct check *check);		/* it must not wait for a new state */
 void memory_save(struct watch *w, struct check *check); /* alone, unless it is saved */
 
+/* late.c */
+void late_note(struct watch_stats *stats, usec_t late);
+
 /* Adds the row of what is kept of a check. */
 int watch_put_state(const struct check *check, struct store_batch *batch);
 

@@ -12,6 +12,9 @@
 
 /* Checks due in the same slot start together: one wake-up serves many. */
 #define SLOT_USEC (10 * USEC_PER_MSEC)
+/* Of those, at most so many before the loop looks at those that run: after the machine stood still
+ * thousands may be due, and what each takes while it runs would be there for all at once. */
+enum { START_BATCH = 64 };
 /* First starts are spread over this at most, so that a start is not a thundering herd. */
 #define SPREAD_MAX_USEC (10 * USEC_PER_SEC)
 /* Later than this, it was Tend that stood still: nothing is judged by it. */
@@ -126,11 +129,11 @@ static void on_due(void *data)
 	usec_t now = clock_now();
 	struct heap_node *top;
 
-	while ((top = heap_top(&w->due)) && top->at <= now) {
+	for (int n = 0; n < START_BATCH && (top = heap_top(&w->due)) && top->at <= now; n++) {
 		struct check *check = container_of(top, struct check, due);
 		bool late = now - top->at > LATE_USEC;
 
-		w->stats.max_late_usec = MAX(w->stats.max_late_usec, now - top->at);
+		late_note(&w->stats, clock_now() - top->at);
 		if (event_is_over(check)) {
 			watch_remove_event(w, check);
 			continue;

@@ -33,7 +33,8 @@ struct result {
 	char text[RESULT_TEXT_BYTES];
 	usec_t started, finished; /* monotonic */
 	usec_t finished_wall;
-	size_t n_metrics, n_left_out; /* left out: more than TEND_SAMPLES_MAX */
+	size_t n_metrics, max_metrics; /* there is room for so many */
+	size_t n_left_out;	       /* more than TEND_SAMPLES_MAX */
 	struct metric *metrics;
 	uint64_t number; /* of this check, counts up */
 };
@@ -175,8 +176,14 @@ json_t *watch_check_to_json(const struct check *check, bool full);
 json_t *watch_component_to_json(const struct component *component, bool full);
 json_t *watch_system_to_json(const struct watch *watch, const struct conf_system *system);
 
+enum { WATCH_LATE_MAX = 10 };
+extern const usec_t watch_late_bounds[WATCH_LATE_MAX]; /* rising */
 struct watch_stats {
 	struct work_stats work; /* tend-work processes */
+	/* Starts that were due: as late as the bound or less, but later than the one before; the
+	 * last: all the rest. */
+	uint64_t n_late[WATCH_LATE_MAX + 1];
+	usec_t sum_late_usec;
 	size_t n_checks, n_by_state[TEND_STATE_MAX], n_running;
 	uint64_t n_attempts, n_overruns;
 	size_t memory_bytes; /* what attempts remember, as text */

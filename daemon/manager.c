@@ -18,6 +18,7 @@
 #include "stale.h"
 #include "snmp/feed.h"
 #include "telling.h"
+#include "trim.h"
 
 /* sysexits.h: what a service manager and a script can tell apart. */
 enum { EXIT_CONFIG = 78, EXIT_CANTCREATE = 73, EXIT_SOFTWARE = 70 };
@@ -421,6 +422,8 @@ static int start(struct manager *m, struct tend_error *err)
 
 	if (r == 0 && m->shift)
 		r = shift_start(m->shift, m->loop, on_jump, m);
+	if (r == 0)
+		r = trim_new(m->loop, &m->trim);
 	if (r < 0)
 		return r;
 	r = loop_watchdog_start(m->loop, healthy, m);
@@ -487,6 +490,7 @@ int manager_run(const struct manager_options *options)
 		log_error("%s", err.text);
 	}
 	manager_close(&m);
+	trim_free(m.trim);
 	for (int i = 0; i < 3; i++)
 		loop_source_free(signals[i]);
 	shift_free(m.shift);

@@ -23,6 +23,7 @@ struct history;
 struct keeper;
 struct shift;
 struct stale;
+struct trim;
 struct standing;
 struct telling;
 struct usual;
@@ -43,6 +44,7 @@ struct manager {
 	struct policies *policies;
 	struct keeper *keeper; /* calendar/keeper.h: windows open and close */
 	struct stale *stale;   /* stale.h: backups that grow too old */
+	struct trim *trim;     /* trim.h: memory goes back to the kernel */
 	struct api *api;
 	struct agentx *agentx; /* snmp/feed.h: tend-agentx and what it is fed */
 	struct shift *shift;   /* shift.h; NULL: none */

@@ -42,13 +42,14 @@ static const struct tend_option dns_options[] = {
 	TEND_OPTION_END,
 };
 
+/* An answer has room for the most records there may be, so there are as many as servers. */
 struct run {
 	struct tend_attempt *attempt;
 	const struct dns_conf *conf;
 	size_t n_servers;
 	bool beginning, over;
-	struct ask asks[DNS_MAX_SERVERS];
-	struct dns_answer answers[DNS_MAX_SERVERS];
+	struct dns_answer *answers;
+	struct ask asks[];
 };
 
 /* "192.0.2.1" -> "1.2.0.192.in-addr.arpa" */
@@ -71,13 +72,21 @@ static char *reverse_name(const char *text)
 	return name;
 }
 
-static int dns_check(void *conf, struct tend_error *err)
+static size_t count_servers(const struct dns_conf *c)
 {
-	struct dns_conf *c = conf;
 	size_t n = 0;
 
 	while (c->servers && c->servers[n])
 		n++;
+	return n;
+}
+
+static int dns_check(void *conf, struct tend_error *err)
+{
+	struct dns_conf *c = conf;
+	size_t n;
+
+	n = count_servers(c);
 	if (!c->name[0] || strlen(c->name) > 253)
 		return tend_error_set(err, -EINVAL, "name has 1 to 253 characters");
 	if (n == 0 || n > DNS_MAX_SERVERS)
@@ -104,6 +113,7 @@ static void run_free(struct run *run)
 	run->over = true;
 	for (size_t i = 0; i < run->n_servers; i++)
 		ask_end(&run->asks[i]);
+	free(run->answers);
 	free(run);
 }
 
@@ -249,16 +259,30 @@ static void on_server(
 	look(run);
 }
 
+static struct run *run_new(struct tend_attempt *a, const struct dns_conf *c)
+{
+	size_t n = count_servers(c);
+	struct run *run = calloc(1, sizeof(*run) + n * sizeof(run->asks[0]));
+
+	if (!run)
+		return NULL;
+	run->attempt = a;
+	run->conf = c;
+	run->answers = calloc(n, sizeof(*run->answers));
+	if (run->answers)
+		return run;
+	free(run);
+	return NULL;
+}
+
 static int dns_start(struct tend_attempt *a, const void *conf)
 {
 	const struct dns_conf *c = conf;
-	struct run *run = calloc(1, sizeof(*run));
+	struct run *run = run_new(a, c);
 	int r;
 
 	if (!run)
 		return -ENOMEM;
-	run->attempt = a;
-	run->conf = c;
 	tend_attempt_set_data(a, run);
 	r = tend_timer_new(a, tend_attempt_deadline(a) - END_MARGIN_USEC, on_late, NULL, NULL);
 	run->beginning = true;

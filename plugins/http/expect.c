@@ -25,8 +25,8 @@ struct pointer {
 };
 struct expect {
 	size_t n_ranges, n_pointers;
-	struct range ranges[MAX_RANGES];
-	struct pointer pointers[MAX_POINTERS];
+	struct range *ranges;
+	struct pointer *pointers;
 	struct pattern *body; /* or NULL */
 };
 
@@ -284,9 +284,31 @@ static int match_json(const struct expect *e, const char *body, size_t len, bool
 /* ---- the whole
  * ------------------------------------------------------------------------------------- */
 
+static size_t count(char *const *list)
+{
+	size_t n = 0;
+
+	while (list && list[n])
+		n++;
+	return n;
+}
+
+/* There may be thousands, and most judge by 200-299 alone. */
+static struct expect *expect_alloc(const struct expect_spec *spec)
+{
+	size_t n_ranges = count(spec->status), n_pointers = count(spec->json);
+	struct expect *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		return NULL;
+	e->ranges = calloc(n_ranges ? n_ranges : 1, sizeof(*e->ranges));
+	e->pointers = calloc(n_pointers ? n_pointers : 1, sizeof(*e->pointers));
+	return e->ranges && e->pointers ? e : expect_free(e);
+}
+
 int expect_new(const struct expect_spec *spec, struct tend_error *err, struct expect **ret_expect)
 {
-	struct expect *e = calloc(1, sizeof(*e));
+	struct expect *e = expect_alloc(spec);
 	int r;
 
 	if (!e)
@@ -313,6 +335,8 @@ struct expect *expect_free(struct expect *e)
 		free(e->pointers[i].text);
 		json_decref(e->pointers[i].value);
 	}
+	free(e->ranges);
+	free(e->pointers);
 	pattern_free(e->body);
 	free(e);
 	return NULL;

@@ -11,12 +11,21 @@
 enum {
 	POOL_MAX = 64,
 	READ_MAX_BYTES = 16 << 20, /* of a body; what is more does not end */
+	/* Each transfer has such a buffer from its start on; libcurl's own is 16 KiB, and most
+	   answers have less than one. */
+	BUFFER_BYTES = 4 << 10,
 };
 /* A session that is resumed shows no certificate: it is looked at this often. */
 #define TLS_FULL_USEC (3600 * USEC_PER_SEC)
 
-static CURL *pool[POOL_MAX];
-static size_t n_pool;
+/* Handles that nobody has needed for so long go. */
+#define POOL_USEC (10 * USEC_PER_SEC)
+
+static struct {
+	CURL *handles[POOL_MAX];
+	size_t n, n_unused; /* the fewest that there were since */
+	usec_t since;
+} pool;
 
 /* What a reset leaves in a handle: cookies of a log-in, and sessions of TLS. libcurl 7.88 loses the
  * latter's memory when a used handle is told to share. */
@@ -29,7 +38,25 @@ CURL *request_handle(const struct http_conf *c)
 {
 	if (is_used_once(c))
 		return curl_easy_init();
-	return n_pool > 0 ? pool[--n_pool] : curl_easy_init();
+	if (pool.n == 0)
+		return curl_easy_init();
+	pool.n--;
+	pool.n_unused = pool.n_unused < pool.n ? pool.n_unused : pool.n;
+	return pool.handles[pool.n];
+}
+
+static void pool_put(CURL *easy)
+{
+	usec_t now = tend_now();
+
+	curl_easy_reset(easy); /* else it would hold on to the check's options */
+	pool.handles[pool.n++] = easy;
+	if (now < pool.since + POOL_USEC)
+		return;
+	for (; pool.n_unused > 0; pool.n_unused--)
+		curl_easy_cleanup(pool.handles[--pool.n]);
+	pool.since = now;
+	pool.n_unused = pool.n;
 }
 
 void request_release(struct run *run)
@@ -40,12 +67,10 @@ void request_release(struct run *run)
 	if (!easy)
 		return;
 	tend_transfer_abort(run->attempt, easy);
-	if (n_pool == POOL_MAX || is_used_once(run->conf)) {
+	if (pool.n == POOL_MAX || is_used_once(run->conf))
 		curl_easy_cleanup(easy);
-		return;
-	}
-	curl_easy_reset(easy); /* else it would hold on to the check's options */
-	pool[n_pool++] = easy;
+	else
+		pool_put(easy);
 }
 
 /* ---- what comes back ---------------------------------------------------------------------- */
@@ -280,6 +305,7 @@ void request_prepare(struct run *run)
 	(void)curl_easy_setopt(easy, CURLOPT_URL, run_url(run));
 	(void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	(void)curl_easy_setopt(easy, CURLOPT_USERAGENT, "tend/" TEND_VERSION);
+	(void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)BUFFER_BYTES);
 	(void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, run->error);
 	(void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	(void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, run);

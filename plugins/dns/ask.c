@@ -55,6 +55,11 @@ static void on_io(struct tend_attempt *a, int fd, uint32_t events, void *data)
 	struct ask_socket *s = data;
 	bool failed = events & (EPOLLERR | EPOLLHUP);
 
+	/* c-ares drops in silence what does not fit the question: it may be anybody's. */
+	if (events & EPOLLIN && !failed)
+		s->ask->answer->heard = true;
+	if (events & EPOLLOUT && !failed) /* asked of TCP only */
+		s->ask->answer->taken = true;
 	process(s->ask, events & EPOLLIN || failed ? fd : ARES_SOCKET_BAD,
 		events & EPOLLOUT || failed ? fd : ARES_SOCKET_BAD);
 }
@@ -107,6 +112,7 @@ static void on_socket_state(void *data, ares_socket_t fd, int readable, int writ
 	}
 	if (!events || !room)
 		return;
+	ask->answer->heard = ask->answer->taken = false;
 	room->ask = ask;
 	room->fd = fd;
 	/* Unwatched for want of memory it ends by its time. */

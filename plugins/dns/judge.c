@@ -44,8 +44,13 @@ static bool holds(const struct dns_message *m, const char *wanted, unsigned type
 	return false;
 }
 
-static enum tend_reason judge_failure(int r, char why[DNS_WHY_BYTES])
+static enum tend_reason judge_failure(const struct dns_answer *answer, char why[DNS_WHY_BYTES])
 {
+	int r = answer->r;
+
+	/* For c-ares a connection that was taken and then closed is a refused one. */
+	if ((answer->heard && r == -ETIMEDOUT) || (answer->taken && r == -ECONNREFUSED))
+		r = -EBADMSG;
 	switch (r) {
 	case -ETIMEDOUT:
 		(void)snprintf(why, DNS_WHY_BYTES, "does not answer");
@@ -123,7 +128,7 @@ enum tend_reason dns_judge(
 	enum tend_reason reason;
 
 	if (answer->r < 0)
-		return judge_failure(answer->r, why);
+		return judge_failure(answer, why);
 	reason = judge_rcode(c, m, why);
 	if (reason != TEND_REASON_OK)
 		return reason;

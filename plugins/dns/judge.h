@@ -24,6 +24,9 @@ extern const char *const dns_rcode_names[]; /* of the option: noerror, nxdomain 
 struct dns_answer {
 	char server[128];
 	bool done;
+	/* On the last socket: something came (without an answer: it did not fit), or a connection
+	 * by TCP was taken. */
+	bool heard, taken;
 	int r; /* -ETIMEDOUT, -ECONNREFUSED, -EBADMSG, -ENOENT (its own name), ... */
 	usec_t took;
 	struct dns_message message;

@@ -2,8 +2,9 @@
 """Checks of real servers: a tendd with the checks of one test, run on demand, and servers in moods.
 
 `Probes(test, {"name": {"probe": "tcp", ...}})` starts it; `run("name")` runs the check now and
-gives (reason, text, metrics). `Server` starts a program and can freeze and kill it; `Odd` is a
-server of ours that is silent, slow or talks garbage, on IPv4 and IPv6.
+gives (reason, text, metrics). `Server` starts a program and can freeze and kill it; `Slow` stands
+before a real server and makes it slow; `Odd` is a server of ours that is silent or talks garbage, on
+IPv4 and IPv6.
 """
 
 import collections
@@ -15,6 +16,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 
 from inbox import BUILD, Tendd
 from snmpbox import end, free_port
@@ -160,6 +162,29 @@ class Odd:
             sock.close()
 
 
+class Slow(Odd):
+    """Before a real server: whatever it says comes `delay` seconds late."""
+
+    def __init__(self, test, port, address="127.0.0.1", delay=0.15):
+        self.to, self.delay = (address, port), delay
+        super().__init__(test, self.between, address)
+
+    def between(self, sock):
+        with socket.create_connection(self.to) as server:
+            threading.Thread(target=self.pass_on, args=(server, sock, self.delay),
+                             daemon=True).start()
+            self.pass_on(sock, server, 0)
+
+    @staticmethod
+    def pass_on(source, target, delay):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                time.sleep(delay)
+                target.sendall(data)
+        with contextlib.suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
+
+
 class OddUdp:
     """Answers each datagram with what reply(datagram) gives; None: not at all."""
 
@@ -183,6 +208,22 @@ class OddUdp:
                     self.socket.sendto(answer, peer)
             except OSError:
                 return
+
+
+class SlowUdp(OddUdp):
+    """Before a real server: each of its answers comes `delay` seconds late."""
+
+    def __init__(self, test, port, address="127.0.0.1", delay=0.15):
+        self.to, self.delay = (address, port), delay
+        super().__init__(test, self.ask, address)
+
+    def ask(self, data):
+        with socket.socket(self.socket.family, socket.SOCK_DGRAM) as server:
+            server.settimeout(5)
+            server.sendto(data, self.to)
+            answer = server.recv(4096)
+        time.sleep(self.delay)
+        return answer
 
 
 def silent(sock):

@@ -6,7 +6,7 @@ import socket
 import struct
 import unittest
 
-from probes import OddUdp, Probes, Server
+from probes import Odd, OddUdp, Probes, Server, SlowUdp, hanging_up, saying, silent
 from snmpbox import Scratch, free_port
 from tendbox import wait_for
 
@@ -90,7 +90,7 @@ zone:
         port = free_port()
         one = self.nsd("one", port, "127.0.0.1", 7)
         self.nsd("two", port, "127.0.0.2", 8, "www IN A 192.0.2.12")
-        self.nsd("six", port, "::1", 7)
+        six = self.nsd("six", port, "::1", 7)
         both = "127.0.0.1, 127.0.0.2"
         base = {"probe": "dns", "name": "www.crm.test", "servers": "127.0.0.1", "port": port}
         checks = {
@@ -124,6 +124,11 @@ zone:
             "one-dead": {"servers": "127.0.0.1, 127.0.0.3", "agree": "no"},
             "no-name": {"servers": "nothing.invalid"},
             "unsigned": {"validated": "yes"},
+            "six": {"servers": "::1"},
+            "refused6": {"servers": "::1", "name": "www.elsewhere.test"},
+            "slow": {"port": SlowUdp(self, port).port, "critical.query_seconds": 0.1},
+            "slow6": {"servers": "::1", "port": SlowUdp(self, port, "::1").port,
+                      "critical.query_seconds": 0.1},
         }
         probes = Probes(self, {name: {**base, **options} for name, options in checks.items()})
         got = self.check(probes, "a", "ok", "192.0.2.10, 192.0.2.11", ttl_seconds=300,
@@ -139,6 +144,9 @@ zone:
         self.check(probes, "nxdomain", "dns-failed", "NXDOMAIN")
         self.check(probes, "unwanted", "dns-unexpected", "the name exists")
         self.check(probes, "refused", "access-denied", "REFUSED")
+        self.check(probes, "refused6", "access-denied", "REFUSED")
+        self.check(probes, "slow", "threshold", "query_seconds")
+        self.check(probes, "slow6", "threshold", "query_seconds")
         self.check(probes, "servfail", "query-failed", "SERVFAIL")
         self.check(probes, "lame", "dns-unexpected", "is lame: it refers")
         got = self.check(probes, "serials", "out-of-sync", "127.0.0.2 says")
@@ -154,18 +162,24 @@ zone:
             self.check(probes, "tcp", "no-reply")
             self.check(probes, "may-differ", "no-reply", "1 of 2 servers fail", failed_servers=1)
         self.check(probes, "a", "ok")
+        with six.frozen():
+            self.check(probes, "six", "no-reply", "::1 does not answer")
+        self.check(probes, "six", "ok")
         one.kill()
+        six.kill()
         # Its children may hold the socket for a moment yet.
         wait_for(lambda: probes.run("a").reason == "connect-refused", 5, "nsd to be gone")
         self.check(probes, "tcp", "connect-refused")
+        wait_for(lambda: probes.run("six").reason == "connect-refused", 5, "nsd to be gone")
 
     def test_recursive_and_odd(self):
-        port, upstream, dead = free_port(), free_port(), free_port()
+        port, upstream = free_port(), free_port()
+        far = OddUdp(self, lambda data: None).port
         self.nsd("up", upstream, "127.0.0.1", 7)
         Server(self, ["dnsmasq", "-k", "-C", "/dev/null", f"--port={port}", "--no-resolv",
                       "--no-hosts", "--listen-address=127.0.0.1", "--bind-interfaces",
                       f"--server=/crm.test/127.0.0.1#{upstream}", "--pid-file=",
-                      f"--server=/far.test/127.0.0.1#{dead}", "--user=root",
+                      f"--server=/far.test/127.0.0.1#{far}", "--user=root",
                       "--host-record=near.test,192.0.2.77", "--ptr-record="
                       "77.2.0.192.in-addr.arpa,near.test"], lambda: asks_well(port))
         def refuse(data):
@@ -180,26 +194,34 @@ zone:
             "recursive": {"name": "www.crm.test", "expect": "192.0.2.10, 192.0.2.11"},
             "ptr": {"name": "192.0.2.77", "type": "PTR", "expect": "near.test"},
             "no-authority": {"name": "www.crm.test", "authoritative": "yes", "recursion": "yes"},
-            "upstream-dead": {"name": "www.far.test"},
+            "upstream-silent": {"name": "www.far.test"},
             "not-forwarded": {"name": "www.else.test"},
         }
         for name, reply in odd.items():
             checks[name] = {"name": "www.crm.test", "port": OddUdp(self, reply).port}
+            checks[name + "6"] = {"name": "www.crm.test", "servers": "::1",
+                                  "port": OddUdp(self, reply, "::1").port}
+        for name, talk in {"tcp-silent": silent, "tcp-hang-up": hanging_up,
+                           "tcp-garbage": saying(b"HTTP/1.1 400 Bad\r\n\r\n" * 2000)}.items():
+            checks[name] = {"name": "www.crm.test", "tcp": "yes", "port": Odd(self, talk).port}
         probes = Probes(self, {name: {"probe": "dns", "servers": "127.0.0.1", "port": port,
                                       **options} for name, options in checks.items()},
                         timeout="900ms")
         self.check(probes, "recursive", "ok")
         self.check(probes, "ptr", "ok", "near.test")
         self.check(probes, "no-authority", "dns-unexpected", "is lame: it has no authority")
-        got = probes.run("upstream-dead")
-        self.assertIn(got.reason, ("no-reply", "query-failed", "access-denied"), got)
+        self.check(probes, "upstream-silent", "no-reply")
         self.check(probes, "not-forwarded", "access-denied")
-        # What does not repeat the question may be anybody's: it is as if nothing had come.
-        self.check(probes, "garbage", "no-reply")
-        self.check(probes, "looping", "protocol")
-        self.check(probes, "silent", "no-reply")
-        self.check(probes, "refuses", "access-denied")
-        self.check(probes, "another-id", "no-reply")
+        for six in ("", "6"):
+            # What does not fit the question may be anybody's: the right one is waited for.
+            self.check(probes, "garbage" + six, "protocol", "answers what is no answer")
+            self.check(probes, "another-id" + six, "protocol", "answers what is no answer")
+            self.check(probes, "looping" + six, "protocol")
+            self.check(probes, "silent" + six, "no-reply")
+            self.check(probes, "refuses" + six, "access-denied")
+        self.check(probes, "tcp-silent", "no-reply")
+        self.check(probes, "tcp-hang-up", "protocol", "answers what is no answer")
+        self.check(probes, "tcp-garbage", "protocol", "answers what is no answer")
 
 
 if __name__ == "__main__":

@@ -188,6 +188,26 @@ static void test_dns_judge(void **state)
 	}
 }
 
+static void test_dns_no_answer(void **state)
+{
+	static const struct dns_conf conf = {.type = 0};
+	static const struct {
+		struct dns_answer answer;
+		enum tend_reason want;
+	} rows[] = {
+		{{.r = -ETIMEDOUT}, TEND_REASON_NO_REPLY},
+		{{.r = -ETIMEDOUT, .heard = true}, TEND_REASON_PROTOCOL},
+		{{.r = -ETIMEDOUT, .taken = true}, TEND_REASON_NO_REPLY},
+		{{.r = -ECONNREFUSED}, TEND_REASON_CONNECT_REFUSED},
+		{{.r = -ECONNREFUSED, .heard = true}, TEND_REASON_CONNECT_REFUSED},
+		{{.r = -ECONNREFUSED, .taken = true}, TEND_REASON_PROTOCOL},
+	};
+	char why[DNS_WHY_BYTES];
+
+	for (size_t i = 0; i < N(rows); i++)
+		assert_int_equal(dns_judge(&conf, &rows[i].answer, why), rows[i].want);
+}
+
 static void test_dns_same(void **state)
 {
 	static const struct dns_message a = {.n_records = 2, .records = {"x", "y"}, .serial = 7},
@@ -336,6 +356,7 @@ int main(void)
 		cmocka_unit_test(test_redis_judge),
 		cmocka_unit_test(test_info),
 		cmocka_unit_test(test_dns_judge),
+		cmocka_unit_test(test_dns_no_answer),
 		cmocka_unit_test(test_dns_same),
 		cmocka_unit_test(test_ntp),
 		cmocka_unit_test(test_ntp_best),

@@ -24,6 +24,7 @@ struct tls {
 	unsigned long error;
 	int os_errno;
 	bool eof;
+	bool asked; /* for a certificate of ours, and there is none */
 };
 
 /* ---- contexts, kept ----------------------------------------------------------------------- */
@@ -60,9 +61,18 @@ static int on_verify(int ok, X509_STORE_CTX *store)
 	return 1; /* it is judged after the handshake */
 }
 
+static int on_client_certificate(SSL *ssl, X509 **ret_cert, EVP_PKEY **ret_key)
+{
+	struct tls *tls = SSL_get_app_data(ssl);
+
+	tls->asked = true;
+	return 0;
+}
+
 static int context_setup(struct context *c, const char *ca_file, struct tend_error *err)
 {
 	SSL_CTX_set_verify(c->ctx, SSL_VERIFY_PEER, on_verify);
+	SSL_CTX_set_client_cert_cb(c->ctx, on_client_certificate);
 	(void)SSL_CTX_set_session_cache_mode(c->ctx, SSL_SESS_CACHE_OFF);
 	(void)SSL_CTX_set_mode(c->ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
 					       SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
@@ -450,7 +460,13 @@ enum tls_step tls_write(struct tls *tls, const void *data, size_t len, size_t *r
 
 enum tend_reason tls_broken_reason(const struct tls *tls, bool done, char text[TLS_TEXT_BYTES])
 {
-	return tls_error_reason(tls->error, tls->os_errno, done, tls->eof, text);
+	unsigned long error = tls->error;
+
+	/* Before TLS 1.3 there is no alert of its own for that it wants one. */
+	if (tls->asked && !done && ERR_GET_LIB(error) == ERR_LIB_SSL &&
+		ERR_GET_REASON(error) == SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE)
+		error = ERR_PACK(ERR_LIB_SSL, 0, SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED);
+	return tls_error_reason(error, tls->os_errno, done, tls->eof, text);
 }
 
 bool tls_hung_up(const struct tls *tls)

@@ -5,7 +5,7 @@ import os
 import subprocess
 import unittest
 
-from probes import (Authority, Odd, Probes, Server, answers, full_backlog, hanging_up, saying,
+from probes import (Authority, Odd, Probes, Server, Slow, answers, full_backlog, hanging_up, saying,
                     silent, tcp_port)
 from snmpbox import Scratch
 
@@ -99,9 +99,22 @@ class Tls(unittest.TestCase):
             "no-client": {**local, "probe": "tcp", "tls": "yes", "expect": "200"},
             "web": {**local, "port": self.serve(good, "-www"), "probe": "tcp", "tls": "yes",
                     "send": "GET / HTTP/1.0\\r\\n\\r\\n", "expect": "^HTTP/1.0 200"},
-            "dying": {**local, "port": self.serve(good)},
+            "plain6": {"host": "::1", "port": Odd(self, saying(b"220 hello\r\n"), "::1").port},
+            "slow": {**local, "critical.tls_seconds": 0.1,
+                     "port": Slow(self, self.serve(good)).port},
+            "wants": {**local, "port": self.serve(
+                good, "-Verify", "1", "-CAfile", self.ca.path("ca.pem"))},
+            "wants-old": {**local, "port": self.serve(
+                good, "-Verify", "1", "-CAfile", self.ca.path("ca.pem"), "-tls1_2")},
         }
+        checks["no-client-old"] = {**checks["wants-old"], "probe": "tcp", "tls": "yes",
+                                   "expect": "200"}
+        checks["dying"] = {**local, "port": self.serve(good)}
         dying = self.server
+        checks["dying6"] = {"host": "::1", "port": self.serve(good, address="::1")}
+        dying6 = self.server
+        checks["slow6"] = {**checks["dying6"], "critical.tls_seconds": 0.1,
+                           "port": Slow(self, checks["dying6"]["port"], "::1").port}
         with open(self.scratch.file("both.pem"), "w", encoding="utf-8") as both:
             for path in good:
                 with open(path, encoding="utf-8") as file:
@@ -147,11 +160,19 @@ class Tls(unittest.TestCase):
         self.check(probes, "client", "ok", "200")
         self.check(probes, "no-client", "auth-failed", "wants a certificate of ours")
         self.check(probes, "web", "ok", "HTTP/1.0 200", certificate_days=90)
-        with dying.frozen():
-            self.check(probes, "dying", "too-slow")
-        self.check(probes, "dying", "ok")
-        dying.kill()
-        self.check(probes, "dying", "connect-refused")
+        self.check(probes, "slow", "threshold", "tls_seconds")
+        self.check(probes, "slow6", "threshold", "tls_seconds")
+        self.check(probes, "plain6", "tls-failed", "does not answer in TLS")
+        # TLS 1.3 shakes hands with anybody: that it wants to know who we are is seen by talking.
+        self.check(probes, "wants", "ok")
+        self.check(probes, "wants-old", "auth-failed", "wants a certificate of ours")
+        self.check(probes, "no-client-old", "auth-failed", "wants a certificate of ours")
+        for name, server in (("dying", dying), ("dying6", dying6)):
+            with server.frozen():
+                self.check(probes, name, "too-slow", "in the TLS handshake")
+            self.check(probes, name, "ok")
+            server.kill()
+            self.check(probes, name, "connect-refused")
 
 
 if __name__ == "__main__":

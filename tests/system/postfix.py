@@ -46,11 +46,11 @@ mail_owner = postfix
 setgid_group = postdrop
 maillog_file = {path}/postfix.log
 maillog_file_prefixes = {path}
-inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
+inet_interfaces = 127.0.0.1, ::1
+inet_protocols = all
 myhostname = mx.crm.example
 mydestination =
-mynetworks = 127.0.0.0/8
+mynetworks = 127.0.0.0/8, [::1]/128
 alias_maps =
 local_recipient_maps =
 virtual_mailbox_domains = crm.example
@@ -93,7 +93,7 @@ def make_ca(path, name="mx.crm.example"):
     openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", "mx.key",
             "-out", "mx.csr")
     with open(f"{path}/mx.ext", "w", encoding="ascii") as file:
-        file.write(f"subjectAltName = DNS:{name}, IP:127.0.0.1\n")
+        file.write(f"subjectAltName = DNS:{name}, IP:127.0.0.1, IP:::1\n")
     openssl("x509", "-req", "-in", "mx.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
             "-days", "2", "-extfile", "mx.ext", "-out", "mx.pem")
 

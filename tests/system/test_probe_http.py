@@ -14,7 +14,7 @@ import time
 import unittest
 import urllib.parse
 
-from probes import (Authority, Odd, Probes, Server, answers, full_backlog, hanging_up, saying,
+from probes import (Authority, Odd, Probes, Server, Slow, answers, full_backlog, hanging_up, saying,
                     silent, tcp_port)
 from snmpbox import Scratch
 
@@ -148,6 +148,10 @@ class Moods(Case):
             "no-client": {"url": f"https://localhost:{ports['wants']}", **trust},
             "client": {"url": f"https://localhost:{ports['wants']}", **trust,
                        "client_certificate": self.client, "expect_body": "CN=client"},
+            "slow": {"url": f"http://127.0.0.1:{Slow(self, ports['plain']).port}/",
+                     "critical.first_byte_seconds": 0.1},
+            "slow6": {"url": f"http://[::1]:{Slow(self, ports['plain6'], '::1').port}/",
+                      "critical.first_byte_seconds": 0.1},
         }
         probes = Probes(self, {name: {"probe": "http", **options}
                                for name, options in checks.items()}, timeout="1500ms")
@@ -182,11 +186,14 @@ class Moods(Case):
         self.check(probes, "no-h2", "protocol", "expected HTTP/2")
         self.check(probes, "no-client", "auth-failed", "certificate")
         self.check(probes, "client", "ok")
+        self.check(probes, "slow", "threshold", "first_byte_seconds", status=200)
+        self.check(probes, "slow6", "threshold", "first_byte_seconds", status=200)
         with server.frozen():
             self.check(probes, "v4", "too-slow", "waiting for the answer")
             self.check(probes, "v6", "too-slow")
             self.check(probes, "kept", "too-slow")
             self.check(probes, "tls", "too-slow", "in the TLS handshake")
+            self.check(probes, "tls6", "too-slow", "in the TLS handshake")
         self.check(probes, "v4", "ok")
         server.kill()
         self.check(probes, "v4", "connect-refused", f"127.0.0.1 port {ports['plain']}: ")

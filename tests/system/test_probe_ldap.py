@@ -5,7 +5,7 @@ import os
 import subprocess
 import unittest
 
-from probes import (Authority, Odd, Probes, Server, answers, full_backlog, hanging_up, saying,
+from probes import (Authority, Odd, Probes, Server, Slow, answers, full_backlog, hanging_up, saying,
                     silent, tcp_port)
 from snmpbox import Scratch
 
@@ -148,6 +148,9 @@ class Ldap(unittest.TestCase):
             "no-name": {"host": "nothing.invalid"},
             "half-open": {"host": "127.0.0.1", "port": full_backlog(shim)},
         }
+        for name, host in (("slow", "127.0.0.1"), ("slow6", "::1")):
+            checks[name] = {**plain, **alice, "host": host, "critical.bind_seconds": 0.1,
+                            "port": Slow(shim, cls.slapd.port, host).port}
         for name, how in odd.items():
             checks[name] = {"host": "127.0.0.1", "port": Odd(shim, how).port}
             checks[name + "6"] = {"host": "::1", "port": Odd(shim, how, "::1").port}
@@ -174,6 +177,10 @@ class Ldap(unittest.TestCase):
         self.check("level", "ok", entries=1)
         for name in ("starttls", "ldaps", "ldaps6", "unverified"):
             self.check(name, "ok", "logged in", tls_seconds=None)
+
+    def test_slow(self):
+        self.check("slow", "threshold", "bind_seconds")
+        self.check("slow6", "threshold", "bind_seconds")
 
     def test_content(self):
         self.check("too-few", "content-unexpected", "at least 4 entries, found 3")
@@ -212,11 +219,11 @@ class Ldap(unittest.TestCase):
 
     def test_zz_frozen_and_dead(self):
         with self.slapd.server.frozen():
-            for name in ("v4", "v6", "starttls", "ldaps"):
+            for name in ("v4", "v6", "starttls", "ldaps", "ldaps6"):
                 self.check(name, "too-slow")
         self.check("v4", "ok")
         self.slapd.server.kill()
-        for name in ("v4", "v6", "name", "starttls", "ldaps"):
+        for name in ("v4", "v6", "name", "starttls", "ldaps", "ldaps6"):
             self.check(name, "connect-refused")
 
 

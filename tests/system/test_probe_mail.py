@@ -9,7 +9,7 @@ import time
 import unittest
 
 from postfix import Postfix
-from probes import (Authority, Odd, Probes, Server, answers, full_backlog, hanging_up, saying,
+from probes import (Authority, Odd, Probes, Server, Slow, answers, full_backlog, hanging_up, saying,
                     silent, tcp_port)
 from snmpbox import Scratch
 from tendbox import wait_for
@@ -200,11 +200,15 @@ class Mail(unittest.TestCase):
             "stranger": {key: value for key, value in secure.items() if key != "ca_file"},
             "not-tls": {**secure, "starttls": "no", "tls": "yes"},
             "wrong": {**secure, "password": bad},
+            "wrong6": {**secure, "password": bad, "host": "::1"},
             "no-mailbox": {**secure, "mailbox": "Nothing \"here\""},
         }
-        probes = Probes(self, checks, timeout="2s")
+        checks.update(self.slow(secure, self.imap_port))
+        probes = Probes(self, checks, timeout="4s")
         self.check(probes, "banner", "ok", "greeted", greeting_seconds=None)
         self.check(probes, "banner6", "ok")
+        self.check(probes, "slow", "threshold", "login_seconds")
+        self.check(probes, "slow6", "threshold", "login_seconds")
         self.check(probes, "wrong-banner", "content-unexpected", "expected a greeting")
         self.check(probes, "no-capability", "content-unexpected", "X-TELEPATHY")
         self.check(probes, "starttls", "ok", "0 messages in INBOX", quota_used_bytes=0,
@@ -214,6 +218,7 @@ class Mail(unittest.TestCase):
         self.check(probes, "stranger", "tls-untrusted")
         self.check(probes, "not-tls", "tls-failed")
         self.check(probes, "wrong", "auth-failed", "AUTHENTICATIONFAILED")
+        self.check(probes, "wrong6", "auth-failed", "AUTHENTICATIONFAILED")
         self.check(probes, "no-mailbox", "object-missing", "opening the mailbox")
         tree = self.frozen_tree(server.process.pid)
         self.signal(tree, "STOP")
@@ -227,6 +232,12 @@ class Mail(unittest.TestCase):
         server.stop()
         self.check(probes, "banner", "connect-refused")
         self.check(probes, "banner6", "connect-refused")
+
+    def slow(self, options, port):
+        """The same log-in with a server that answers late, on both families."""
+        return {name: {**options, "host": host, "critical.login_seconds": 0.1,
+                       "port": Slow(self, port, host).port}
+                for name, host in (("slow", "127.0.0.1"), ("slow6", "::1"))}
 
     def postfix(self, **more):
         postfix = Postfix(self.scratch, **more)
@@ -257,12 +268,20 @@ class Mail(unittest.TestCase):
             "denied": {**login, **mail, "mail_to": "denied\\@crm.example"},
             "full": {**login, **mail, "mail_to": "full\\@crm.example"},
         }
+        for name in ("banner", "login", "tls", "wrong"):
+            checks[name + "6"] = {**checks[name], "host": "::1"}
+        checks.update(self.slow(login, postfix.port))
         postfix.refusals["nobody@crm.example"] = "550 5.1.1 no such user"
         postfix.refusals["denied@crm.example"] = "554 5.7.1 relay access denied"
         postfix.refusals["full@crm.example"] = "452 4.2.2 mailbox full"
-        probes = Probes(self, checks, timeout="3s")
+        probes = Probes(self, checks, timeout="4s")
         self.check(probes, "banner", "ok", "greeted", greeting_seconds=None,
                    size_limit_bytes=None)
+        for name in ("banner6", "login6", "tls6"):
+            self.check(probes, name, "ok")
+        self.check(probes, "slow", "threshold", "login_seconds")
+        self.check(probes, "slow6", "threshold", "login_seconds")
+        self.check(probes, "wrong6", "auth-failed", "logging in: 535")
         self.check(probes, "wrong-banner", "content-unexpected")
         self.check(probes, "no-offer", "content-unexpected", "X-TELEPATHY")
         self.check(probes, "login", "ok", "logged in", login_seconds=None, tls_seconds=None)
@@ -280,12 +299,16 @@ class Mail(unittest.TestCase):
             tree = self.frozen_tree(int(file.read()))
         self.signal(tree, "STOP")
         try:
-            self.check(probes, "banner", "too-slow", "waiting for the greeting")
+            for name in ("banner", "banner6"):
+                self.check(probes, name, "too-slow", "waiting for the greeting")
+            self.check(probes, "tls", "too-slow", "in the TLS handshake")
         finally:
             self.signal(tree, "CONT")
         self.check(probes, "banner", "ok")
+        self.check(probes, "banner6", "ok")
         postfix.stop()
         self.check(probes, "banner", "connect-refused")
+        self.check(probes, "banner6", "connect-refused")
 
     def test_round_trip(self):
         postfix = self.postfix()

@@ -11,7 +11,7 @@ import unittest
 
 import execbox
 from mariadb import PASSWORD, MariaDb, leave
-from probes import Authority, Odd, Probes, full_backlog, hanging_up, saying, silent
+from probes import Authority, Odd, Probes, Slow, full_backlog, hanging_up, saying, silent
 from snmpbox import Scratch
 from tendbox import wait_for
 import worker
@@ -61,6 +61,11 @@ def checks_of(cls, server, copy, ca):
         "password6": {**six, "password": secret(server, "wrong")},
         "no-password": {**tcp, "password": ""},
         "locked-account": {**tcp, "user": "nobody_in"},
+        "slow4": {**tcp, "port": Slow(Shim(cls), server.port).port, "timeout": "8s",
+                  "query": "select 1", "critical.query_seconds": 0.1},
+        "slow6": {**six, "port": Slow(Shim(cls), server.port, "::1").port, "timeout": "8s",
+                  "query": "select 1", "critical.query_seconds": 0.1},
+        "slow-query": {**tcp, "query": "select sleep(0.2)", "critical.query_seconds": 0.1},
         "no-database": {"socket": server.socket, "user": "root", "password": "", "dbname": "gone"},
         "no-database-right": {**tcp, "dbname": "gone"},
         "no-right": {**tcp, "user": "poor", "dbname": "crm"},
@@ -248,6 +253,10 @@ dbname = crm
             self.check("nonsense" + six, "protocol")
             self.check("hang-up" + six, "protocol")
         self.check("half-open", "connect-timeout")
+
+    def test_slow(self):
+        for name in ("slow4", "slow6", "slow-query"):
+            self.check(name, "threshold", "query_seconds")
 
     def test_locks(self):
         holder = self.server.session("lock tables accounts write")

@@ -6,7 +6,7 @@ import struct
 import time
 import unittest
 
-from probes import OddUdp, Probes, Server
+from probes import OddUdp, Probes, Server, SlowUdp
 from snmpbox import Scratch, free_port
 
 EPOCH = 2208988800
@@ -78,11 +78,16 @@ class Ntp(unittest.TestCase):
             "lost": {"host": "127.0.0.1", "port": lost},
             "no-name": {"host": "nothing.invalid"},
             "no-family": {"host": "127.0.0.1", "family": "ipv6"},
-            "no-route": {"host": "2001:db8::1"},
+            "slow": {"host": "127.0.0.1", "port": SlowUdp(self, port).port, "timeout": "3s",
+                     "critical.delay_seconds": 0.1},
+            "slow6": {"host": "::1", "port": SlowUdp(self, port, "::1").port, "timeout": "3s",
+                      "critical.delay_seconds": 0.1},
         }
         servers = {name: OddUdp(self, answer) for name, answer in odd.items()}
         for name, server in servers.items():
             checks[name] = {"host": "127.0.0.1", "port": server.port}
+        for name in ("deny", "silent", "garbage"):
+            checks[name + "6"] = {"host": "::1", "port": OddUdp(self, odd[name], "::1").port}
         probes = Probes(self, {name: {"probe": "ntp", "sample_interval": "20ms", **options}
                                for name, options in checks.items()}, timeout="500ms")
         for name in ("well", "v6", "named"):
@@ -94,7 +99,8 @@ class Ntp(unittest.TestCase):
         self.check(probes, "lost", "out-of-sync", "not synchronised")
         self.check(probes, "no-name", "dns-failed")
         self.check(probes, "no-family", "dns-failed")
-        self.assertIn(probes.run("no-route").reason, ("connect-failed", "no-reply"))
+        self.check(probes, "slow", "threshold", "delay_seconds", stratum=5)
+        self.check(probes, "slow6", "threshold", "delay_seconds", stratum=5)
         self.check(probes, "ahead", "out-of-sync", "our clock is 3.0", offset_seconds=3)
         self.check(probes, "behind", "out-of-sync", "ahead of the server's", offset_seconds=-3)
         self.check(probes, "near", "ok", offset_seconds=0.2, root_delay_seconds=0.01,
@@ -107,13 +113,18 @@ class Ntp(unittest.TestCase):
         self.check(probes, "deny", "access-denied", "DENY")
         self.check(probes, "spoof", "protocol")
         self.check(probes, "silent", "no-reply", "none of 4")
-        for name in ("garbage", "short", "echo"):
+        self.check(probes, "deny6", "access-denied", "DENY")
+        self.check(probes, "silent6", "no-reply", "none of 4")
+        for name in ("garbage", "garbage6", "short", "echo"):
             self.check(probes, name, "protocol")
         with well.frozen():
             self.check(probes, "well", "no-reply")
+            self.check(probes, "v6", "no-reply")
         self.check(probes, "well", "ok")
+        self.check(probes, "v6", "ok")
         well.kill()
         self.check(probes, "well", "connect-refused")
+        self.check(probes, "v6", "connect-refused")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import time
 import unittest
 
 from pgserver import BIN, PASSWORD, Postgres
-from probes import Odd, Probes, full_backlog, saying, silent, tables
+from probes import Odd, Probes, Slow, full_backlog, saying, silent, tables
 from snmpbox import Scratch
 
 LOOKS = ("connections", "blocked", "transactions", "replication", "archiving", "wraparound",
@@ -115,6 +115,12 @@ def checks_of(cls, server, copy):
         "password": {**tcp, "password": files["bad"]},
         "password6": {**six, "password": files["bad"]},
         "no-login": {**tcp, "user": "nobody_in"},
+        "no-login6": {**six, "user": "nobody_in"},
+        "slow4": {**tcp, "port": Slow(Shim(cls), server.port).port, "timeout": "5s",
+                  "query": "select 1", "critical.query_seconds": 0.1},
+        "slow6": {**six, "port": Slow(Shim(cls), server.port, "::1").port, "timeout": "5s",
+                  "query": "select 1", "critical.query_seconds": 0.1},
+        "slow-query": {**tcp, "query": "select pg_sleep(0.2)", "critical.query_seconds": 0.1},
         "no-database": {**tcp, "dbname": "gone", **every},
         "poor": {**tcp, **every, "user": "poor"},
         "poor-may": {**tcp, "user": "poor", "look": "wraparound, archiving, bloat"},
@@ -195,7 +201,8 @@ class Looks(unittest.TestCase):
     def test_log_in(self):
         self.check("password", "auth-failed", "127.0.0.1 port")
         self.check("password6", "auth-failed", "::1 port")
-        self.check("no-login", "auth-failed", "not permitted to log in")
+        for name in ("no-login", "no-login6"):
+            self.check(name, "auth-failed", "not permitted to log in")
         self.check("no-database", "database-missing", '"gone" does not exist')
 
     def test_odd(self):
@@ -206,6 +213,10 @@ class Looks(unittest.TestCase):
             self.check("noise" + six, "protocol")
         self.check("half-open", "connect-timeout")
         self.check("slow", "too-slow")
+
+    def test_slow(self):
+        for name in ("slow4", "slow6", "slow-query"):
+            self.check(name, "threshold", "query_seconds")
 
     def test_rights(self):
         got = self.check("poor", "access-denied", "the role poor lacks pg_read_all_stats",

@@ -5,7 +5,7 @@ import os
 import socket
 import unittest
 
-from probes import (Authority, Odd, Probes, Server, answers, full_backlog, hanging_up, saying,
+from probes import (Authority, Odd, Probes, Server, Slow, answers, full_backlog, hanging_up, saying,
                     silent, tcp_port)
 from snmpbox import Scratch
 from tendbox import wait_for
@@ -104,6 +104,13 @@ class Redis(unittest.TestCase):
             "hang-up": {"host": "127.0.0.1", "port": Odd(self, hanging_up).port},
             "half-open": {"host": "127.0.0.1", "port": full_backlog(self)},
         }
+        for name in ("wrong", "nobody", "blind"):
+            checks[name + "6"] = {**checks[name], "host": "::1"}
+        for six, host in (("", "127.0.0.1"), ("6", "::1")):
+            checks["slow" + six] = {**local, "host": host, "port": Slow(self, port, host).port,
+                                    "critical.answer_seconds": 0.1}
+        checks["garbage6"] = {"host": "::1", "port": Odd(self, saying(
+            b"HTTP/1.1 400 Bad Request\r\n\r\n"), "::1").port}
         probes = Probes(self, {name: {"probe": "redis", **options}
                                for name, options in checks.items()}, timeout="800ms")
         got = self.check(probes, "well", "ok", "Redis 7", **{
@@ -117,6 +124,12 @@ class Redis(unittest.TestCase):
         self.check(probes, "wrong", "auth-failed", "WRONGPASS")
         self.check(probes, "nobody", "auth-failed", "NOAUTH")
         self.check(probes, "blind", "access-denied", "NOPERM")
+        self.check(probes, "wrong6", "auth-failed", "WRONGPASS")
+        self.check(probes, "nobody6", "auth-failed", "NOAUTH")
+        self.check(probes, "blind6", "access-denied", "NOPERM")
+        self.check(probes, "slow", "threshold", "answer_seconds")
+        self.check(probes, "slow6", "threshold", "answer_seconds")
+        self.check(probes, "garbage6", "protocol", "does not speak Redis")
         self.check(probes, "replica", "replication-broken", "it is a master, no replica")
         self.check(probes, "fewer", "replication-broken", "0 replicas are online, 1 are wanted")
         self.check(probes, "no-queue", "content-unexpected", "'plain' is a string, no queue")
@@ -135,6 +148,7 @@ class Redis(unittest.TestCase):
         self.busy(port, lambda: self.check(probes, "well", "locked", "BUSY"))
         with server.frozen():
             self.check(probes, "well", "too-slow")
+            self.check(probes, "v6", "too-slow")
         # Those of the frozen time are still to be taken off, and leave room when they are.
         wait_for(lambda: "connected_clients:3\r" in admin.say("INFO"), 5, "the rest to be gone")
         crowd = [Client(port) for _ in range(17)]
@@ -143,6 +157,7 @@ class Redis(unittest.TestCase):
             client.close()
         server.kill()
         self.check(probes, "well", "connect-refused")
+        self.check(probes, "v6", "connect-refused")
 
     def save_fails(self, admin):
         folder = self.scratch.file("gone")

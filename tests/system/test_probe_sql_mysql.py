@@ -8,6 +8,7 @@ import unittest
 from inbox import Tendd
 from mariadb import PASSWORD, MariaDb, leave
 from pgserver import Postgres
+from probes import Odd, Slow, saying
 from sqlprobes import LEARNT, Case
 
 SYSTEM = """
@@ -208,6 +209,29 @@ class MySql(Case):
         self.assertAlmostEqual(self.metrics(check)["lag_seconds", ""], 86400, delta=900)
         self.expect("text", "out-of-sync", r"^2 missing on the right \(aé1, aé1001\), 1 different"
                     r" \(Bé2500\)$")
+
+    def ways(self):
+        """Databases that let us in late, not at all, or are none: by IPv4 and IPv6."""
+        wrong = self.pg.scratch.file("wrong", "wrong")
+        os.chmod(wrong, 0o600)
+        ways = {}
+        for six, host in (("", "127.0.0.1"), ("6", "::1")):
+            noise = Odd(self, saying(b"HTTP/1.1 400 Bad Request\r\n\r\n"), host).port
+            ways |= {"refused" + six: (host, self.my.port, wrong, "auth-failed"),
+                     "noise" + six: (host, noise, wrong, "protocol"),
+                     "late" + six: (host, Slow(self, self.my.port, host).port,
+                                    self.pg.scratch.file("my"), "threshold")}
+        return ways
+
+    def test_ways_in(self):
+        ways, query = self.ways(), "query = select count(*) as n from accounts\n"
+        self.serve(*((way, "sql", query + "critical.total_seconds = 0.1\n", way, "20s")
+                     for way in ways), more="".join(
+            f"[component crm/{way}]\nkind = database\n[database crm/{way}]\nservice = mysql\n"
+            f"host = {host}\nport = {port}\ndbname = crm\npassword = file:{secret}\n"
+            for way, (host, port, secret, _) in ways.items()))
+        for way, (*_, reason) in ways.items():
+            self.expect(way, reason, component=way)
 
     def test_moods(self):
         self.serve(("ask", "sql", "query = select count(*) as n from accounts\n", "database", "2s"),

@@ -7,7 +7,8 @@ import subprocess
 import threading
 import unittest
 
-from probes import Odd, Probes, Server, answers, full_backlog, hanging_up, saying, silent, tcp_port
+from probes import (Odd, Probes, Server, Slow, answers, full_backlog, hanging_up, saying, silent,
+                    tcp_port)
 from snmpbox import Scratch
 
 
@@ -123,8 +124,13 @@ class Ssh(unittest.TestCase):
             "half-open": {"port": full_backlog(self)},
             "no-name": {"host": "nothing.invalid"},
         }
+        for six, host in (("", "127.0.0.1"), ("6", "::1")):
+            checks["slow" + six] = {"host": host, "port": Slow(self, port, host).port,
+                                    "critical.banner_seconds": 0.1}
+        checks["narrow6"] = {"host": "::1", "port": narrow}
         for name, talk in odd.items():
             checks[name] = {"port": Odd(self, talk).port}
+            checks[name + "6"] = {"host": "::1", "port": Odd(self, talk, "::1").port}
         probes = Probes(self, {name: {"probe": "ssh", "host": "127.0.0.1", **options}
                                for name, options in checks.items()}, timeout="600ms")
         got = self.check(probes, "well", "ok", "SSH 2.0, 'OpenSSH_9")
@@ -135,20 +141,26 @@ class Ssh(unittest.TestCase):
         with socket.create_connection(("127.0.0.1", narrow)) as first:
             first.recv(10)
             self.check(probes, "narrow", "connections-full", "MaxStartups")
+            self.check(probes, "narrow6", "connections-full", "MaxStartups")
         self.check(probes, "half-open", "connect-timeout")
         self.check(probes, "no-name", "dns-failed")
+        self.check(probes, "slow", "threshold", "banner_seconds")
+        self.check(probes, "slow6", "threshold", "banner_seconds")
         for name in ("garbage", "mail", "bare", "endless", "hang-up"):
             self.check(probes, name, "protocol")
+            self.check(probes, name + "6", "protocol")
         self.check(probes, "old", "version-mismatch", "SSH 1.5")
         self.check(probes, "wordy", "ok", "Some_1.0 odd")
         self.check(probes, "denied", "access-denied")
         self.check(probes, "silent", "too-slow", "waiting for the banner")
         self.check(probes, "half", "too-slow")
         with sshd.frozen():
-            self.check(probes, "well", "too-slow")
+            self.check(probes, "well", "too-slow", "waiting for the banner")
+            self.check(probes, "v6", "too-slow", "waiting for the banner")
         self.check(probes, "well", "ok")
         sshd.kill()
         self.check(probes, "well", "connect-refused")
+        self.check(probes, "v6", "connect-refused")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The tcp probe against servers of openssl, PostgreSQL's kind and ours, in all moods."""
+"""The tcp probe against Redis and servers of ours, in all moods; its TLS is in test_probe_tls.py."""
 
 import os
 import socket
@@ -7,7 +7,8 @@ import threading
 import time
 import unittest
 
-from probes import Odd, Probes, Server, full_backlog, hanging_up, saying, silent
+from probes import (Odd, Probes, Server, Slow, answers, full_backlog, hanging_up, saying, silent,
+                    tcp_port)
 from snmpbox import Scratch
 
 
@@ -91,6 +92,39 @@ class Tcp(unittest.TestCase):
         echo.kill()
         self.check(probes, "v4", "connect-refused", f"127.0.0.1 port {port4}: Connection refused")
         self.check(probes, "v6", "connect-refused", "::1 port")
+
+    def redis(self, *words):
+        """A server that talks when it is spoken to, on both families."""
+        port = tcp_port()
+        return Server(self, ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "::1",
+                             "--save", "", "--dir", self.scratch.path, *words],
+                      lambda: answers(port)), port
+
+    def test_a_real_server(self):
+        server, port = self.redis()
+        _, closed = self.redis("--requirepass", "s3cret")
+        checks = {}
+        for six, host in (("", "127.0.0.1"), ("6", "::1")):
+            base = {"probe": "tcp", "host": host, "port": port, "send": "PING\\r\\n",
+                    "expect": "^\\+PONG", "quit": "QUIT\\r\\n"}
+            checks["well" + six] = base
+            checks["slow" + six] = {**base, "port": Slow(self, port, host).port,
+                                    "critical.first_byte_seconds": 0.1}
+            checks["closed" + six] = {**base, "port": closed}
+            checks["garbage" + six] = {**base, "port": Odd(self, saying(b"\0\xff\n"), host).port}
+        probes = Probes(self, checks)
+        for six in ("", "6"):
+            self.check(probes, "well" + six, "ok", "+PONG")
+            self.check(probes, "slow" + six, "threshold", "first_byte_seconds")
+            # Whoever is not let in gets another answer: what it means is for `expect` to say.
+            self.check(probes, "closed" + six, "content-unexpected", "NOAUTH")
+            self.check(probes, "garbage" + six, "content-unexpected", "got ")
+            with server.frozen():
+                self.check(probes, "well" + six, "too-slow", "waiting for the answer")
+            self.check(probes, "well" + six, "ok")
+        server.kill()
+        for six in ("", "6"):
+            self.check(probes, "well" + six, "connect-refused")
 
     def path(self, name):
         return self.scratch.file(name)

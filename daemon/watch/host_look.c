@@ -28,7 +28,8 @@ static int read_answer(const struct spawn_reply *reply, json_t **ret_doc, struct
 		return tend_error_set(err, -ETIMEDOUT, "tend-look had not ended after %.1f s",
 			(double)reply->elapsed / 1e6);
 	if (reply->signo > 0)
-		return tend_error_set(err, -EIO, "tend-look was ended by signal %d", reply->signo);
+		return tend_error_set(
+			err, -EPROTO, "tend-look was ended by signal %d", reply->signo);
 	if (reply->truncated)
 		return tend_error_set(err, -EMSGSIZE, "tend-look's answer is too long");
 	return look_answer_read(

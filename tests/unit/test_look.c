@@ -150,10 +150,10 @@ static void test_answers(void **state)
 		{"{\"error\":{\"code\":\"not-found\",\"message\":\"no /x\"}}", 1, -ENOENT, "no /x"},
 		{"{\"error\":{\"code\":\"access-denied\",\"message\":\"x\"}}", 1, -EACCES, "x"},
 		{"{\"error\":{\"code\":7}}", 1, -EIO, "does not say why"},
-		{"", 127, -EIO, "status 127: gone"},
-		{"", 0, -EIO, "no JSON object"},
-		{"[1]", 0, -EIO, "no JSON object"},
-		{"{\"a\":1", 0, -EIO, "no JSON object"},
+		{"", 127, -EPROTO, "status 127: gone"},
+		{"", 0, -EPROTO, "no JSON object"},
+		{"[1]", 0, -EPROTO, "no JSON object"},
+		{"{\"a\":1", 0, -EPROTO, "no JSON object"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

@@ -58,11 +58,12 @@ int look_answer_read(const char *text, size_t len, int exit_status, const char *
 			code_errno(json_string_value(json_object_get(error, "code"))), "%s",
 			message ? message : "tend-look does not say why");
 	}
+	/* Whatever that program is: it is not the tend-look that this daemon knows. */
 	if (exit_status != 0)
-		return tend_error_set(err, -EIO, "tend-look ended with status %d%s%s", exit_status,
-			said[0] ? ": " : "", said);
+		return tend_error_set(err, -EPROTO, "tend-look ended with status %d%s%s",
+			exit_status, said[0] ? ": " : "", said);
 	if (!json_is_object(doc))
-		return tend_error_set(err, -EIO, "tend-look's answer is no JSON object");
+		return tend_error_set(err, -EPROTO, "tend-look's answer is no JSON object");
 	*ret_doc = TAKE(doc);
 	return 0;
 }

@@ -210,7 +210,6 @@ class Server:
         shutil.rmtree(self.dir)
 
 
-@unittest.skipUnless(os.path.exists(os.path.join(POSTGRES_BIN, "initdb")), "no PostgreSQL server here")
 class EndBlocker(Case):
     @classmethod
     def setUpClass(cls):

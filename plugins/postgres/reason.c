@@ -69,8 +69,9 @@ static enum tend_reason local_reason(const char *message)
 		return TEND_REASON_PROTOCOL;
 	if (strstr(message, "certificate has expired") || strstr(message, "not yet valid"))
 		return TEND_REASON_TLS_EXPIRED;
-	if (strstr(message, "certificate verify failed") ||
-		strstr(message, "does not match host name"))
+	if (strstr(message, "does not match host name"))
+		return TEND_REASON_TLS_NAME;
+	if (strstr(message, "certificate verify failed"))
 		return TEND_REASON_TLS_UNTRUSTED;
 	if (strstr(message, "SSL"))
 		return TEND_REASON_TLS_FAILED;

@@ -11,7 +11,7 @@ import time
 import unittest
 
 from pgserver import BIN, PASSWORD, Postgres
-from probes import Odd, Probes, Slow, full_backlog, saying, silent, tables
+from probes import Authority, Odd, Probes, Slow, full_backlog, saying, silent, tables
 from snmpbox import Scratch
 
 LOOKS = ("connections", "blocked", "transactions", "replication", "archiving", "wraparound",
@@ -382,6 +382,46 @@ class Looks(unittest.TestCase):
         self.server.start()
         self.until("v4", "ok")
         self.until("copy", "ok")
+
+
+class Tls(unittest.TestCase):
+    """With a certificate of a private authority, for pg.test."""
+
+    def setUp(self):
+        self.scratch = Scratch()
+        self.addCleanup(self.scratch.close)
+        os.chmod(self.scratch.path, 0o755)
+        self.ca = Authority(self.scratch.file("ca"))
+        self.install()
+        self.server = Postgres(f"ssl = on\nssl_cert_file = '{self.scratch.file('pem')}'\n"
+                               f"ssl_key_file = '{self.scratch.file('key')}'\n")
+        self.addCleanup(self.server.close)
+
+    def install(self, **more):
+        for kind, path in zip(("pem", "key"), self.ca.issue("server", "DNS:pg.test", **more)):
+            os.replace(path, self.scratch.file(kind))
+        shutil.chown(self.scratch.file("key"), "postgres")
+
+    def test_certificates(self):
+        os.chmod(self.scratch.file("good", PASSWORD), 0o600)
+        base = {"probe": "postgres", "host": "pg.test", "port": self.server.port,
+                "sslmode": "verify-full", "ca_file": self.ca.path("ca.pem"),
+                "password": "file:" + self.scratch.file("good")}
+        checks = {}
+        for six, address in (("", "127.0.0.1"), ("6", "::1")):
+            well = checks["well" + six] = {**base, "hostaddr": address}
+            checks["other-name" + six] = {**well, "host": "other.test"}
+            checks["stranger" + six] = {**well, "ca_file": "/etc/ssl/certs/ca-certificates.crt"}
+        probes = Probes(self, checks, timeout="3s")
+        for six in ("", "6"):
+            for name, reason in (("well", "ok"), ("other-name", "tls-name"),
+                                 ("stranger", "tls-untrusted")):
+                got = probes.run(name + six)
+                self.assertEqual(got.reason, reason, got)
+        self.install(days=-10)
+        self.server.sql("select pg_reload_conf()")
+        # Debian 12's libpq does not say more; the probe tls with starttls = postgres does.
+        probes.tendd.wait(lambda: probes.run("well").reason == "tls-untrusted", 10, "the reload")
 
 
 if __name__ == "__main__":

@@ -429,6 +429,9 @@ static const struct {
 		TEND_REASON_AUTH_FAILED},
 	{"SSL error: certificate verify failed\n", "", "SSL error: certificate verify failed",
 		false, TEND_REASON_TLS_UNTRUSTED},
+	{"server certificate for \"a\" does not match host name \"b\"\n", "",
+		"server certificate for \"a\" does not match host name \"b\"", false,
+		TEND_REASON_TLS_NAME},
 	{":  2800", "", ":  2800", false, TEND_REASON_CONNECT_FAILED},
 	{"", "", "", false, TEND_REASON_CONNECT_FAILED},
 };

@@ -95,6 +95,7 @@ static const struct tend_reason_doc host_reason_docs[] = {
 	{TEND_REASON_TOO_SLOW, "a file system does not answer"},
 	{TEND_REASON_READ_ONLY, "the kernel has made a file system of `writable' read-only"},
 	{TEND_REASON_FORECAST, "a file system will be full within `full_within'"},
+	{TEND_REASON_ACCESS_DENIED, "the user tend-probe may not look there"},
 	MACHINE_REASONS,
 	{0},
 };

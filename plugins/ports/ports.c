@@ -73,6 +73,7 @@ static const struct tend_metric_doc ports_metric_docs[] = {
 static const struct tend_reason_doc ports_reason_docs[] = {
 	{TEND_REASON_UNDECLARED, "a port that is not declared, or on another address"},
 	{TEND_REASON_OBJECT_MISSING, "nothing listens on a declared one"},
+	{TEND_REASON_ACCESS_DENIED, "the user tend-probe may not look there"},
 	MACHINE_REASONS,
 	{0},
 };

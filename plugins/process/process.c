@@ -77,6 +77,7 @@ static const struct tend_metric_doc process_metric_docs[] = {
 static const struct tend_reason_doc process_reason_docs[] = {
 	{TEND_REASON_PROCESS_MISSING, "fewer than `min' run, stopped ones left out"},
 	{TEND_REASON_THRESHOLD, "more than `max'"},
+	{TEND_REASON_ACCESS_DENIED, "the user tend-probe may not look there"},
 	MACHINE_REASONS,
 	{0},
 };

@@ -62,6 +62,9 @@ double sqlkit_wall(void); /* seconds since 1970: what is remembered outlives a r
 		{TEND_REASON_TLS_FAILED, "TLS is wanted, and fails"},                              \
 		{TEND_REASON_TLS_EXPIRED, "the certificate of the database has expired"},          \
 		{TEND_REASON_TLS_UNTRUSTED, "the certificate of the database is not trusted"},     \
+		{TEND_REASON_TLS_NAME, "the certificate of the database is for another name"},     \
+		{TEND_REASON_TLS_WEAK, "TLS of the database is below the floor"},                  \
+		{TEND_REASON_TLS_REVOKED, "the certificate of the database is revoked"},           \
 		{TEND_REASON_AUTH_FAILED, "wrong password, or a role that may not log in"},        \
 		{TEND_REASON_PROTOCOL,                                                             \
 			"what answers is no such database, or the connection broke"},              \

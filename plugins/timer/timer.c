@@ -61,6 +61,7 @@ static const struct tend_reason_doc timer_reason_docs[] = {
 	{TEND_REASON_JOB_STUCK, "a run takes longer than `max_run'"},
 	{TEND_REASON_STALE, "the last success is older than `max_age'"},
 	{TEND_REASON_NOT_RUN, "it was due and did not run, or has no next run"},
+	{TEND_REASON_ACCESS_DENIED, "the user tend-probe may not look there"},
 	MACHINE_REASONS,
 	{0},
 };

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """test_probe_tables.py TEND_TRY PLUGIN_DIR SOURCE_DIR: every plugin says all that it can give.
 
-The tables as `tendctl probe` shows them, against the sources: each reason that the code of a plugin
-names is in its table, and the other way round. (tests/system/probes.py does the same with what
+The tables as `tendctl probe` shows them, against the sources: each reason that the code of a plugin,
+or those who answer it, names is in its table, and the other way round; each metric of the table is
+named by the code; each option stands in the README. (tests/system/probes.py does the same with what
 probes give of real servers.)
 """
 
@@ -17,6 +18,14 @@ UNITS = {"s", "ms", "%", "B", "c", ""}
 COMMON = {"ok", "threshold", "off-baseline", "too-slow", "overrun", "cancelled", "internal"}
 
 
+# Who gives reasons in the name of all plugins that include it: they must be in each one's table.
+ANSWERING = {"sqlkit": ("postgres/reason.c", "mysql/reason.c"), "machine": ("machine/verdict.c",)}
+# What else may speak for a plugin.
+BEHIND = {"passive": ("../daemon/watch",), "ldap": ("../daemon/watch",),
+          "mysql": ("../daemon/watch",), "flow": ("../lua/flows",),
+          "sqlkit": ("postgres", "mysql")}
+
+
 def probes(program, plugins):
     done = subprocess.run([program, "list", "--json"], capture_output=True, text=True, check=False,
                           env={**os.environ, "TEND_PLUGINDIR": plugins})
@@ -25,23 +34,58 @@ def probes(program, plugins):
     return json.loads(done.stdout)
 
 
-def named(folder):
-    """Reasons that the files of a plugin name, without their tables."""
-    found = set()
-    for name in os.listdir(folder):
-        if name.endswith((".c", ".h")):
-            with open(os.path.join(folder, name), encoding="utf-8") as file:
-                text = file.read()
-            text = re.sub(r"struct tend_reason_doc \w+\[\] = \{.*?\n\};", "", text, flags=re.S)
-            found |= {code.lower().replace("_", "-")
-                      for code in re.findall(r"TEND_REASON_([A-Z_]+)\b", text)}
+def code_of(*places):
+    """The text of files and folders, without the tables in them."""
+    files = [os.path.join(place, name) for place in places if os.path.isdir(place)
+             for name in sorted(os.listdir(place)) if name.endswith((".c", ".h", ".lua"))]
+    text = ""
+    for path in files + [place for place in places if os.path.isfile(place)]:
+        with open(path, encoding="utf-8") as file:
+            text += file.read()
+    text = re.sub(r"struct tend_(reason|metric)_doc \w+\[\] = \{.*?\n\};", "", text, flags=re.S)
+    return re.sub(r"#define \w*(REASON|METRIC)\w*(.*\\\n)+.*\n", "", text)
+
+
+def named(text):
+    """The reasons in it, by constant or by name."""
+    found = {code.lower().replace("_", "-")
+             for code in re.findall(r"TEND_REASON_([A-Z_]+)\b", text)}
     return found - {"max", "text-bytes"}
+
+
+def families(text):
+    """The folders of plugins/ that it includes."""
+    return set(re.findall(r'#include "(?:\.\./)?(common|http|machine|sqlkit)/', text))
+
+
+def unfounded(probe, source, text):
+    """What the tables and nothing else tell of."""
+    behind = families(text)
+    for name in (probe["name"], *sorted(behind)):
+        behind |= set(BEHIND.get(name, ()))
+    whole = text + code_of(*(os.path.join(source, name) for name in sorted(behind)))
+    code = named(whole) | set(re.findall('"([a-z]+(?:-[a-z]+)*)"', whole))
+    for reason in probe["reasons"]:
+        if not reason["common"] and reason["name"] not in code:
+            yield f"reason {reason['name']} is in its table, but nothing gives it"
+    for metric in probe["metrics"]:
+        if metric["name"].islower() and f'"{metric["name"]}"' not in whole:
+            yield f"metric {metric['name']} is in its table, but nothing gives it"
+    with open(os.path.join(source, probe["name"], "README.md"), encoding="utf-8") as file:
+        readme = file.read()
+    for option in probe["options"]:
+        if not re.search(rf"\b{re.escape(option['name'].rstrip('.*'))}\b", readme):
+            yield f"option {option['name']} is not in its README"
 
 
 def faults(probe, source):
     metrics, reasons = probe["metrics"], probe["reasons"]
     own = {reason["name"] for reason in reasons if not reason["common"]}
-    code = named(os.path.join(source, probe["name"]))
+    text = code_of(os.path.join(source, probe["name"]))
+    code = named(text)
+    for family in families(text):
+        code |= named(code_of(*(os.path.join(source, name) for name in ANSWERING.get(family, ()))))
+    yield from unfounded(probe, source, text)
     if not probe["doc"].endswith((".", "?")):
         yield "its doc is no sentence"
     if not probe["example"]:

@@ -11,3 +11,9 @@ if(TARGET tend_stream)
 			${probe_dir}/tls/judge.c
 		LIBS tend_watch tend_stream m)
 endif()
+# All of it but what asks and what is asked of: agent.c, snmp.c and judge.c meet real agents.
+tend_unit_test(test_snmp_probe
+	SOURCES test_snmp_probe.c ${probe_dir}/snmp/ber.c ${probe_dir}/snmp/message.c
+		${probe_dir}/snmp/oid.c ${probe_dir}/snmp/pdu.c ${probe_dir}/snmp/plan.c
+		${probe_dir}/snmp/rate.c ${probe_dir}/snmp/table.c ${probe_dir}/snmp/usm.c
+	LIBS tend_base PkgConfig::CRYPTO m)

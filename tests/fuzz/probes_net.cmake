@@ -19,3 +19,8 @@ endforeach()
 tend_fuzz_target(ssh_kex
 	SOURCES fuzz_ssh_kex.c ${probe_dir}/ssh/hostkey.c ${probe_dir}/ssh/kex.c
 	LIBS tend_base PkgConfig::CRYPTO)
+tend_fuzz_target(snmp_probe
+	SOURCES fuzz_snmp_probe.c ${probe_dir}/snmp/ber.c ${probe_dir}/snmp/message.c
+		${probe_dir}/snmp/oid.c ${probe_dir}/snmp/pdu.c ${probe_dir}/snmp/plan.c
+		${probe_dir}/snmp/table.c ${probe_dir}/snmp/usm.c
+	LIBS tend_base PkgConfig::CRYPTO m)

@@ -5,6 +5,8 @@
 `answer()` and what is around it are the bytes of SNMPv2c, for an `OddUdp` of probes.py.
 """
 
+import hashlib
+import hmac
 import os
 import socket
 
@@ -139,6 +141,17 @@ def read_tlv(data):
     return data[0], data[at:at + size], data[at + size:]
 
 
+def oid_text(name):
+    first = min(name[0] // 40, 2)
+    parts, part = [first, name[0] - 40 * first], 0
+    for byte in name[1:]:
+        part = part << 7 | byte & 127
+        if not byte & 128:
+            parts.append(part)
+            part = 0
+    return ".".join(map(str, parts))
+
+
 def question(data):
     """(type, request id, OIDs) of a question in SNMPv2c."""
     _, body, _ = read_tlv(data)
@@ -153,14 +166,7 @@ def question(data):
     while rest:
         _, item, rest = read_tlv(rest)
         _, name, _ = read_tlv(item)
-        first = min(name[0] // 40, 2)
-        parts, part = [first, name[0] - 40 * first], 0
-        for byte in name[1:]:
-            part = part << 7 | byte & 127
-            if not byte & 128:
-                parts.append(part)
-                part = 0
-        names.append(".".join(map(str, parts)))
+        names.append(oid_text(name))
     return kind, int.from_bytes(request, "big"), names
 
 
@@ -174,3 +180,71 @@ def answering(reply):
             status, index, binds = reply(kind, names)
         return message(pdu(0xa2, request, binds, status, index))
     return answer
+
+
+# ---- SNMPv3, signed with SHA-256 and not encrypted -------------------------------------------------
+
+USM, TARGET = "1.3.6.1.6.3.15.1.1", "1.3.6.1.6.3.12.1"
+ENGINE, OTHER_ENGINE = b"\x80\0\x1f\x88\x04one", b"\x80\0\x1f\x88\x04two"
+
+
+def sign_key(engine, password=AUTH):
+    repeated = (password.encode() * ((1 << 20) // len(password) + 1))[:1 << 20]
+    plain = hashlib.sha256(repeated).digest()
+    return hashlib.sha256(plain + engine + plain).digest()
+
+
+def message_v3(body, msg_id, engine=ENGINE, boots=3, time=1000, user=b"", key=None):
+    digest = bytes(24) if key else b""
+
+    def whole():
+        return tlv(0x30, number(3) +
+                   tlv(0x30, msg_id + number(65507) + tlv(4, bytes([bool(key)])) + number(3)) +
+                   tlv(4, tlv(0x30, tlv(4, engine) + number(boots) + number(time) + tlv(4, user) +
+                              tlv(4, digest) + tlv(4, b""))) +
+                   tlv(0x30, tlv(4, engine) + tlv(4, b"") + body))
+    if key:
+        digest = hmac.new(key, whole(), hashlib.sha256).digest()[:24]
+    return whole()
+
+
+def fields(data):
+    """The elements in a constructed one."""
+    _, rest, _ = read_tlv(data)
+    found = []
+    while rest:
+        _, body, after = read_tlv(rest)
+        found.append((body, rest[:len(rest) - len(after)]))
+        rest = after
+    return found
+
+
+class AgentV3:
+    """For an OddUdp. judge(engine, boots, time) -> a report's OID, or None: it is answered with 7."""
+
+    def __init__(self, judge, engine=ENGINE, boots=3, time=1000, password=AUTH):
+        self.judge, self.engine, self.boots, self.time = judge, engine, boots, time
+        self.password = password
+        self.asked = []
+
+    def __call__(self, data):
+        _, head, security, scoped = (element for _, element in fields(data))
+        msg_id = fields(head)[0][1]
+        engine, boots, time, user = (
+            body for body, _ in fields(read_tlv(security)[1])[:4])
+        boots, time = int.from_bytes(boots, "big"), int.from_bytes(time, "big")
+        body = fields(scoped)[2][1]
+        request = int.from_bytes(fields(body)[0][0], "big")
+        self.asked.append((engine, boots, time))
+        if not engine:
+            return message_v3(pdu(0xa8, request, [bind(USM + ".4.0", number(1, 0x41))]), msg_id,
+                              ENGINE, 0, 0)
+        report = self.judge(self, engine, boots, time)
+        key = sign_key(self.engine, self.password)
+        if report:
+            signed = key if report == USM + ".2.0" else None
+            return message_v3(pdu(0xa8, request, [bind(report, number(1, 0x41))]), msg_id,
+                              self.engine, self.boots, self.time, user if signed else b"", signed)
+        names = [oid_text(fields(item)[0][0]) for _, item in fields(fields(body)[3][1])]
+        return message_v3(pdu(0xa2, request, [bind(name, number(7, 0x43)) for name in names]),
+                          msg_id, self.engine, self.boots, self.time, user, key)

@@ -6,9 +6,10 @@ import os
 import subprocess
 import unittest
 
-from agents import AUTH, BASE, END, NULL, PRIV, Snmpd, answering, bind, message, number, pdu, tlv
+from agents import (AUTH, BASE, END, ENGINE, NULL, OTHER_ENGINE, PRIV, TARGET, USM, AgentV3, Snmpd,
+                    answering, bind, message, number, pdu, tlv)
 from inbox import BUILD
-from probes import OddUdp, Probes, tcp_port
+from probes import OddUdp, Probes
 from snmpbox import Scratch, free_port
 from tendbox import wait_for
 
@@ -16,7 +17,8 @@ EXAMPLES = os.path.join(os.path.dirname(os.path.abspath(__file__)),
                         "../../etc/conf.d/snmp.conf.example")
 UPTIME = "1.3.6.1.2.1.1.3.0"
 TABLE = {  # BASE.10.COLUMN.ROW: name, state, temperature, its decimals, kind
-    **{f"10.1.{row}": ("string", name) for row, name in ((1, "disk a"), (2, "disk b"), (10, "fan"))},
+    **{f"10.1.{row}": ("string", name)
+       for row, name in ((1, "disk a"), (2, "disk b"), (10, "fan"))},
     **{f"10.2.{row}": ("integer", state) for row, state in ((1, 3), (2, 3), (10, 4))},
     **{f"10.3.{row}": ("integer", heat) for row, heat in ((1, 415), (2, 42), (10, 9))},
     **{f"10.4.{row}": ("integer", digits) for row, digits in ((1, 1), (2, 0), (10, -2))},
@@ -81,7 +83,8 @@ class Agent(Base):
             "v3": self.v3(port, **up),
             "strong": self.v3(port, "strong", auth="auth", priv="priv", **up) |
                       {"auth": "SHA-512", "priv": "AES-256"},
-            "signed": self.v3(port, "signed", priv=None, **up) | {"auth": "SHA-384", "priv": "none"},
+            "signed": self.v3(port, "signed", priv=None, **up) |
+                      {"auth": "SHA-384", "priv": "none"},
             "kinds": self.v3(port, **kinds), "many": self.v3(port, **many),
             "table": self.v3(port, **table, ignore="disk b"),
             "by-index": self.v2c(port, **{"walk.state": f"{BASE}.10.2", "repetitions": 1}),
@@ -91,7 +94,8 @@ class Agent(Base):
             "expected": self.v2c(port, **kinds, **{"expect.state": "optimal",
                                                    "expect.word": "good|optimal"}),
             "not-expected": self.v2c(port, **kinds, **{"expect.state": "2|4"}),
-            "row-fails": self.v2c(port, **table, **{"words.state": "4=failed", "expect.state": "3"}),
+            "row-fails": self.v2c(port, **table, **{"words.state": "4=failed",
+                                                    "expect.state": "3"}),
             "threshold": self.v2c(port, **table, **{"critical.heat": "400"}),
             "missing": self.v3(port, **up, **{"get.gone": f"{BASE}.99.0",
                                               "get.instance": "1.3.6.1.2.1.1.5.7"}),
@@ -383,6 +387,61 @@ class Odd(Base):
         self.check(probes, "float", "ok", n1=11.75)
         for name in ("bad-value", "bad-type"):
             self.check(probes, name, "protocol", "n1: what is answered is no SNMP")
+
+
+    def test_lost(self):
+        """Of each question the first datagram is lost."""
+        seen = set()
+        answer = answering(lambda kind, names: (0, 0, [bind(name, number(7)) for name in names]))
+
+        def reply(data):
+            if data in seen:
+                return answer(data)
+            seen.add(data)
+            return None
+        server = OddUdp(self, reply)
+        probes = Probes(self, {"lost": self.v2c(server.port, resend="50ms",
+                                                **{"get.n": f"{BASE}.1.0"})}, timeout="10s")
+        self.check(probes, "lost", "ok", n=7)
+
+    def test_v3(self):
+        """What net-snmp never does: a clock of its own, another engine at once, forged answers."""
+        def tells_time(agent, engine, boots, time):
+            return None if boots == agent.boots and time >= agent.time else USM + ".2.0"
+
+        def other_engine(agent, engine, boots, time):
+            return None if engine == agent.engine else USM + ".4.0"
+
+        def becomes_other(agent, engine, boots, time):
+            return USM + ".4.0" if len(agent.asked) == 2 else None
+
+        def always(report):
+            return lambda agent, engine, boots, time: report
+
+        agents = {
+            "clock": AgentV3(tells_time), "never-in-time": AgentV3(always(USM + ".2.0")),
+            "again": AgentV3(becomes_other),
+            "never-itself": AgentV3(other_engine, engine=OTHER_ENGINE),
+            "level": AgentV3(always(USM + ".1.0")), "context": AgentV3(always(TARGET + ".5.0")),
+            "sealed": AgentV3(always(USM + ".6.0")), "strange": AgentV3(always("1.3.6.1.9.9")),
+            "forged": AgentV3(always(None), password="somebody-else"),
+            "forged-time": AgentV3(always(USM + ".2.0"), password="somebody-else"),
+        }
+        ports = {name: OddUdp(self, agent).port for name, agent in agents.items()}
+        probes = Probes(self, {name: self.v3(port, priv=None, **{"get.n": f"{BASE}.1.0"}) |
+                               {"priv": "none"} for name, port in ports.items()}, timeout="1s")
+        for name in ("clock", "again"):
+            self.check(probes, name, "ok", n=0.07)
+        self.assertEqual([asked[:2] for asked in agents["clock"].asked[-4:]],
+                         [(b"", 0), (ENGINE, 0), (ENGINE, 3), (ENGINE, 3)])
+        self.check(probes, "never-in-time", "protocol", "time")
+        self.check(probes, "never-itself", "protocol", "another engine id")
+        self.check(probes, "level", "auth-failed", "level of security")
+        self.check(probes, "sealed", "auth-failed", "decrypt")
+        self.check(probes, "context", "object-missing", "context")
+        self.check(probes, "strange", "protocol", "1.3.6.1.9.9")
+        for name in ("forged", "forged-time"):
+            self.check(probes, name, "auth-failed", "not signed as they should be")
 
 
 class Options(Base):

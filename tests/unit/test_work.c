@@ -2,9 +2,9 @@
 /* Attempts in tend-work processes: the real host, pool and program, with a plugin that does what no
  * plugin should (blocker_plugin.c). */
 #include "plugin_fixture.h"
-#include "base/sanitized.h"
 #include <linux/landlock.h>
 #include <sys/syscall.h>
+#include "base/sanitized.h"
 #include "conf/plugins.h"
 #include "loop/child.h"
 #include "work/pool.h"

@@ -42,7 +42,7 @@ void history_forget(struct history *history, void *data);
 struct history_stats {
 	struct rollups_stats file;
 	size_t n_series;
-	uint64_t n_refused; /* results of series that there was no room for */
+	uint64_t n_refused;  /* results of series that there was no room for */
 	uint64_t n_gave_way; /* series whose place a new one of the same check took */
 };
 void history_get_stats(const struct history *history, struct history_stats *ret_stats);

@@ -6,6 +6,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -519,8 +520,8 @@ static int begin(struct run *run)
 
 	if (now < quiet_until) {
 		(void)snprintf(text, sizeof(text),
-			"the server asked not to be asked for another %llu s, so it was not",
-			(unsigned long long)((quiet_until - now) / USEC_PER_SEC + 1));
+			"the server asked not to be asked for another %" PRIu64 " s, so it was not",
+			(quiet_until - now) / USEC_PER_SEC + 1);
 		run->ask.stage = ASK_URL;
 		run_finish(run, TEND_REASON_QUOTA, text);
 	} else if (oauth_needs_token(run)) {

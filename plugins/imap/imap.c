@@ -295,9 +295,9 @@ __attribute__((format(printf, 3, 4))) static void say(
 	run->command = command;
 	run->began = tend_now();
 	stream_doing(s, doings[command]);
-	if (n > 0 && (size_t)(head + n) < sizeof(line) - 2) {
+	if (n > 0 && (size_t)head + (size_t)n < sizeof(line) - 2) {
 		memcpy(line + head + n, "\r\n", 2);
-		stream_send(s, line, (size_t)(head + n) + 2);
+		stream_send(s, line, (size_t)head + (size_t)n + 2);
 	} else {
 		stream_finish(s, TEND_REASON_INTERNAL, "a command is too long");
 	}

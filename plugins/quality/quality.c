@@ -133,6 +133,7 @@ static int quality_check(void *data, struct tend_error *err)
 	conf->rules = calloc(QUALITY_MAX_RULES, sizeof(*conf->rules));
 	if (!conf->rules)
 		return -ENOMEM;
+	conf->n_rules = 0;
 	for (enum quality_kind kind = 0; kind < QUALITY_KIND_MAX && r == 0; kind++)
 		r = add_rules(conf, kind, err);
 	if (r == 0 && conf->n_rules == 0)

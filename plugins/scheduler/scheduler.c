@@ -117,7 +117,7 @@ static bool read_seconds(
 {
 	const json_t *cell = sqlkit_cell(j->table, row, column);
 
-	*ret_null = cell && json_is_null(cell);
+	*ret_null = json_is_null(cell);
 	if (!cell || *ret_null)
 		return false;
 	if (sqlkit_number(cell, ret_seconds))

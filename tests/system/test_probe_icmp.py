@@ -1,15 +1,22 @@
 # SPDX-License-Identifier: MIT
-"""The icmp probe in network namespaces of its own: answered, half lost, lost, forbidden, no route."""
+"""The icmp probe in network namespaces of its own: answered, late, half lost, lost, forbidden, no
+route. A host that is frozen is one that is lost; to a ping nobody logs in."""
 
 import concurrent.futures
+import contextlib
 import ctypes
+import fcntl
 import os
+import struct
 import subprocess
+import threading
+import time
 import unittest
 
 from probes import Probes
 
 CLONE_NEWNET = 0x40000000
+TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454ca, 0x0001, 0x1000
 PEER = f"tend-icmp-{os.getpid()}"
 
 
@@ -21,6 +28,28 @@ def sh(*argv, peer=False):
 def allow_ping(groups):
     with open("/proc/sys/net/ipv4/ping_group_range", "w", encoding="ascii") as out:
         out.write(groups)
+
+
+def pass_on(source, target):
+    with contextlib.suppress(OSError):
+        while packet := os.read(source, 4096):
+            time.sleep(0.05)
+            os.write(target, packet)
+
+
+def slow_wire():
+    """To the peer as well, and each way takes 50 ms; the kernels at its ends are the real ones."""
+    ends = []
+    for name, last in (("slow", 1), ("slowfar", 2)):
+        ends.append(os.open("/dev/net/tun", os.O_RDWR))
+        fcntl.ioctl(ends[-1], TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TUN | IFF_NO_PI))
+        if last == 2:
+            sh("ip", "link", "set", name, "netns", PEER)
+        sh("ip", "addr", "add", f"10.99.1.{last}/24", "dev", name, peer=last == 2)
+        sh("ip", "addr", "add", f"fd98::{last}/64", "dev", name, "nodad", peer=last == 2)
+        sh("ip", "link", "set", name, "up", peer=last == 2)
+    for source, target in (ends, ends[::-1]):
+        threading.Thread(target=pass_on, args=(source, target), daemon=True).start()
 
 
 class Icmp(unittest.TestCase):
@@ -37,6 +66,7 @@ class Icmp(unittest.TestCase):
             sh("ip", "addr", "add", f"10.99.0.{last}/24", "dev", name, peer=peer)
             sh("ip", "addr", "add", f"fd99::{last}/64", "dev", name, "nodad", peer=peer)
             sh("ip", "link", "set", name, "up", peer=peer)
+        slow_wire()
         sh("ip", "addr", "add", "10.99.0.3/24", "dev", "far", peer=True)
         sh("ip", "addr", "add", "10.99.0.4/24", "dev", "far", peer=True)
         sh("ip", "addr", "add", "10.99.0.5/24", "dev", "far", peer=True)
@@ -68,6 +98,9 @@ class Icmp(unittest.TestCase):
             "large": {"host": "10.99.0.2", "payload": 4000},
             "half": {"host": "10.99.0.3", "packets": 10, "critical.loss_pct": 20},
             "lost": {"host": "10.99.0.4"},
+            "lost6": {"host": "fd99::4"},
+            "slow": {"host": "10.99.1.2", "critical.rtt_min_seconds": 0.05, "timeout": "4s"},
+            "slow6": {"host": "fd98::2", "critical.rtt_min_seconds": 0.05, "timeout": "4s"},
             "nobody": {"host": "10.99.0.77"},
             "no-route": {"host": "192.0.2.1"},
             "forbidden": {"host": "10.99.0.66"},
@@ -87,6 +120,9 @@ class Icmp(unittest.TestCase):
         self.check(probes, "half", "threshold", "loss_pct", loss_pct=50)
         got = self.check(probes, "lost", "no-reply", "none of 5", loss_pct=100)
         self.assertNotIn("rtt_avg_seconds", got.metrics)
+        self.check(probes, "lost6", "no-reply", "none of 5", loss_pct=100)
+        self.check(probes, "slow", "threshold", "rtt_min_seconds", loss_pct=0)
+        self.check(probes, "slow6", "threshold", "rtt_min_seconds", loss_pct=0)
         self.check(probes, "nobody", "no-reply", loss_pct=100)
         self.check(probes, "no-route", "connect-failed", "unreachable")
         self.check(probes, "forbidden", "access-denied", "packet filter")

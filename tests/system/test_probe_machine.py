@@ -2,6 +2,7 @@
 """The probes of a machine in a box with a real systemd: a real tendd, tend-spawn and tend-look, here
 and, by ssh, on another host. What needs no systemd is in test_look.py."""
 
+import concurrent.futures
 import unittest
 
 import hostnet
@@ -9,6 +10,7 @@ from tendbox import Box, tend, wait_for
 
 SPAWN_KEY = "/etc/tend/secrets/spawn-key"
 LOG = "/srv/app.log"
+SIX = "fd98::"
 
 UNITS = {
     "job.service": "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'test ! -e /run/job-fails'\n",
@@ -83,6 +85,10 @@ def conf(host=None):
     text = "[system m]\nenvironment = staging\n"
     if host:
         text += hostnet.host_section("b", 1, spawn_identity_file=SPAWN_KEY)
+        text += (f"[host six]\naddress = {SIX}2\nidentity_file = {hostnet.KEY}\n"
+                 f"spawn_identity_file = {SPAWN_KEY}\n[component m/six]\nkind = host\nhost = six\n"
+                 f"[check m/six/folder]\n{CHECKS['folder']}interval = 1h\ntimeout = 8s\n"
+                 "confirm = 1 of 1\n")
     for component in ("here",) + (("there",) if host else ()):
         text += f"[component m/{component}]\nkind = host\n"
         text += "host = b\n" if component == "there" else ""
@@ -148,6 +154,11 @@ class Machine(unittest.TestCase):
         hostnet.serve_ssh(cls.b, [key], hostnet.FORCED.replace("tend-exec", "tend-spawn"))
         hostnet.make_key(cls.a)
         hostnet.trust(cls.a, cls.b, 1)
+        for box, end in ((cls.a, 1), (cls.b, 2)):
+            box.run("ip", "addr", "add", f"{SIX}{end}/64", "dev", "tend1", "nodad")
+        known = cls.a.read(hostnet.KNOWN)
+        cls.a.write(hostnet.KNOWN, known + known.replace(hostnet.address(1, 2), f"{SIX}2"),
+                    mode=0o644)
         cls.a.write("/etc/tend/tend.conf", "[daemon]\n" + conf("b"))
         done = tend.check(cls.a)
         assert done.returncode == 0, done.stdout
@@ -295,6 +306,33 @@ class Machine(unittest.TestCase):
                 box.write(f"/srv/attachments/deep/{i}", "x")
             self.expect(place, "folder", "ok")
             self.expect(place, "secret", "access-denied", "Permission denied")
+
+    # ---- there only
+
+    def test_the_host_is_frozen_and_dead(self):
+        """Its sshd is still, with all sessions; then nobody listens there. By IPv4 and IPv6."""
+        self.expect("there", "host", "ok")
+        self.expect("six", "folder", "ok", "10 files")
+        pids = self.b.out("pgrep", "-x", "sshd").split()
+        self.b.run("kill", "-STOP", *pids)
+        try:
+            with concurrent.futures.ThreadPoolExecutor(2) as pool:
+                for got in pool.map(lambda place: self.look(place, "folder"), ("there", "six")):
+                    self.assertEqual(got["reason"], "too-slow", got)
+        finally:
+            self.b.run("kill", "-CONT", *pids, check=False)
+        wait_for(lambda: self.look("there", "folder")["reason"] == "ok", 20, "it to be back")
+        self.b.run("systemctl", "stop", "ssh.service", "ssh.socket", check=False)
+        self.b.run("pkill", "-KILL", "-x", "sshd", check=False)
+        try:
+            wait_for(lambda: self.look("there", "folder")["reason"] == "no-evidence", 20, "its end")
+            self.expect("there", "folder", "no-evidence", "Connection refused")
+            wait_for(lambda: self.look("six", "folder")["reason"] == "no-evidence", 20, "its end")
+            self.expect("six", "folder", "no-evidence", f"{SIX}2 port 22: Connection refused")
+            self.expect("here", "folder", "ok")
+        finally:
+            self.b.run("systemctl", "start", "ssh.service")
+        wait_for(lambda: self.look("there", "folder")["reason"] == "ok", 30, "it to be back")
 
     # ---- here only
 

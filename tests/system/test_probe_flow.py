@@ -328,14 +328,19 @@ class WebTest(FlowTest):
         }
         checks = {name: self.form(**{"param.url": f"http://127.0.0.1:{port}/login"})
                   for name, port in odd.items()}
-        checks["dead6"]["param.url"] = f"http://[::1]:{odd['dead6']}/login"
+        for name, talk in (("silent6", silent), ("hangup6", hanging_up),
+                           ("garbage6", saying(b"SSH-2.0-OpenSSH_9.2\r\n"))):
+            odd[name] = Odd(self, talk, "::1").port
+        for name in ("dead6", "silent6", "hangup6", "garbage6"):
+            checks[name] = self.form(**{"param.url": f"http://[::1]:{odd[name]}/login"})
         checks["nameless"] = self.form(**{"param.url": "http://no-such-host.invalid/"})
         checks["tls"] = self.form(**{"param.url": f"https://127.0.0.1:{odd['garbage']}/"})
         p = self.probes(checks, "1s")
         reasons = {name: p.run(name).reason for name in checks}
         self.assertEqual(reasons, {
             "dead": "connect-refused", "dead6": "connect-refused", "silent": "too-slow",
-            "hangup": "protocol", "garbage": "protocol", "error": "status-unexpected",
+            "hangup": "protocol", "garbage": "protocol", "silent6": "too-slow",
+            "hangup6": "protocol", "garbage6": "protocol", "error": "status-unexpected",
             "quota": "quota", "nameless": "dns-failed", "tls": "tls-failed"})
 
     def test_flow_files(self):

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""test_probe_tables.py TEND_TRY PLUGIN_DIR SOURCE_DIR: every plugin says all that it can give.
+"""test_probe_tables.py TEND_TRY PLUGIN_DIR SOURCE_DIR [PAGE]: every plugin says all that it can give.
 
 The tables as `tendctl probe` shows them, against the sources: each reason that the code of a plugin,
 or those who answer it, names is in its table, and the other way round; each metric of the table is
-named by the code; each option stands in the README. (tests/system/probes.py does the same with what
+named by the code; each option stands in the README, and all of it in PAGE, tend-probes(7). (tests/system/probes.py does the same with what
 probes give of real servers.)
 """
 
@@ -108,10 +108,28 @@ def faults(probe, source):
         yield f"reason {name} is given by its code, but is in no table"
 
 
+def unprinted(probe, page):
+    """What its section of the manual does not have."""
+    section = re.search(rf"^\.SS {re.escape(probe['name'])}\n(.*?)(?=^\.S[SH] |\Z)", page,
+                        flags=re.S | re.M)
+    if not section:
+        yield "the manual has no section of it"
+        return
+    bold = {name.replace("\\-", "-") for name in re.findall(r"\\fB(.*?)\\fR", section[1])}
+    for kind in ("options", "metrics", "reasons"):
+        for row in probe[kind]:
+            if row["name"] not in bold and not row.get("common"):
+                yield f"the manual has nothing of {row['name']} in {kind}"
+
+
 def main():
-    program, plugins, source = sys.argv[1:]
+    program, plugins, source, *pages = sys.argv[1:]
+    page = ""
+    for path in pages:
+        with open(path, encoding="utf-8") as file:
+            page += file.read()
     found = [f"{probe['name']}: {fault}" for probe in probes(program, plugins)
-             for fault in faults(probe, source)]
+             for fault in (*faults(probe, source), *(unprinted(probe, page) if pages else ()))]
     print("\n".join(found) or "all probes have their tables")
     return bool(found)
 

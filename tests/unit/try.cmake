@@ -6,7 +6,8 @@ tend_unit_test(test_init SOURCES test_init.c LIBS tend_init_text)
 if(TARGET tend-try)
 	add_test(NAME unit/probe_tables
 		COMMAND /usr/bin/python3 -B ${CMAKE_CURRENT_LIST_DIR}/test_probe_tables.py
-			$<TARGET_FILE:tend-try> ${PROJECT_BINARY_DIR}/plugins ${PROJECT_SOURCE_DIR}/plugins)
+			$<TARGET_FILE:tend-try> ${PROJECT_BINARY_DIR}/plugins ${PROJECT_SOURCE_DIR}/plugins
+			${PROJECT_BINARY_DIR}/man/tend-probes.7)
 	set_tests_properties(unit/probe_tables PROPERTIES LABELS unit TIMEOUT 60)
 endif()
 # The manual as the build makes it: no line that a formatter stumbles over.

@@ -3,8 +3,8 @@
 
 The tables as `tendctl probe` shows them, against the sources: each reason that the code of a plugin,
 or those who answer it, names is in its table, and the other way round; each metric of the table is
-named by the code; each option stands in the README, and all of it in PAGE, tend-probes(7). (tests/system/probes.py does the same with what
-probes give of real servers.)
+named by the code; each option stands in the README, and all of it in PAGE, tend-probes(7).
+(tests/system/probes.py does the same with what probes give of real servers.)
 """
 
 import json
@@ -84,7 +84,10 @@ def faults(probe, source):
     text = code_of(os.path.join(source, probe["name"]))
     code = named(text)
     for family in families(text):
-        code |= named(code_of(*(os.path.join(source, name) for name in ANSWERING.get(family, ()))))
+        answering = ANSWERING.get(family, ())
+        # Who is one of them answers for itself alone.
+        if not any(name.startswith(f"{probe['name']}/") for name in answering):
+            code |= named(code_of(*(os.path.join(source, name) for name in answering)))
     yield from unfounded(probe, source, text)
     if not probe["doc"].endswith((".", "?")):
         yield "its doc is no sentence"

@@ -27,9 +27,9 @@ int net_resolve(struct net *net, const char *name, net_lookup_fn fn, void *data,
 void net_lookup_cancel(struct net_lookup *lookup); /* NULL is fine */
 
 struct net_transfer;
-/* result: a CURLcode, or -errno of the look-up (then nothing was sent). A request that is not safe to
- * repeat goes out once: libcurl's own second try on a kept connection that ended without an answer
- * is CURLE_GOT_NOTHING. */
+/* result: a CURLcode, or -errno of the look-up (then nothing was sent). A request that is not safe
+ * to repeat goes out once: libcurl's own second try on a kept connection that ended without an
+ * answer is CURLE_GOT_NOTHING. */
 typedef void (*net_transfer_fn)(CURL *easy, int result, void *data);
 /* Resolves the host of the easy handle's CURLOPT_URL, then runs it. `deadline` absolute (the
  * transfer's own: CURLE_OPERATION_TIMEDOUT); the easy stays the caller's. */

@@ -155,7 +155,8 @@ static int on_request(void *data, char *ip, char *own_ip, int port, int own_port
 	if (!again || status != 0 || is_safe(t->easy))
 		return CURL_PREREQFUNC_OK;
 	t->is_repeat = true;
-	/* Else libcurl writes there that a callback of ours gave up, which tells nobody anything. */
+	/* Else libcurl writes there that a callback of ours gave up, which tells nobody anything.
+	 */
 	(void)curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, NULL);
 	return CURL_PREREQFUNC_ABORT;
 }

@@ -25,7 +25,7 @@ PROGRAMS = {
     "bomb": "#!/bin/sh\ni=0\nwhile [ $i -lt 40 ]; do sleep 1000 & i=$((i + 1)); done\nwait\n",
 }
 
-# Ages in seconds and states of all processes of tend-probe but tend-spawn itself.
+# Ages in seconds and states of all processes of tend-probe but tend-spawn itself and its keeper.
 _LOOK = """
 import json, os, pwd, sys
 uid, ticks, found = pwd.getpwnam("tend-probe").pw_uid, os.sysconf("SC_CLK_TCK"), []
@@ -40,7 +40,7 @@ for pid in filter(str.isdigit, os.listdir("/proc")):
         name, rest = fields[fields.index("(") + 1:fields.rindex(")")], fields.rsplit(")", 1)[1].split()
     except OSError:
         continue
-    if int(pid) == int(sys.argv[1]) or name in ("systemd",):
+    if int(pid) == int(sys.argv[1]) or name in ("systemd", "tend-keeper"):
         continue
     found.append([int(pid), name, rest[0], now - int(rest[19]) / ticks])
 print(json.dumps(found))

@@ -99,7 +99,7 @@ class Ldap(unittest.TestCase):
         cls.strict = Slapd(shim, cls.ca, cls.ca.issue("elsewhere", "DNS:elsewhere.test"),
                            "security simple_bind=128\ndisallow bind_anon\n")
         cls.late = Slapd(shim, cls.ca, cls.ca.issue("late", "DNS:ldap.test", days=-10))
-        cls.probes = Probes(shim, cls.checks(shim))
+        cls.probes = Probes(shim, cls.checks(shim), "3s")
 
     @classmethod
     def checks(cls, shim):

@@ -139,7 +139,7 @@ class MySql(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.server, cls.copy, cls.ca = BOX.server, BOX.copy, BOX.ca
-        cls.probes = Probes(Shim(cls), checks_of(cls, cls.server, cls.copy, cls.ca), more=f"""
+        cls.probes = Probes(Shim(cls), checks_of(cls, cls.server, cls.copy, cls.ca), "3s", f"""
 [database s/c]
 service = mysql
 host = ::1

@@ -50,8 +50,8 @@ WARM_INCIDENTS = 500
 # PRAGMA journal_size_limit, and a little.
 STORES, WAL_LIMIT_MIB = ("tend.db", "history.db"), 4.1
 TOO_SHORT = "(too short)"
-# A round of the store's pruning begins so often, by the machine's clock.
-PRUNE_SECONDS = 600
+# A round of the store's pruning begins so often, by the machine's clock; days that each store keeps.
+PRUNE_SECONDS, KEPT_DAYS = 600, {"tend.db": 1, "history.db": 4}
 
 
 class Sink:
@@ -429,17 +429,21 @@ def failing_rows(samples, mix):
                f"{half:.0f} +-2%", all(abs(n / half - 1) <= 0.02 for n in unwell))
 
 
-def store_rows(samples, minutes):
-    """What is kept has filled up in the first half: from there on as much goes as comes. The logs
-    grow while the disk or the machine is slow, and shrink again."""
+def store_rows(start, samples, minutes):
+    """What is written until the first round of pruning tells how fast it grows: it may hold what is
+    kept, and what comes until the next round. The logs grow while the disk or the machine is slow,
+    and shrink again."""
     long_enough = minutes * 60 >= 2 * PRUNE_SECONDS
+    filling = [one for one in samples if one["at"] - start["at"] <= PRUNE_SECONDS] or samples[:1]
     for name in STORES:
-        top = [one["sizes"][name] / 1048576 for one in samples]
-        bound, late_top = max(top[:(len(top) + 1) // 2]), max(top[len(top) // 2:])
-        share = late_top / bound - 1
-        yield (f"{name}, at most {bound:.1f} MiB, then {late_top:.1f} MiB", f"{share:+.2%}",
-               f"<= {STORE_LIMIT:.0%}" if long_enough else TOO_SHORT,
-               share <= STORE_LIMIT or not long_enough)
+        rate = ((filling[-1]["sizes"][name] - start["sizes"][name])
+                / (filling[-1]["at"] - start["at"]))
+        kept = KEPT_DAYS[name] * 86400 / TURN_CALENDAR * TURN_SECONDS
+        bound = (start["sizes"][name] + rate * (PRUNE_SECONDS + kept)) / 1048576
+        top = max(one["sizes"][name] for one in samples) / 1048576
+        yield (f"{name}, {rate / 1024:.1f} KiB/s when new: may have {bound:.1f} MiB", f"{top:.1f} MiB",
+               f"<= +{STORE_LIMIT:.0%}" if long_enough else TOO_SHORT,
+               top <= bound * (1 + STORE_LIMIT) or not long_enough)
         logs = [one["sizes"][f"{name}-wal"] / 1048576 for one in samples]
         least = min(quarters(logs)[1])
         yield (f"{name}-wal, at most {max(logs):.1f} MiB, shrinks to", f"{least:.1f} MiB",
@@ -456,10 +460,10 @@ def machine_rows(samples):
     yield ("the whole machine was idle", f"{idle / max(used + idle, 0.01):.0%}", "", True)
 
 
-def verdict(samples, mix, minutes):
+def verdict(start, samples, mix, minutes):
     """[(what, figure, limit, kept)]: one line each."""
     return [*memory_rows(samples, warm_up(minutes, mix)[1]), *fd_rows(samples), *schedule_rows(samples, mix),
-            *failing_rows(samples, mix), *store_rows(samples, minutes), *machine_rows(samples)]
+            *failing_rows(samples, mix), *store_rows(start, samples, minutes), *machine_rows(samples)]
 
 
 def phases(start, samples):
@@ -497,7 +501,7 @@ def soak(minutes, mix, say):
                 one["turn"], one["since_turn"] = number, one["at"] - turned
                 one["settled"] = time.monotonic() - turned >= TURN_SECONDS - SAMPLE_SECONDS - 1
                 samples.append(one)
-        return verdict(samples, mix, minutes), phases(start, samples), run.sink.n
+        return verdict(start, samples, mix, minutes), phases(start, samples), run.sink.n
     except BaseException:
         with open(run.scratch.file("tendd.log"), encoding="utf-8", errors="replace") as log:
             sys.stderr.write(log.read()[-4000:])

@@ -174,14 +174,15 @@ def duplicates_and_leavers(site):
         delete from party_contact_mechanism where value = 'same@example.invalid'""")
 
 
-# What asks the database something: whichever is due first tells.
+# What asks the web server or the database something: whichever is due first tells.
+VISITS = ("rpc", "login", "read", "flow")
 QUERIES = ("login", "writable", "role", "data", "blocked")
 
 FAULTS = (
     Fault("web killed", web_killed, APP, {
-        "unit": ("unit-failed", "unit-inactive"), "rpc": ("connect-refused",)}),
-    Fault("web frozen", web_frozen, APP, {"rpc": ("too-slow",), "login": ("too-slow",),
-                                          "read": ("too-slow",)}),
+        "unit": ("unit-failed", "unit-inactive"),
+        **{name: ("connect-refused",) for name in VISITS}}),
+    Fault("web frozen", web_frozen, APP, {name: ("too-slow",) for name in VISITS}),
     Fault("database killed", database_killed, DATABASE, {
         # The postmaster is dead, its children still end.
         "unit": ("unit-failed", "unit-changing"), "connect": ("connect-refused",),

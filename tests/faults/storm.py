@@ -36,10 +36,17 @@ ID, SEQUENCE, INCIDENT, FINGERPRINT, COMPONENT, TEXT = "1", "2", "4", "5", "8", 
 Told = collections.namedtuple("Told", "id sequence kind incident fingerprint component superseded at")
 
 
-def tcp_port():
+def tcp_ports(names):
+    """One for each, which nobody else is given while the sink is not there."""
+    ports = set()
+    while len(ports) < len(names):
+        ports.add(free_port(kind=socket.SOCK_STREAM))
+    return dict(zip(names, ports))
+
+
+def listens(port):
     with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+        return sock.connect_ex(("127.0.0.1", port)) == 0
 
 
 def address(number):
@@ -54,7 +61,7 @@ class Storm:
         self.scratch = Scratch()
         self.components = [self.component(number)
                            for number in range(0, n_checks, PER_COMPONENT)]
-        self.ports = {name: tcp_port() for name in WEBHOOKS}
+        self.ports = tcp_ports(WEBHOOKS)
         self.sinks, self.tendd, self.n_starts = {}, None, 0
 
     def __enter__(self):
@@ -150,6 +157,10 @@ class Storm:
         self.sinks[name] = self.scratch.spawn(
             [sys.executable, "-B", SINK, "--port", str(self.ports[name]), "--log", self.log(name),
              "--secret-file", self.scratch.file("hook"), *more], stderr=subprocess.DEVNULL)
+        wait_for(lambda: listens(self.ports[name]) or self.sinks[name].poll() is not None, 30,
+                 f"the sink {name} to listen", interval=0.02)
+        if self.sinks[name].poll() is not None:
+            raise RuntimeError(f"the sink {name} ended at once: is its port {self.ports[name]} taken?")
 
     def stop_sink(self, name):
         end(self.sinks.pop(name))

@@ -3,7 +3,7 @@
  * The least that a subagent can do, for bench_snmp.py: snmp_floor SOCKET ROWS registers
  * 1.3.6.1.4.1.8072.9999.9999.7364 with snmpd by AgentX and serves .COLUMN.ROW below it, always the
  * same text: a blocking read and a write for each request, and nothing that is looked up. It ends
- * with snmpd. What a walk costs beyond this is Tend's.
+ * with snmpd. What a walk or a GET costs beyond this is Tend's.
  */
 #include <arpa/inet.h>
 #include <stdbool.h>
@@ -15,7 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { OPEN = 1, REGISTER = 3, GETNEXT = 6, RESPONSE = 18, BIG_ENDIAN_FLAG = 0x10 };
+enum { OPEN = 1, REGISTER = 3, GET = 5, GETNEXT = 6, RESPONSE = 18, BIG_ENDIAN_FLAG = 0x10 };
 enum { OCTETS = 4, END_OF_VIEW = 130, PREFIX = 4, HEADER_BYTES = 20, LAST_COLUMN = 9 };
 static const uint32_t base[] = {1, 8072, 9999, 9999, 7364}; /* behind 1.3.6.1.4 */
 enum { N_BASE = 5 };
@@ -85,12 +85,13 @@ static bool receive(int fd)
 	return true;
 }
 
-static void put_next(uint32_t rows)
+/* The row that is asked for, or the one behind it. */
+static void put_row(uint32_t rows, bool next)
 {
 	unsigned n = in[HEADER_BYTES];
 	const unsigned char *ids = in + HEADER_BYTES + 4;
 	uint32_t at[2] = {n > N_BASE ? get_32(ids + 4 * N_BASE) : 1,
-		n > N_BASE + 1 ? get_32(ids + 4 * (N_BASE + 1)) + 1 : 1};
+		n > N_BASE + 1 ? get_32(ids + 4 * (N_BASE + 1)) + next : 1};
 
 	if (at[1] > rows) {
 		at[0]++;
@@ -111,8 +112,8 @@ static bool answer(int fd, uint32_t rows)
 	begin(RESPONSE, get_32(in + 4), get_32(in + 8), get_32(in + 12));
 	put_32(0); /* sysUpTime */
 	put_32(0); /* no error */
-	if (in[1] == GETNEXT)
-		put_next(rows);
+	if (in[1] == GET || in[1] == GETNEXT)
+		put_row(rows, in[1] == GETNEXT);
 	return end(fd);
 }
 

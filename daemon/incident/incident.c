@@ -135,15 +135,13 @@ static struct store_batch *new_batch(void)
 	return store_batch_new(&batch) < 0 ? NULL : batch;
 }
 
+/* `batch`: the lines about the change. */
 static void commit_quietly(
 	struct incidents *incidents, struct incident *incident, struct store_batch *batch)
 {
-	if (!batch)
-		return;
-	if (incident_put(incident, batch) < 0)
-		store_batch_free(batch);
-	else if (store_commit(incidents->store, batch, NULL, NULL) < 0)
-		log_warning("incident %s: its change is not kept over a restart", incident->id);
+	incident_keep(incidents, incident);
+	if (batch && store_commit(incidents->store, batch, NULL, NULL) < 0)
+		log_warning("incident %s: what happened is not kept over a restart", incident->id);
 }
 
 void incident_line(struct incident *incident, struct store_batch *batch, const char *kind,
@@ -427,6 +425,7 @@ static const char *still_failing(const struct incidents *incidents, const struct
 static void trim_recent(struct incidents *incidents)
 {
 	while (incidents->recent.len > INCIDENT_MAX_RECENT) {
+		incident_save(incidents, incidents->recent.items[0]);
 		incident_free(incidents->recent.items[0]);
 		vec_remove(&incidents->recent, 0);
 	}
@@ -469,8 +468,10 @@ static void close_incident(struct incidents *incidents, struct incident *inciden
 	log_incident(incident, "cleared");
 	commit_event(incidents, incident, INCIDENT_CLEARED, batch);
 	loop_defer_set(incidents->release_defer, true);
-	if (vec_push(&incidents->recent, incident) < 0)
+	if (vec_push(&incidents->recent, incident) < 0) {
+		incident_save(incidents, incident);
 		incident_free(incident);
+	}
 	trim_recent(incidents);
 }
 
@@ -562,7 +563,7 @@ static void follow_reason(
 	free(incident->text);
 	incident->text = text;
 	set_reason(incident, check);
-	commit_quietly(incidents, incident, new_batch());
+	incident_keep(incidents, incident);
 	if (incidents->hooks.on_reason)
 		incidents->hooks.on_reason(incident, incidents->hooks.data);
 }
@@ -660,7 +661,7 @@ int incident_set_phase(
 	if (incident->phase >= phase)
 		return 0;
 	incident->phase = phase;
-	commit_quietly(incidents, incident, new_batch());
+	incident_keep(incidents, incident);
 	return 0;
 }
 
@@ -725,6 +726,11 @@ int incidents_new(struct loop *loop, struct store *store, struct watch *watch,
 		return r;
 	loop_source_name(incidents->release_defer, "incidents-release");
 	loop_defer_set(incidents->release_defer, false);
+	r = loop_defer_new(loop, incidents_save, incidents, &incidents->save_defer);
+	if (r < 0)
+		return r;
+	loop_source_name(incidents->save_defer, "incidents-save");
+	loop_defer_set(incidents->save_defer, false);
 	r = incidents_load(incidents);
 	if (r < 0)
 		return r;
@@ -743,6 +749,7 @@ struct incidents *incidents_free(struct incidents *incidents)
 {
 	if (!incidents)
 		return NULL;
+	incidents_save(incidents);
 	VEC_FOREACH (&incidents->open, struct incident *, open)
 		incident_free(open);
 	VEC_FOREACH (&incidents->recent, struct incident *, closed)
@@ -752,6 +759,7 @@ struct incidents *incidents_free(struct incidents *incidents)
 	map_clear(&incidents->by_check);
 	map_clear(&incidents->by_component);
 	loop_source_free(incidents->release_defer);
+	loop_source_free(incidents->save_defer);
 	loop_source_free(incidents->settle_timer);
 	/* The store ends without calling back. */
 	while (incidents->pending)

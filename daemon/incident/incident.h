@@ -53,7 +53,8 @@ struct incident {
 			  results */
 	bool unconfirmed; /* raised as `cause unconfirmed` */
 	bool flapping;	  /* its root is: what changes meanwhile is not told */
-	bool told; /* a raise went out (routes may drop it later); false: it is held (held.c) */
+	bool told;    /* a raise went out (routes may drop it later); false: it is held (held.c) */
+	bool unsaved; /* its row is older than what is here */
 	bool change_held;   /* it has changed, which was kept from those who were told */
 	bool close_held;    /* all is well, but those who were told hear it when nothing holds it */
 	usec_t settle;	    /* clock_now() when what held it ended: a fresh look is awaited; 0 */

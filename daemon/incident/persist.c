@@ -105,11 +105,51 @@ int incident_put(struct incident *incident, struct store_batch *batch)
 		(json_int_t)incident->unacked_wall, "flapping", incident->flapping, "class",
 		fault_class_names[incident->class]);
 
+	int r;
+
 	if (!doc)
 		return -ENOMEM;
-	return store_batch_add(batch, STORE_INCIDENT_PUT, "sssiij", incident->id,
+	r = store_batch_add(batch, STORE_INCIDENT_PUT, "sssiij", incident->id,
 		incident->fingerprint, incident_phase_names[incident->phase],
 		(int64_t)incident->opened_wall, (int64_t)incident->closed_wall, doc);
+	if (r == 0)
+		incident->unsaved = false;
+	return r;
+}
+
+void incident_keep(struct incidents *incidents, struct incident *incident)
+{
+	incident->unsaved = true;
+	loop_defer_set(incidents->save_defer, true);
+}
+
+void incident_save(struct incidents *incidents, struct incident *incident)
+{
+	struct store_batch *batch;
+	int r;
+
+	if (!incident->unsaved)
+		return;
+	r = store_batch_new(&batch);
+	if (r == 0) {
+		r = incident_put(incident, batch);
+		if (r == 0)
+			r = store_commit(incidents->store, batch, NULL, NULL);
+		else
+			store_batch_free(batch);
+	}
+	if (r < 0)
+		log_warning("incident %s: its change is not kept over a restart", incident->id);
+}
+
+void incidents_save(void *data)
+{
+	struct incidents *incidents = data;
+
+	VEC_FOREACH (&incidents->open, struct incident *, open)
+		incident_save(incidents, open);
+	VEC_FOREACH (&incidents->recent, struct incident *, closed)
+		incident_save(incidents, closed);
 }
 
 /* ---- loading

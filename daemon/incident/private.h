@@ -26,6 +26,7 @@ struct incidents {
 	uint64_t n_withheld[INCIDENT_GATE_MAX];
 	struct loop_source *settle_timer;  /* for what is never answered */
 	struct loop_source *release_defer; /* one has ended, which may have held others */
+	struct loop_source *save_defer;	   /* some have changed */
 	struct pending_commit *pending;
 	/* While on_event runs: what is noted of this incident belongs into its batch. */
 	struct incident *telling;
@@ -59,6 +60,12 @@ int incident_add_member(struct incident *incident, const char *check);
 int incident_add_timeline(struct incident *incident, struct store_batch *batch, usec_t wall,
 	const char *kind, const char *text);
 int incident_put(struct incident *incident, struct store_batch *batch);
+/* It has changed, and nobody is told: its row, which names all its members, is written once at the
+ * end of the turn, however many join it in that turn. */
+void incident_keep(struct incidents *incidents, struct incident *incident);
+/* What incident_keep() has put off, of one, of all. */
+void incident_save(struct incidents *incidents, struct incident *incident);
+void incidents_save(void *incidents);
 int incidents_load(struct incidents *incidents);
 char *incident_summary(const struct incident *incident);
 

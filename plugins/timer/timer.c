@@ -41,8 +41,12 @@ static const struct machine_probe timer_machine = {
 static int timer_start(struct tend_attempt *a, const void *conf)
 {
 	const struct timer_conf *c = conf;
+	usec_t left = tend_attempt_deadline(a) - tend_attempt_started(a);
 
-	return machine_start(a, conf, &timer_machine, json_pack("{s:s}", "timer", c->timer));
+	/* Less than all, so that a systemd that is still is told from a look that is. */
+	return machine_start(a, conf, &timer_machine,
+		json_pack("{s:s, s:I}", "timer", c->timer, "time_msec",
+			(json_int_t)(left * 3 / 4 / USEC_PER_MSEC)));
 }
 
 static const struct tend_metric_doc timer_metric_docs[] = {
@@ -62,7 +66,9 @@ static const struct tend_reason_doc timer_reason_docs[] = {
 	{TEND_REASON_STALE, "the last success is older than `max_age'"},
 	{TEND_REASON_NOT_RUN, "it was due and did not run, or has no next run"},
 	{TEND_REASON_ACCESS_DENIED, "the user tend-probe may not look there"},
-	MACHINE_REASONS,
+	{TEND_REASON_NO_EVIDENCE, "systemd does not answer, or nobody can be asked"},
+	{TEND_REASON_PROGRAM_FAILED, "there is no tend-look, or of another version"},
+	{TEND_REASON_SPAWN_LOST, "tend-spawn ended meanwhile"},
 	{0},
 };
 

@@ -3,16 +3,10 @@
  * The journal probe: what systemd's journal of the component's machine got since the last look.
  * Where that ended is remembered, so that nothing is missed or counted twice over a restart.
  */
+#include "journal.h"
 #include <errno.h>
-#include "../machine/sift.h"
 
 #define DAY_USEC (86400 * USEC_PER_SEC)
-
-struct journal_conf {
-	char **units;
-	int priority;
-	struct sift_conf sift;
-};
 
 static const char *const priorities[] = {
 	"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug", NULL};
@@ -24,6 +18,9 @@ static const struct tend_option journal_options[] = {
 	TEND_OPT(ENUM, struct journal_conf, priority, "priority", "debug",
 		"The least urgent messages that count.", .names = priorities),
 	SIFT_OPTIONS(struct journal_conf, sift),
+	TEND_OPT(BOOL, struct journal_conf, marker, "marker", "yes",
+		"Where nothing else was written, a message of Tend's own proves that the journal "
+		"still is."),
 	TEND_OPTION_END,
 };
 
@@ -32,17 +29,6 @@ static int journal_check(void *conf, struct tend_error *err)
 	const struct journal_conf *c = conf;
 
 	return sift_check(&c->sift, err);
-}
-
-static void journal_judge(
-	const void *conf, const json_t *doc, const json_t *memory, struct verdict *ret_verdict)
-{
-	const struct journal_conf *c = conf;
-	const char *cursor = doc_text(doc, "cursor");
-
-	sift_judge(&c->sift, doc, memory, !doc_text(memory, "cursor")[0], ret_verdict);
-	if (cursor[0])
-		(void)json_object_set_new(ret_verdict->memory, "cursor", json_string(cursor));
 }
 
 static const struct machine_probe journal_machine = {
@@ -59,8 +45,9 @@ static int journal_start(struct tend_attempt *a, const void *conf)
 	/* A day of what was written before is learned from, however short the time is. */
 	usec_t learn = c->sift.learn > DAY_USEC ? c->sift.learn : DAY_USEC;
 	usec_t left = tend_attempt_deadline(a) - tend_attempt_started(a);
-	json_t *args = json_pack("{s:o, s:i, s:I}", "units", doc_list(c->units), "priority",
-		c->priority, "time_msec", (json_int_t)(left / 2 / USEC_PER_MSEC));
+	json_t *args = json_pack("{s:o, s:i, s:o, s:b, s:I}", "units", doc_list(c->units),
+		"priority", c->priority, "written", journal_written(memory), "mark", c->marker,
+		"time_msec", (json_int_t)(left / 2 / USEC_PER_MSEC));
 
 	if (cursor[0])
 		(void)json_object_set_new(args, "cursor", json_string(cursor));
@@ -82,7 +69,9 @@ static const struct tend_reason_doc journal_reason_docs[] = {
 	{TEND_REASON_PATTERN_SEEN, "more matches within the window than are allowed"},
 	{TEND_REASON_PATTERN_NEW, "a message of a kind never seen before, within the window"},
 	{TEND_REASON_ACCESS_DENIED, "no file of the journal can be read"},
-	MACHINE_REASONS,
+	{TEND_REASON_NO_EVIDENCE, "the journal is not being written, or nobody can be asked"},
+	{TEND_REASON_PROGRAM_FAILED, "there is no tend-look, or of another version"},
+	{TEND_REASON_SPAWN_LOST, "tend-spawn ended meanwhile"},
 	{0},
 };
 

@@ -6,7 +6,7 @@
  * again. Parser: plugins/machine/verdict.c, plugins/machine/sift.c, plugins/host/judge.c,
  * plugins/host/forecast.c, plugins/process/judge.c, plugins/file/judge.c, plugins/timer/judge.c,
  * plugins/certfile/judge.c, plugins/ports/judge.c, plugins/firewall/judge.c,
- * plugins/antivirus/judge.c.
+ * plugins/antivirus/judge.c, plugins/journal/judge.c.
  */
 #include <assert.h>
 #include <errno.h>
@@ -20,7 +20,7 @@
 #include "../../plugins/file/file.h"
 #include "../../plugins/firewall/firewall.h"
 #include "../../plugins/host/host.h"
-#include "../../plugins/machine/sift.h"
+#include "../../plugins/journal/journal.h"
 #include "../../plugins/ports/ports.h"
 #include "../../plugins/process/process.h"
 #include "../../plugins/timer/timer.h"
@@ -141,6 +141,16 @@ static void judge_sift(const void *conf, const json_t *doc, const json_t *memory
 	sift_judge(conf, doc, memory, !memory, v);
 }
 
+static const struct journal_conf journal = {.marker = true,
+	.sift = {.patterns = list_p, .allowed = list_allow, .window = 600 * USEC_PER_SEC}};
+
+static void judge_journal(
+	const void *conf, const json_t *doc, const json_t *memory, struct verdict *v)
+{
+	json_decref(journal_written(memory));
+	journal_judge(conf, doc, memory, v);
+}
+
 static const struct {
 	verdict_fn judge;
 	const void *conf;
@@ -156,6 +166,7 @@ static const struct {
 	{firewall_judge, &firewall},
 	{antivirus_judge, &antivirus},
 	{judge_sift, &sift},
+	{judge_journal, &journal},
 };
 
 static struct verdict verdict;

@@ -7,6 +7,7 @@ tend_fuzz_target(machine
 		${PROJECT_SOURCE_DIR}/plugins/machine/sift.c
 		${PROJECT_SOURCE_DIR}/plugins/host/judge.c
 		${PROJECT_SOURCE_DIR}/plugins/host/forecast.c
+		${PROJECT_SOURCE_DIR}/plugins/journal/judge.c
 		${PROJECT_SOURCE_DIR}/plugins/process/judge.c
 		${PROJECT_SOURCE_DIR}/plugins/file/judge.c
 		${PROJECT_SOURCE_DIR}/plugins/timer/judge.c

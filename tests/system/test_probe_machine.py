@@ -35,6 +35,7 @@ CHECKS = {
     "unit": "probe = unit\nunit = app.service\n",
     "journal": "probe = journal\npattern.oops = Oops [0-9]+\nallow.oops = 1\nwindow = 1h\n"
                "units = grumble\n",
+    "unwritten": "probe = journal\npattern.oops = Oops\nunits = nobody\n",
     "kinds": "probe = journal\nnew = yes\nlearn = 0\nwindow = 1h\nunits = noise, tend*\n",
     "log": f"probe = logfile\npath = {LOG}\npattern.bad = ERROR\nwindow = 1h\n",
     "folder": "probe = file\npath = /srv/attachments\ntype = folder\nrecurse = yes\ndrop_pct = 30\n",
@@ -271,6 +272,19 @@ class Machine(unittest.TestCase):
             self.a.run("systemctl", "start", tend.UNIT)
             metrics = self.expect(place, "journal", "pattern-seen", "the last: Oops 13")
             self.assertEqual(metrics[("matches", "oops")], 2)
+
+    def test_journald_is_frozen(self):
+        """A journal that nobody writes to can be read, and says nothing of now."""
+        for place, box in self.places():
+            self.expect(place, "unwritten", "ok")
+            pid = str(box.main_pid("systemd-journald.service"))
+            box.run("kill", "-STOP", pid)
+            try:
+                wait_for(lambda place=place: self.look(place, "unwritten")["reason"] != "ok", 60, "it to be seen")
+                self.expect(place, "unwritten", "no-evidence", "the journal is not being written")
+            finally:
+                box.run("kill", "-CONT", pid)
+            wait_for(lambda place=place: self.look(place, "unwritten")["reason"] == "ok", 20, "it to be well")
 
     def test_new_kinds(self):
         for place, box in self.places():

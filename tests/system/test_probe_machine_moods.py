@@ -8,6 +8,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import time
 import unittest
 
 from tendbox import Box, tend, wait_for
@@ -15,6 +16,7 @@ from tendbox import Box, tend, wait_for
 LOOK = "/usr/libexec/tend/tend-look"
 CLAMD, HUNG = "/run/clamd", "/srv/hung"
 BUS = "/run/dbus/system_bus_socket"
+JOURNALD = "systemd-journald.service"
 
 # By tend-look, all of them.
 LOOKS = {
@@ -31,6 +33,11 @@ LOOKS = {
 }
 CHECKS = {
     **LOOKS,
+    # What came while journald was frozen; what Tend itself says; with it, what ops people confirm by.
+    "journal-late": "probe = journal\npattern.oops = Oops\nunits = late\nwindow = 1h\n",
+    "journal-ours": "probe = journal\nnew = yes\nlearn = 0\nunits = tend*\n",
+    "journal-soft": "probe = journal\npattern.oops = Oops\nunits = nobody\nconfirm = 2 of 2\n",
+    "journal-mute": "probe = journal\npattern.oops = Oops\nunits = nobody\nmarker = no\n",
     "unit": "probe = unit\nunit = app.service\n",
     "hung-file": f"probe = file\npath = {HUNG}/file\n",
     "hung-log": f"probe = logfile\npath = {HUNG}/log\npattern.bad = ERROR\n",
@@ -55,6 +62,11 @@ while True:
     with contextlib.suppress(OSError):
         kept[-1].sendall(sys.argv[1].encode() + b"\\0")
 """
+# Its first argument to the journal, without waiting for anybody.
+SAY = """import socket, sys
+out = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+out.sendto(f"SYSLOG_IDENTIFIER=late\\nMESSAGE={sys.argv[1]}\\n".encode(), "/run/systemd/journal/socket")
+"""
 # Opens FUSE outside and mounts it inside the box of process argv[1]; nobody ever answers it.
 HANG = """
 import ctypes, os, sys, time
@@ -71,7 +83,10 @@ time.sleep(1000)
 def conf():
     text = "[daemon]\n[system m]\nenvironment = staging\n[component m/c]\nkind = host\n"
     for name, options in CHECKS.items():
-        text += f"[check m/c/{name}]\n{options}interval = 1h\ntimeout = 3s\nconfirm = 1 of 1\n"
+        text += f"[check m/c/{name}]\n{options}interval = 1h\n"
+        # A marker has a quarter of it to come back.
+        text += f"timeout = {'10s' if name.startswith('journal-') else '3s'}\n"
+        text += "" if "confirm" in options else "confirm = 1 of 1\n"
     return text
 
 
@@ -117,6 +132,9 @@ class Moods(unittest.TestCase):
 
     def look(self, name):
         tend.ctl(self.box, "check", "run", f"m/c/{name}", check=False)
+        return self.shown(name)
+
+    def shown(self, name):
         return tend.ctl(self.box, "check", "show", f"m/c/{name}")
 
     def expect(self, name, reason, text=""):
@@ -201,6 +219,100 @@ class Moods(unittest.TestCase):
             self.expect("timer", "no-evidence", "bus cannot be reached")
         finally:
             self.box.run("mv", BUS + ".away", BUS)
+        self.well()
+
+    def markers(self, since=None):
+        return [e for e in self.box.journal("SYSLOG_IDENTIFIER=tend-look", since=since) if "TEND_MARK" in e]
+
+    def journald(self, *verbs):
+        for verb in verbs:
+            self.box.run("systemctl", *verb.split(), JOURNALD)
+
+    def unwritten(self, text, *names):
+        for name in names or ("journal",):
+            wait_for(lambda name=name: self.look(name)["reason"] == "no-evidence", 60, f"{name} to see it")
+            self.expect(name, "no-evidence", text)
+
+    def test_journald_is_frozen(self):
+        """All files can be read, and nothing comes into them any more."""
+        self.well()
+        for name in ("journal-late", "journal-ours", "journal-soft"):
+            self.expect(name, "ok")
+        began = time.time()
+        with self.frozen(self.box.main_pid(JOURNALD)):
+            self.unwritten("the journal is not being written", "journal", "journal-late", "journal-ours")
+            # One that is on its way is enough for all later looks.
+            for _ in range(3):
+                self.expect("journal", "no-evidence", "has not come into it")
+            # What is only late has not been confirmed.
+            wait_for(lambda: self.look("journal-soft")["now"] == "unknown", 60, "it to be seen")
+            self.assertEqual(self.shown("journal-soft")["hard"], "ok")
+            self.box.run("/usr/bin/python3", "-c", SAY, "Oops 1")
+        self.well()
+        wait_for(lambda: self.look("journal-late")["reason"] == "pattern-seen", 20, "what was said meanwhile")
+        self.expect("journal-ours", "ok", "0 new lines")
+        self.expect("journal-soft", "ok")
+        n, most = len(self.markers(since=began)), 5 + 4 * int((time.time() - began) / 60)
+        self.assertTrue(1 <= n <= most, f"{n} markers of 4 checks")
+
+    def test_journald_is_dead(self):
+        self.well()
+        self.journald("mask --runtime", "kill -s KILL")
+        try:
+            self.unwritten("Connection refused", "journal", "journal-mute")
+        finally:
+            self.journald("unmask --runtime")
+            self.box.run("systemctl", "start", "systemd-journald.socket", "systemd-journald-dev-log.socket",
+                         JOURNALD)
+        self.well()
+
+    def test_journald_starts_again(self):
+        """That is no fault: what is sent meanwhile waits in a socket that systemd keeps."""
+        self.well()
+        for _ in range(3):
+            pid = self.box.main_pid(JOURNALD)
+            self.box.run("kill", "-KILL", str(pid))
+            self.expect("journal-soft", "ok")
+            wait_for(lambda pid=pid: self.box.main_pid(JOURNALD) not in (0, pid) and self.box.active(JOURNALD),
+                     10, "systemd to start it")
+            self.journald("reset-failed", "restart")
+            self.expect("journal-soft", "ok")
+
+    def test_a_quiet_system(self):
+        """Nobody writes anything: a marker proves that one could, and counts nowhere."""
+        self.well()
+        began = time.time()
+
+        def look():
+            for name in ("journal-soft", "journal-ours", "journal-mute"):
+                self.expect(name, "ok", "0 new lines")
+            return len(self.markers(since=began)) > 2
+        wait_for(look, 120, "three markers", 1)
+        for entry in self.markers(since=began):
+            self.assertEqual((entry["PRIORITY"], entry["SYSLOG_IDENTIFIER"]), ("7", "tend-look"))
+            self.assertEqual(entry["_SYSTEMD_UNIT"], "tend-spawn.service")
+        seconds = time.time() - began
+        self.assertLessEqual(len(self.markers(since=began)), seconds / 10 + 1)
+
+    def test_a_journal_that_is_not_kept(self):
+        self.well()
+        path = "/etc/systemd/journald.conf.d/test.conf"
+        try:
+            self.box.write(path, "[Journal]\nMaxLevelStore=err\n")
+            self.journald("restart")
+            began = time.time()
+            wait_for(lambda: self.look("journal")["reason"] != "ok" or self.markers(since=began), 120,
+                     "a marker that is urgent enough", 1)
+            self.expect("journal", "ok")
+            self.box.write(path, "[Journal]\nStorage=none\n")
+            self.journald("restart")
+            self.unwritten("has not come into it")
+            self.box.run("sh", "-c", "rm -rf /var/log/journal/* /run/log/journal/*")
+            self.unwritten("there is no file of the journal")
+        finally:
+            self.box.run("rm", path)
+            self.journald("restart")
+            self.box.run("journalctl", "--flush")
         self.well()
 
     def test_a_file_system_that_hangs(self):

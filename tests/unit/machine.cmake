@@ -12,6 +12,7 @@ endif()
 tend_unit_test(test_machine
 	SOURCES test_machine.c ${plugin_dir}/machine/verdict.c ${plugin_dir}/machine/sift.c
 		${plugin_dir}/process/judge.c ${plugin_dir}/file/judge.c ${plugin_dir}/timer/judge.c
+		${plugin_dir}/journal/judge.c
 		${plugin_dir}/certfile/judge.c ${plugin_dir}/ports/judge.c
 		${plugin_dir}/firewall/judge.c ${plugin_dir}/antivirus/judge.c
 	LIBS tend_base tend_look_pure PkgConfig::JANSSON PkgConfig::PCRE2)

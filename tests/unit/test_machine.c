@@ -6,12 +6,13 @@
 #include "../../plugins/certfile/certfile.h"
 #include "../../plugins/file/file.h"
 #include "../../plugins/firewall/firewall.h"
-#include "../../plugins/machine/sift.h"
+#include "../../plugins/journal/journal.h"
 #include "../../plugins/ports/ports.h"
 #include "../../plugins/process/process.h"
 #include "../../plugins/timer/timer.h"
 #include "base/cleanup.h"
 #include "exec/look/clamav.h"
+#include "exec/look/mark.h"
 #include "exec/look/ruleset.h"
 #include "exec/look/sieve.h"
 
@@ -600,6 +601,112 @@ static void test_sift(void **state)
 	json_decref(memory);
 }
 
+/* Where nothing was written nothing is known; what has matched before is told all the same. */
+static void test_journal(void **state)
+{
+	static char pattern[] = "bad=ERROR";
+	static char *patterns[] = {pattern, NULL};
+	static const struct journal_conf conf = {
+		.marker = true, .sift = {.patterns = patterns, .window = 600 * USEC_PER_SEC}};
+#define SEEN "\"matches\":{\"bad\":{\"n\":1,\"sample\":\"ERROR x\"}}"
+	static const struct row rows[] = {
+		{&conf, "{\"now\":100,\"written\":{\"ok\":true}}", NULL, TEND_REASON_OK,
+			"0 new lines"},
+		{&conf, "{\"now\":100}", NULL, TEND_REASON_NO_EVIDENCE,
+			"its last entry is not known"},
+		{&conf,
+			"{\"now\":100,\"written\":{\"ok\":false,\"why\":\"Connection "
+			"refused\",\"newest\":1000000,\"now\":31000000}}",
+			NULL, TEND_REASON_NO_EVIDENCE,
+			"takes no messages: Connection refused; its last entry is 30 s ago"},
+		{&conf,
+			"{\"now\":100,\"written\":{\"ok\":false,\"newest\":1000000,\"marked\":"
+			"29000000,\"now\":31000000}}",
+			NULL, TEND_REASON_NO_EVIDENCE, "sent 2 s ago has not come into it"},
+		{&conf, "{\"now\":100," SEEN ",\"written\":{\"ok\":false}}", "{\"cursor\":\"c\"}",
+			TEND_REASON_PATTERN_SEEN, "; the journal is not being written"},
+	};
+	static const struct {
+		const char *memory, *asked;
+	} asks[] = {
+		{"{}", "{}"},
+		{"{\"written\":7}", "{}"},
+		{"{\"written\":{\"newest\":7}}", "{\"newest\":7}"},
+		{"{\"written\":{\"mark\":\"m\",\"newest\":7,\"proved\":\"x\",\"marked\":9,\"ok\":"
+		 "true,"
+		 "\"why\":\"w\"}}",
+			"{\"mark\":\"m\",\"marked\":9,\"newest\":7}"},
+		{"{\"written\":{\"mark\":\"123456789012345678901234567890123\",\"newest\":7}}",
+			"{\"newest\":7}"},
+	};
+
+	JUDGE(journal_judge, rows);
+	for (size_t i = 0; i < ARRAY_SIZE(asks); i++) {
+		auto_json json_t *memory = json_loads(asks[i].memory, 0, NULL);
+		auto_json json_t *written = journal_written(memory);
+		auto_free char *text = json_dumps(written, JSON_COMPACT | JSON_SORT_KEYS);
+
+		assert_string_equal(text, asks[i].asked);
+	}
+}
+
+/* One marker proves it for a while, one that is on its way is waited for, and then given up. */
+static void test_markers(void **state)
+{
+#define S USEC_PER_SEC
+	static const struct {
+		struct mark_memory before;
+		usec_t newest, now;
+		enum mark_step step;
+	} rows[] = {
+		{{0}, 999 * S, 1000 * S, MARK_SEND},
+		{{.newest = 998 * S}, 999 * S, 1000 * S, MARK_NEWS},
+		{{.newest = 998 * S, .marked = 990 * S}, 999 * S, 1000 * S, MARK_NEWS},
+		/* It is new to us, but the system may have died after it. */
+		{{.newest = 600 * S}, 700 * S, 1000 * S, MARK_SEND},
+		{{.newest = 999 * S}, 999 * S, 1000 * S, MARK_SEND},
+		{{.newest = 999 * S, .proved = 991 * S}, 999 * S, 1000 * S, MARK_FRESH},
+		{{.newest = 999 * S, .proved = 990 * S}, 999 * S, 1000 * S, MARK_SEND},
+		{{.newest = 99 * S, .proved = 999 * S, .marked = 941 * S}, 99 * S, 1000 * S,
+			MARK_AWAIT},
+		{{.newest = 99 * S, .proved = 999 * S, .marked = 940 * S}, 99 * S, 1000 * S,
+			MARK_SEND},
+		/* The clock was set back. */
+		{{.newest = 9999 * S}, 999 * S, 1000 * S, MARK_NEWS},
+		{{.newest = 99 * S, .marked = 9999 * S}, 99 * S, 1000 * S, MARK_SEND},
+		/* Files are gone. */
+		{{.newest = 999 * S}, 0, 1000 * S, MARK_SEND},
+	};
+#undef S
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (mark_decide(&rows[i].before, rows[i].newest, rows[i].now) != rows[i].step)
+			fail_msg("row %zu", i);
+}
+
+/* A marker that is not stored would prove the wrong thing. */
+static void test_marker_levels(void **state)
+{
+	static const struct {
+		const char *text;
+		int level;
+	} rows[] = {
+		{"", 7},
+		{"[Journal]\n#MaxLevelStore=err\n", 7},
+		{"[Journal]\nMaxLevelStore=warning\nStorage=auto", 4},
+		{"MaxLevelStore = err ", 3},
+		{"MaxLevelStore=NOTICE\r\n", 5},
+		{"MaxLevelStore=2", 2},
+		{"MaxLevelStore=debug\nMaxLevelStore=info\n", 6},
+		{"MaxLevelStoreX=err\nMaxLevelStore\nMaxLevelStore=\nMaxLevelStore=errr", 7},
+		{"MaxLevelSyslog=err\n", 7},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_int_equal(mark_level(rows[i].text, 7), rows[i].level);
+	assert_int_equal(mark_level("MaxLevelStore=info\n", 3), 3);
+}
+
 static void test_sift_options(void **state)
 {
 	static char good[] = "a=x+", bad[] = "a=(", number[] = "a=7", word[] = "a=x",
@@ -650,6 +757,9 @@ int main(void)
 		cmocka_unit_test(test_memory_that_is_too_large),
 		cmocka_unit_test(test_sift),
 		cmocka_unit_test(test_sift_options),
+		cmocka_unit_test(test_journal),
+		cmocka_unit_test(test_markers),
+		cmocka_unit_test(test_marker_levels),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

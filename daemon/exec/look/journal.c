@@ -2,12 +2,17 @@
 /* What was written to systemd's journal since the cursor of the look before. */
 #include <errno.h>
 #include <fnmatch.h>
+#include <glob.h>
 #include <string.h>
 #include <systemd/sd-journal.h>
 #include <time.h>
 #include "base/str.h"
 #include "exec/look/look.h"
 #include "exec/look/sieve.h"
+#include "exec/look/written.h"
+
+/* A journald that is well answers within milliseconds; one with a slow disk takes longer. */
+#define MARKER_USEC (5 * USEC_PER_SEC)
 
 enum { MAX_ENTRIES = 200000, MAX_PRIORITY = 7 };
 
@@ -49,6 +54,8 @@ static bool is_ours(sd_journal *j)
 		"tend-job-", "tend-spawn.", "tend-spawn-"};
 	char unit[256];
 
+	if (written_is_marker(j))
+		return true;
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
 		(void)field(j, fields[i], unit, sizeof(unit));
 		for (size_t k = 0; k < ARRAY_SIZE(ours); k++)
@@ -158,6 +165,28 @@ static void find_end(struct reading *reading, const char *cursor)
 		(void)sd_journal_get_cursor(reading->journal, &reading->cursor);
 }
 
+static int may_not_list(const char *path, int code)
+{
+	return code == EACCES;
+}
+
+/* Storage=none of journald.conf(5), say. */
+static bool has_no_files(void)
+{
+	static const char *const globs[] = {
+		"/var/log/journal/*/*.journal", "/run/log/journal/*/*.journal"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(globs); i++) {
+		glob_t found = {0};
+		int r = glob(globs[i], 0, may_not_list, &found);
+
+		globfree(&found);
+		if (r != GLOB_NOMATCH)
+			return false;
+	}
+	return true;
+}
+
 static int open_journal(const json_t *args, sd_journal **ret_journal, struct tend_error *err)
 {
 	const char *folder = look_text(args, "folder");
@@ -167,34 +196,53 @@ static int open_journal(const json_t *args, sd_journal **ret_journal, struct ten
 	if (r < 0)
 		return look_errno(err, r, "the journal");
 	/* Files that may not be read are passed over in silence. */
-	if (sd_journal_has_persistent_files(*ret_journal) <= 0 &&
-		sd_journal_has_runtime_files(*ret_journal) <= 0)
-		r = tend_error_set(err, -EACCES,
-			"no file of the journal can be read: is the user of tend-spawn in the "
-			"group systemd-journal?");
+	if (sd_journal_has_persistent_files(*ret_journal) > 0 ||
+		sd_journal_has_runtime_files(*ret_journal) > 0)
+		return 0;
+	if (!folder && has_no_files())
+		return tend_error_set(err, -ENOENT,
+			"there is no file of the journal: does systemd-journald run, and what is "
+			"its Storage=?");
+	return tend_error_set(err, -EACCES,
+		"no file of the journal can be read: is the user of tend-spawn in the group "
+		"systemd-journal?");
+}
+
+static int read_journal(struct reading *reading, const json_t *args)
+{
+	int r = add_matches(reading->journal, args);
+
+	if (r >= 0)
+		r = seek(reading, args);
+	if (r >= 0)
+		r = read_on(reading);
+	if (r >= 0)
+		find_end(reading, look_text(args, "cursor"));
 	return r;
 }
 
 static int look(const json_t *args, json_t **ret_doc, struct tend_error *err)
 {
 	auto(sieve_free) struct sieve *sieve = NULL;
+	auto_json json_t *written = NULL;
 	auto_free char *cursor = NULL;
+	const json_t *before = json_object_get(args, "written");
+	int64_t time_msec = look_int(args, "time_msec", 2000);
 	struct reading reading = {.units = json_object_get(args, "units")};
 	int r = sieve_new(json_object_get(args, "patterns"), json_object_get(args, "ignore"),
 		look_text(args, "seen"), &sieve, err);
 
 	reading.sieve = sieve;
-	reading.until = monotonic() + (double)look_int(args, "time_msec", 2000) / 1e3;
+	reading.until = monotonic() + (double)time_msec / 1e3;
 	if (r == 0)
 		r = open_journal(args, &reading.journal, err);
 	if (r >= 0 && reading.journal) {
-		r = add_matches(reading.journal, args);
+		if (before)
+			r = written_look(reading.journal, before, look_bool(args, "mark"),
+				MIN((usec_t)MAX(time_msec, 0) * USEC_PER_MSEC / 2, MARKER_USEC),
+				&written);
 		if (r >= 0)
-			r = seek(&reading, args);
-		if (r >= 0)
-			r = read_on(&reading);
-		if (r >= 0)
-			find_end(&reading, look_text(args, "cursor"));
+			r = read_journal(&reading, args);
 		if (r < 0)
 			(void)look_errno(err, r, "the journal");
 	}
@@ -203,9 +251,9 @@ static int look(const json_t *args, json_t **ret_doc, struct tend_error *err)
 	if (r < 0)
 		return r;
 	*ret_doc = sieve_result(sieve);
-	(void)json_object_update_new(
-		*ret_doc, json_pack("{s:I, s:b, s:b, s:s*}", "now", (json_int_t)time(NULL), "more",
-				  reading.more, "gap", reading.gap, "cursor", cursor));
+	(void)json_object_update_new(*ret_doc,
+		json_pack("{s:I, s:b, s:b, s:s*, s:O*}", "now", (json_int_t)time(NULL), "more",
+			reading.more, "gap", reading.gap, "cursor", cursor, "written", written));
 	return 0;
 }
 
@@ -218,6 +266,9 @@ static const struct look_arg rows[] = {
 	{"ignore", LOOK_TEXTS, false, "expressions of messages that do not count"},
 	{"seen", LOOK_TEXT, false, "hashes of kinds that are known; without it kinds are not told"},
 	{"time_msec", LOOK_INT, false, "so long it may read"},
+	{"written", LOOK_OBJECT, false,
+		"is it being written? What the look before told of that; {}: nothing"},
+	{"mark", LOOK_BOOL, false, "where nothing was written, prove it by a message"},
 	{"folder", LOOK_TEXT, false, "journal files of another machine"},
 	{.name = NULL},
 };

@@ -2,8 +2,8 @@
 /*
  * exec/look/look.h: what the kinds of tend-look share. A kind is a row: name, what it tells, its
  * arguments, a function. The function may block on anything, for tend-spawn ends it at its
- * deadline; it must not change anything. Its document is the caller's. Fails with a negative errno
- * and a text for people.
+ * deadline; it must not change anything (the journal's marker excepted, see written.h). Its
+ * document is the caller's. Fails with a negative errno and a text for people.
  */
 #ifndef EXEC_LOOK_LOOK_H
 #define EXEC_LOOK_LOOK_H

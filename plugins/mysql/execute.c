@@ -82,16 +82,18 @@ static bool leaves_open(unsigned number)
 
 static void fail_statement(struct session *s, const struct execution *e, MYSQL_STMT *stmt)
 {
-	unsigned number = mysql_stmt_errno(stmt);
-	bool lost = s->timed_out || leaves_open(number);
+	struct session_error error;
+	bool lost;
 
+	session_stmt_error(s, stmt, &error); /* a rollback has its own */
+	lost = s->timed_out || leaves_open(error.number);
 	/* Nobody knows of what kind the tables are: a lost connection leaves it open. */
 	say_nothing_done(s, !lost && (!e->transaction || !in_transaction(s) || roll_back(s)));
 	if (lost && !s->timed_out)
 		session_end(s, TEND_REASON_PROTOCOL, "%s (error %u): it may have happened",
-			mysql_stmt_error(stmt), number);
+			error.text, error.number);
 	else
-		session_fail_stmt(s, stmt);
+		session_fail_error(s, &error);
 }
 
 static void conclude(struct session *s, const struct execution *e)

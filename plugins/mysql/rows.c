@@ -91,17 +91,32 @@ struct reading {
 
 static json_t *text_value(const char *text, size_t len)
 {
-	json_t *value = json_stringn(text, len);
+	/* With a NUL in it, it is no text either, and JSON's readers refuse it. */
+	json_t *value = memchr(text, '\0', len) ? NULL : json_stringn(text, len);
 
 	return value ? value : json_string("(no UTF-8)");
 }
 
-static json_t *number_value(const MYSQL_FIELD *field, const char *text)
+/* BIT(1) is a boolean to some: its bytes, the highest first. */
+static json_t *bit_value(const char *bytes, size_t len)
+{
+	uint64_t value = 0;
+
+	if (len > sizeof(value))
+		return NULL;
+	for (size_t i = 0; i < len; i++)
+		value = value << 8 | (unsigned char)bytes[i];
+	return value <= INT64_MAX ? json_integer((json_int_t)value) : NULL;
+}
+
+static json_t *number_value(const MYSQL_FIELD *field, const char *text, size_t len)
 {
 	char *end = NULL;
 	double real;
 
 	switch (field->type) {
+	case MYSQL_TYPE_BIT:
+		return bit_value(text, len);
 	case MYSQL_TYPE_TINY:
 	case MYSQL_TYPE_SHORT:
 	case MYSQL_TYPE_LONG:
@@ -149,7 +164,7 @@ static json_t *cell_value(struct reading *r, unsigned i)
 	if (cell->length >= sizeof(cell->text))
 		return long_value(r, i);
 	cell->text[cell->length] = '\0';
-	value = number_value(&r->fields[i], cell->text);
+	value = number_value(&r->fields[i], cell->text, cell->length);
 	return value ? value : text_value(cell->text, cell->length);
 }
 
@@ -265,6 +280,7 @@ static bool execute(struct session *s, MYSQL_STMT *stmt, const char *sql, struct
 bool rows_run(struct session *s, MYSQL_STMT *stmt, const char *sql, struct params *params,
 	enum rows_mode mode, struct rows *rows, bool *ret_failed)
 {
+	struct session_error error;
 	int r = 1;
 
 	if (execute(s, stmt, sql, params, mode))
@@ -274,9 +290,10 @@ bool rows_run(struct session *s, MYSQL_STMT *stmt, const char *sql, struct param
 		return true;
 	if (ret_failed && r > 0)
 		*ret_failed = true;
-	else if (r > 0)
-		session_fail_stmt(s, stmt);
-	else
+	else if (r > 0) {
+		session_stmt_error(s, stmt, &error);
+		session_fail_error(s, &error);
+	} else
 		session_end(s, TEND_REASON_INTERNAL,
 			r == -E2BIG ? "the result has too many columns" : "no memory for the rows");
 	return false;

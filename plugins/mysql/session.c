@@ -123,12 +123,22 @@ void session_fail(struct session *s)
 		fail_number(s, mysql_errno(s->mysql), mysql_error(s->mysql));
 }
 
-void session_fail_stmt(struct session *s, MYSQL_STMT *stmt)
+void session_stmt_error(const struct session *s, MYSQL_STMT *stmt, struct session_error *ret_error)
+{
+	/* An error between two rows is the connection's, not the statement's, to the library. */
+	bool own = mysql_stmt_errno(stmt) != 0;
+
+	ret_error->number = own ? mysql_stmt_errno(stmt) : mysql_errno(s->mysql);
+	(void)snprintf(ret_error->text, sizeof(ret_error->text), "%s",
+		own ? mysql_stmt_error(stmt) : mysql_error(s->mysql));
+}
+
+void session_fail_error(struct session *s, const struct session_error *error)
 {
 	if (s->timed_out)
 		fail_slow(s);
 	else
-		fail_number(s, mysql_stmt_errno(stmt), mysql_stmt_error(stmt));
+		fail_number(s, error->number, error->text);
 }
 
 /* ---- waiting -------------------------------------------------------------------------------- */
@@ -339,7 +349,7 @@ static bool set_limits(struct session *s)
 		lock_sec--;
 	(void)snprintf(sql, sizeof(sql),
 		"SET SESSION %s = %.3f, lock_wait_timeout = %u, innodb_lock_wait_timeout = %u, "
-		"time_zone = 'SYSTEM'",
+		"sql_mode = replace(@@sql_mode, 'EMPTY_STRING_IS_NULL', '')",
 		s->mariadb ? "max_statement_time" : "max_execution_time",
 		(double)statement / (s->mariadb ? (double)USEC_PER_SEC : (double)USEC_PER_MSEC),
 		lock_sec ? lock_sec : 1, lock_sec ? lock_sec : 1);

@@ -43,9 +43,15 @@ void session_drop(struct session *s, MYSQL_RES *result);
 /* The same for a statement that has no rows. */
 bool session_do(struct session *s, const char *sql);
 
+struct session_error {
+	unsigned number;
+	char text[512];
+};
+
 /* The last error of the connection, or of a statement. */
 void session_fail(struct session *s);
-void session_fail_stmt(struct session *s, MYSQL_STMT *stmt);
+void session_stmt_error(const struct session *s, MYSQL_STMT *stmt, struct session_error *ret_error);
+void session_fail_error(struct session *s, const struct session_error *error);
 /* Like session_query(), but the error's number is the caller's matter; 0: none. */
 unsigned session_try(struct session *s, const char *sql);
 __attribute__((format(printf, 3, 4))) void session_end(

@@ -117,8 +117,10 @@ class Boxed:
         unittest.addModuleCleanup(self.server.close)
         self.copy = MariaDb("--server-id=2", data=self.server.data)
         unittest.addModuleCleanup(self.copy.close)
+        # Both begin with the same, each by itself: what is copied begins behind it.
         self.server.start(seed=True)
-        self.copy.start()
+        self.server.sql("reset master")
+        self.copy.start(seed=True)
 
     def install(self, name, names, **more):
         """A certificate for the server, where it looks for it."""
@@ -365,8 +367,8 @@ class Verbs(unittest.TestCase):
         return self.worker.ask("mysql", self.conf(**more), method, args, timeout,
                                addresses=["127.0.0.1"])
 
-    def query(self, sql, *params, **more):
-        return self.ask("sql.query", {"sql": sql, "params": list(params), **more})
+    def query(self, sql, *params, timeout=5, **more):
+        return self.ask("sql.query", {"sql": sql, "params": list(params), **more}, timeout)
 
     def execute(self, sql, *params, max_rows=0, transaction=True, lock=1000, timeout=5):
         return self.ask("sql.execute", {"sql": sql, "params": list(params), "max_rows": max_rows,
@@ -387,6 +389,24 @@ class Verbs(unittest.TestCase):
                          "cast('2026-11-22' as date)")
         self.assertEqual(got["outcome"]["rows"],
                          [[1, "18446744073709551615", "(no UTF-8)", 1e300, "2026-11-22"]])
+        # Of bits and bytes. With a NUL in it none of it could be passed on.
+        got = self.query("select x'4100', cast(b as char), b'1' + 0, b from (select x'0042' b) t")
+        self.assertEqual(got["outcome"]["rows"], [["(no UTF-8)"] * 2 + [1, "(no UTF-8)"]])
+        self.server.sql("create table crm.bits (a bit(1), b bit(64)); insert into crm.bits values"
+                        " (0, 258), (1, -1), (null, 9223372036854775807)")
+        got = self.query("select a, b from bits order by a is null, a")
+        self.server.sql("drop table crm.bits")
+        self.assertEqual(got["outcome"]["rows"], [
+            [0, 258], [1, "(no UTF-8)"], [None, 9223372036854775807]])
+
+    def test_ends_between_two_rows(self):
+        """The library tells of such an error as the connection's."""
+        got = self.query("select id, if(id > 1, sleep(9), 0) from accounts a order by id", timeout=1.2)
+        self.assertEqual(got["reason"], "too-slow", got)
+        got = self.query("select id, (select 1 union select b.id from accounts b where a.id > 1) x"
+                         " from accounts a order by id")
+        self.assertEqual(got["reason"], "query-failed", got)
+        self.assertIn("more than 1 row (error 1242)", got["text"])
 
     def test_bounds(self):
         numbers = "with recursive n as (select 1 i union all select i + 1 from n where i < 2000) "

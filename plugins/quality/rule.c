@@ -125,10 +125,12 @@ static const char *text_type(enum sqlkit_dialect dialect)
 	return dialect == SQLKIT_MYSQL ? "char" : "text";
 }
 
-/* As people compare: without blanks around it, small or big. */
+/* As people compare: without blanks around it, small or big. Most of MySQL's collations would take
+ * an u for an umlaut as well. */
 static void put_folded(FILE *out, const char *column, enum sqlkit_dialect dialect)
 {
-	(void)fprintf(out, "lower(trim(cast(%s as %s)))", column, text_type(dialect));
+	(void)fprintf(out, "lower(trim(cast(%s as %s)))%s", column, text_type(dialect),
+		dialect == SQLKIT_MYSQL ? " collate utf8mb4_bin" : "");
 }
 
 static void put_folded_list(FILE *out, const struct quality_rule *rule, enum sqlkit_dialect dialect)
@@ -152,11 +154,40 @@ static void put_filter(FILE *out, const struct quality_rule *rule, enum sqlkit_d
 	}
 }
 
+/* ONLY_FULL_GROUP_BY, that MySQL sets by default, knows an expression again when it stands alone.
+ */
+static void put_duplicates(
+	FILE *out, const struct quality_rule *rule, enum sqlkit_dialect dialect, int64_t n)
+{
+	(void)fputs("select concat_ws(', '", out);
+	for (size_t i = 0; i < rule->n_columns; i++)
+		(void)fprintf(out, ", k%zu", i);
+	(void)fputs(") as example, n from (select ", out);
+	for (size_t i = 0; i < rule->n_columns; i++) {
+		put_folded(out, rule->columns[i], dialect);
+		(void)fprintf(out, " as k%zu, ", i);
+	}
+	(void)fputs("count(*) as n", out);
+	put_filter(out, rule, dialect);
+	(void)fputs(" group by 1", out);
+	for (size_t i = 1; i < rule->n_columns; i++)
+		(void)fprintf(out, ", %zu", i + 1);
+	(void)fprintf(out, " having count(*) > 1) g order by n desc limit %lld", (long long)n);
+}
+
 /* The parameter stands once: not every database's library takes it twice. */
 static void put_match(FILE *out, const struct quality_rule *rule, enum sqlkit_dialect dialect)
 {
-	(void)fprintf(out, "trim(cast(%s as %s)) %s $1", rule->columns[0], text_type(dialect),
-		dialect == SQLKIT_MYSQL ? "regexp" : "~");
+	const char *column = rule->columns[0];
+
+	/* `$' is before the last line break, too, to MySQL. */
+	if (dialect == SQLKIT_MYSQL)
+		(void)fprintf(out,
+			"trim(cast(%s as char)) regexp $1 and right(trim(%s), 1) not in "
+			"(char(10 using utf8mb4), char(13 using utf8mb4))",
+			column, column);
+	else
+		(void)fprintf(out, "trim(cast(%s as text)) ~ $1", column);
 }
 
 static void put_orphans(FILE *out, const struct quality_rule *rule)
@@ -204,13 +235,7 @@ static void put_examples(
 {
 	switch (rule->kind) {
 	case QUALITY_DUPLICATES:
-		(void)fputs("select concat_ws(', ', ", out);
-		put_folded_list(out, rule, dialect);
-		(void)fputs(") as example, count(*) as n", out);
-		put_filter(out, rule, dialect);
-		(void)fputs(" group by ", out);
-		put_folded_list(out, rule, dialect);
-		(void)fprintf(out, " having count(*) > 1 order by n desc limit %lld", (long long)n);
+		put_duplicates(out, rule, dialect, n);
 		break;
 	case QUALITY_MAIL:
 	case QUALITY_PHONE:

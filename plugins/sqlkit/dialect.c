@@ -27,7 +27,8 @@ static const struct {
 			      "timestampdiff(second, %s, utc_timestamp())"}},
 	{"now", {PG_LOCAL, "now()"}},
 	{"utc", {"(now() at time zone 'utc')", "utc_timestamp()"}},
-	{"unix", {"extract(epoch from now())", "unix_timestamp()"}},
+	/* As a number with a sign: a time ahead of it makes the difference negative. */
+	{"unix", {"extract(epoch from now())", "cast(unix_timestamp() as decimal)"}},
 };
 
 static bool put_word(

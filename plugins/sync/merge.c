@@ -160,15 +160,39 @@ static void note_lag(struct sync_merge *m, double age)
 	m->lag_seconds = age > m->lag_seconds ? age : m->lag_seconds;
 }
 
+static bool is_container(const json_t *value)
+{
+	return json_is_object(value) || json_is_array(value);
+}
+
+/* JSON is a type of PostgreSQL; to MariaDB it is a text. */
+static bool same_json(const json_t *a, const json_t *b)
+{
+	const json_t *other = is_container(a) ? b : a;
+	const char *text = json_string_value(other);
+	json_t *parsed = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+	bool same = json_equal(is_container(a) ? a : b, parsed ? parsed : other);
+
+	json_decref(parsed);
+	return same;
+}
+
 static bool same_value(const json_t *a, const json_t *b)
 {
 	char x[512], y[512];
 	const char *s = json_string_value(a), *t = json_string_value(b);
+	double n;
 
 	if (json_is_null(a) || json_is_null(b))
 		return json_is_null(a) && json_is_null(b);
 	if (s && t)
 		return strcmp(s, t) == 0;
+	if (is_container(a) || is_container(b))
+		return same_json(a, b);
+	/* A boolean is 1 or 0 to MariaDB. */
+	if (json_is_boolean(a) != json_is_boolean(b) &&
+		sqlkit_number(json_is_boolean(a) ? b : a, &n))
+		return n == json_is_true(json_is_boolean(a) ? a : b);
 	/* 1 and "1": the two databases may say it differently. */
 	return strcmp(sqlkit_text(a, x, sizeof(x)), sqlkit_text(b, y, sizeof(y))) == 0;
 }
@@ -219,9 +243,10 @@ bool sync_merge_run(struct sync_merge *merge, enum sync_which *ret_which)
 char *sync_page_sql(
 	const char *query, enum sync_key key, enum sqlkit_dialect dialect, bool is_first)
 {
-	/* Texts are compared by their bytes, here and on either side, whatever its collation. */
+	/* Texts are compared by their bytes in UTF-8, here and on either side, whatever its
+	 * character set and collation. */
 	const char *k = key == SYNC_KEY_NUMBER	  ? "q.k"
-			: dialect == SQLKIT_MYSQL ? "cast(q.k as binary)"
+			: dialect == SQLKIT_MYSQL ? "cast(convert(q.k using utf8mb4) as binary)"
 						  : "cast(q.k as text) collate \"C\"";
 	char *text = NULL;
 	size_t size = 0;

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Checks of a tendd that ask a PostgreSQL of the test's own by [database]: what the tests of the
+"""Checks of a tendd that ask a database of the test's own by [database]: what the tests of the
 probes sql, rows, queue, scheduler, quality and sync share."""
 
-import json
+import concurrent.futures
+import os
 import unittest
 
 from inbox import Tendd
@@ -30,6 +31,40 @@ confirm = 1 of 1
 
 # tendd runs each check once by itself, within 10 s.
 LEARNT = "tables( learnt|, nothing has changed)"
+
+# Each probe of the family, of the table accounts.
+FAMILY = {
+    "ask": ("sql", "query = select count(*) as n from accounts\n"),
+    "rows": ("rows", "tables = accounts\n"),
+    "queue": ("queue", "query = select count(*) as waiting, 0 as age from accounts\n"),
+    "scheduler": ("scheduler", "query = select 'x' as name, 1 as age from accounts\nempty = ok\n"),
+    "quality": ("quality", "orphans.o = accounts id -> accounts id\n"),
+    "sync": ("sync", "left_query = select id as k, 1 as v from accounts\nright_query = select id as"
+             " k, 1 as v from accounts\n"),
+}
+
+# Enough for a busy machine; a mood that lasts as long as it may has about a second.
+PATIENT, BRIEF = "20s", "brief"
+NOISE = b"HTTP/1.1 400 Bad Request\r\n\r\n"
+
+
+def databases(service, ways, **usual):
+    """A component and its [database] each way: its own options, over the usual ones."""
+    text = ""
+    for way, options in ways.items():
+        text += (f"[component crm/{way}]\nkind = database\n[database crm/{way}]\n"
+                 f"service = {service}\n")
+        text += "".join(f"{key} = {value}\n" for key, value in {**usual, **options}.items()
+                        if value is not None)
+    return text
+
+
+def family(way, timeout=PATIENT, more="", probes=FAMILY):
+    """The checks of these probes on a component. Brief ones end one after another: each by its own
+    clock, which is a little before the daemon's."""
+    return [(name, probe, options + more, way,
+             f"{1000 + 60 * i}ms" if timeout == BRIEF else timeout)
+            for i, (name, (probe, options)) in enumerate(probes.items())]
 
 
 class Case(unittest.TestCase):
@@ -64,8 +99,24 @@ class Case(unittest.TestCase):
         self.tend.configure(body + "".join(self.section(*check) for check in checks))
         self.tend.ctl("reload")
 
+    def secret(self, name, text):
+        path = self.pg.scratch.file(name, text + "\n")
+        os.chmod(path, 0o600)
+        return f"file:{path}"
+
     def run_check(self, name, component="database"):
-        return json.loads(self.tend.ctl("-o", "json", "check", "run", f"crm/{component}/{name}"))
+        status, check = self.tend.request("POST", f"/v1/checks/crm/{component}/{name}/run", body={})
+        self.assertEqual(status, 200, check)
+        return check
+
+    def expect_all(self, way, reason, text="", probes=FAMILY):
+        """Of the whole family, at once."""
+        with concurrent.futures.ThreadPoolExecutor(len(probes)) as pool:
+            for name, check in zip(probes, pool.map(
+                    lambda name: self.run_check(name, way), probes)):
+                with self.subTest(way=way, probe=name):
+                    self.assertEqual(check["reason"], reason, check["text"])
+                    self.assertRegex(check["text"], text or ".")
 
     def expect(self, name, reason, text="", component="database"):
         check = self.run_check(name, component)

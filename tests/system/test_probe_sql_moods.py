@@ -2,141 +2,81 @@
 """The probes that ask a database, when it is not well: over IPv4, IPv6 and its socket, each mood with
 a reason of its own. And the real tables of a Tryton."""
 
-import concurrent.futures
-import os
 import signal
-import socket
-import threading
 import unittest
 
 from pgserver import PASSWORD, Postgres
-from probes import Slow, full_backlog
-from sqlprobes import LEARNT, Case
+from probes import Odd, Slow, full_backlog, saying, silent
+from sqlprobes import BRIEF, LEARNT, NOISE, PATIENT, Case, databases, family
 from tendbox.seed import crm_tree
 
-# A database each way, and each mood that is one of the way: SYSTEM/COMPONENT, options.
-WAYS = {
-    "ipv4": "hostaddr = 127.0.0.1\npassword = file:@pg\n",
-    "ipv6": "hostaddr = ::1\npassword = file:@pg\n",
-    "refused": "hostaddr = 127.0.0.1\npassword = file:@wrong\n",
-    "refused6": "hostaddr = ::1\npassword = file:@wrong\n",
-    "nologin": "hostaddr = ::1\nuser = nobody_in\npassword = file:@pg\n",
-    "nodb": "host = {run}\ndbname = none\n",
-    "noname": "host = no-such-name.invalid\npassword = file:@pg\n",
-    "nobody": "hostaddr = 127.0.0.1\nport = 1\npassword = file:@pg\n",
-}
-
-# Each probe of the family, of the table accounts.
-FAMILY = {
-    "ask": ("sql", "query = select count(*) as n from accounts\n"),
-    "rows": ("rows", "tables = accounts\n"),
-    "queue": ("queue", "query = select count(*) as waiting, 0 as age from accounts\n"),
-    "scheduler": ("scheduler", "query = select 'x' as name, 1 as age from accounts\nempty = ok\n"),
-    "quality": ("quality", "mail.m = accounts id\n"),
-    "sync": ("sync", "left_query = select id as k, 1 as v from accounts\nright_query = select id as"
-             " k, 1 as v from accounts\n"),
-}
-
-
-class Babble:
-    """Accepts and says what is no PostgreSQL, or nothing at all."""
-
-    def __init__(self, family, word):
-        self.server = socket.create_server(
-            ("::1" if family == socket.AF_INET6 else "127.0.0.1", 0), family=family)
-        self.port = self.server.getsockname()[1]
-        self.word = word
-        self.taken = []
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def serve(self):
-        while True:
-            try:
-                taken, _ = self.server.accept()
-            except OSError:
-                return
-            self.taken.append(taken)
-            if self.word:
-                taken.sendall(self.word)
-
-    def close(self):
-        self.server.close()
-        for taken in self.taken:
-            taken.close()
+# Of the table accounts, by the component "database".
+WRONG = (
+    ("secret", "query = select * from secrets\n", "access-denied", "permission denied"),
+    ("missing", "query = select * from no_accounts\n", "object-missing", "no_accounts"),
+    ("nocolumn", "query = select nme from accounts\n", "object-missing", "nme"),
+    ("write", "query = select nextval('numbers')\n", "read-only", ""),
+    ("wrong", "query = selec 1\n", "query-failed", "selec"))
 
 
 class Moods(Case):
     """Each reason, of the servers that are not well."""
 
-    def expect_all(self, way, reason, text=""):
-        """Of the whole family, at once."""
-        with concurrent.futures.ThreadPoolExecutor(len(FAMILY)) as pool:
-            for name, check in zip(FAMILY, pool.map(
-                    lambda name: self.run_check(name, way), FAMILY)):
-                with self.subTest(way=way, probe=name):
-                    self.assertEqual(check["reason"], reason, check["text"])
-                    self.assertRegex(check["text"], text or ".")
+    def ways(self):
+        """A database each way: its options, the reason, words of it; and how long it may take."""
+        wrong, four, six = self.secret("wrong", "wrong"), "127.0.0.1", "::1"
+        ways = {
+            "ipv4": ({"hostaddr": four}, "ok", ""),
+            "ipv6": ({"hostaddr": six}, "ok", ""),
+            "refused": ({"hostaddr": four, "password": wrong}, "auth-failed",
+                        "password authentication failed"),
+            "refused6": ({"hostaddr": six, "password": wrong}, "auth-failed",
+                         "password authentication failed"),
+            "nologin": ({"hostaddr": six, "user": "nobody_in"}, "auth-failed",
+                        "not permitted to log in"),
+            "nodb": ({"host": self.pg.run, "dbname": "none", "password": None},
+                     "database-missing", "\"none\" does not exist"),
+            "noname": ({"host": "no-such-name.invalid"}, "dns-failed", ""),
+            "nobody": ({"hostaddr": four, "port": 1}, "connect-refused", ""),
+            "notls": ({"hostaddr": four, "sslmode": "require"}, "tls-failed", "SSL"),
+            "halfopen": ({"hostaddr": four, "port": full_backlog(self)}, "connect-timeout", ""),
+            "mute": ({"hostaddr": six, "port": Odd(self, silent, six).port}, "too-slow", ""),
+            "frozen": ({"hostaddr": four}, None, ""),
+            "frozen6": ({"hostaddr": six}, None, ""),
+            "socket": ({"host": self.pg.run, "password": None}, None, ""),
+            "locked": ({"hostaddr": four}, None, ""),
+        }
+        for name, host in (("4", four), ("6", six)):
+            ways["noise" + name] = ({"hostaddr": host, "port": Odd(
+                self, saying(NOISE), host).port}, "protocol", "")
+            ways["slow" + name] = ({"hostaddr": host, "port": Slow(
+                self, self.pg.port, host).port}, "threshold", "total_seconds")
+        return ways
 
     def test_moods(self):
-        mute = Babble(socket.AF_INET6, b"")
-        self.addCleanup(mute.close)
-        noise = Babble(socket.AF_INET, b"HTTP/1.1 400 Bad Request\r\n\r\n")
-        self.addCleanup(noise.close)
-        noise6 = Babble(socket.AF_INET6, b"HTTP/1.1 400 Bad Request\r\n\r\n")
-        self.addCleanup(noise6.close)
-        slow = {f"slow{name}": f"hostaddr = {host}\nport = {Slow(self, self.pg.port, host).port}\n"
-                               "password = file:@pg\n"
-                for name, host in (("4", "127.0.0.1"), ("6", "::1"))}
-        by_file = "password = file:@pg\n"
-        ways = dict(WAYS, mute=f"hostaddr = ::1\nport = {mute.port}\n" + by_file,
-                    noise=f"hostaddr = 127.0.0.1\nport = {noise.port}\n" + by_file,
-                    noise6=f"hostaddr = ::1\nport = {noise6.port}\n" + by_file,
-                    notls="hostaddr = 127.0.0.1\nsslmode = require\n" + by_file,
-                    halfopen=f"hostaddr = 127.0.0.1\nport = {full_backlog(self)}\n" + by_file)
         self.pg.sql("create table accounts (id int); grant select on accounts to tend;"
                     "create table secrets (id int); create sequence numbers;"
                     "grant all on numbers to tend")
-        checks = [(name, *probe, way, "1s") for way in (*ways, "database")
-                  for name, probe in FAMILY.items()]
-        checks += [(name, probe, options + "critical.total_seconds = 0.1\n", way, "20s")
-                   for way in slow for name, (probe, options) in FAMILY.items()]
-        checks += [("slow", "sql", "query = select pg_sleep(9)\n", "database", "1s"),
-                   ("secret", "sql", "query = select * from secrets\n", "database", "1s"),
-                   ("missing", "sql", "query = select * from no_accounts\n", "database", "1s"),
-                   ("nocolumn", "sql", "query = select nme from accounts\n", "database", "1s"),
-                   ("write", "sql", "query = select nextval('numbers')\n", "database", "1s"),
-                   ("wrong", "sql", "query = selec 1\n", "database", "1s")]
-        more = "".join(
-            f"[component crm/{way}]\nkind = database\n[database crm/{way}]\nservice = postgres\n"
-            + ("" if "port" in options else f"port = {self.pg.port}\n")
-            + options.format(run=self.pg.run) for way, options in {**ways, **slow}.items())
-        tend = self.start_with(checks, more)
-        for way, reason, text in (
-                ("ipv4", "ok", ""), ("ipv6", "ok", ""), ("database", "ok", ""),
-                ("slow4", "threshold", "total_seconds"), ("slow6", "threshold", "total_seconds"),
-                ("refused", "auth-failed", "password authentication failed"),
-                ("refused6", "auth-failed", "password authentication failed"),
-                ("nologin", "auth-failed", "not permitted to log in"),
-                ("nodb", "database-missing", "\"none\" does not exist"),
-                ("noname", "dns-failed", ""), ("nobody", "connect-refused", ""),
-                ("notls", "tls-failed", "SSL"), ("halfopen", "connect-timeout", ""),
-                ("mute", "too-slow", ""), ("noise", "protocol", ""),
-                ("noise6", "protocol", "")):
-            self.expect_all(way, reason, text)
-        for name, reason, text in (
-                ("slow", "too-slow", ""), ("secret", "access-denied", "permission denied"),
-                ("missing", "object-missing", "no_accounts"), ("nocolumn", "object-missing", "nme"),
-                ("write", "read-only", ""), ("wrong", "query-failed", "selec")):
+        ways = self.ways()
+        checks = family("database")
+        for way in ways:
+            brief = {"locked": "4s"} | dict.fromkeys(
+                ("halfopen", "mute", "frozen", "frozen6", "socket"), BRIEF)
+            checks += family(way, brief.get(way, PATIENT),
+                             "critical.total_seconds = 0.1\n" * way.startswith("slow"))
+        checks += [("slow", "sql", "query = select pg_sleep(9)\n", "database", "1s")]
+        checks += [(name, "sql", query) for name, query, *_ in WRONG]
+        self.serve(*checks, more=databases(
+            "postgres", {way: options for way, (options, *_) in ways.items()}, port=self.pg.port,
+            password=self.secret("pg", PASSWORD)))
+        for way, (_, reason, text) in {**ways, "database": ("", "ok", "")}.items():
+            if reason:
+                self.expect_all(way, reason, text)
+        self.expect("slow", "too-slow")
+        for name, _, reason, text in WRONG:
             with self.subTest(name=name):
                 self.expect(name, reason, text)
-        self.locked_full_frozen_dead(tend)
-
-    def start_with(self, checks, more):
-        """Files of secrets are written before the daemon looks for them."""
-        folder = self.pg.scratch.path
-        for name, text in (("pg", PASSWORD), ("wrong", "wrong")):
-            os.chmod(self.pg.scratch.file(name, text + "\n"), 0o600)
-        return self.serve(*checks, more=more.replace("file:@", f"file:{folder}/"))
+        self.locked_full_frozen_dead(self.tend)
 
     @staticmethod
     def leave(session):
@@ -146,17 +86,18 @@ class Moods(Case):
 
     def locked_full_frozen_dead(self, tend):
         holder = self.pg.session("begin; lock table accounts in access exclusive mode")
-        self.expect_all("database", "locked")
+        self.expect_all("locked", "locked")
         self.leave(holder)
         holders = [self.pg.session("") for _ in range(19)]
         self.expect_all("database", "connections-full")
         for one in holders:
             self.leave(one)
         tend.wait(lambda: self.run_check("ask")["reason"] == "ok", 10, "free connections")
-        for way in ("ipv4", "ipv6", "database"):
+        for way in ("frozen", "frozen6", "socket"):
             self.pg.freeze()
             self.expect_all(way, "too-slow")
             self.pg.freeze(False)
+        for way in ("ipv4", "ipv6", "database"):
             self.expect_all(way, "ok")
         # It waits for those who are still there, and takes nobody in.
         holder = self.pg.session("")

@@ -87,8 +87,10 @@ static void fail_statement(struct session *s, const struct execution *e, MYSQL_S
 
 	session_stmt_error(s, stmt, &error); /* a rollback has its own */
 	lost = s->timed_out || leaves_open(error.number);
-	/* Nobody knows of what kind the tables are: a lost connection leaves it open. */
-	say_nothing_done(s, !lost && (!e->transaction || !in_transaction(s) || roll_back(s)));
+	/* Nobody knows of what kind the tables are: a lost connection leaves it open, and so does
+	 * what failed on its way without a transaction. */
+	say_nothing_done(s, !lost && (!e->rows.begun || (e->transaction && (!in_transaction(s) ||
+										   roll_back(s)))));
 	if (lost && !s->timed_out)
 		session_end(s, TEND_REASON_PROTOCOL, "%s (error %u): it may have happened",
 			error.text, error.number);

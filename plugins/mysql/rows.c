@@ -255,7 +255,7 @@ static int read_result(struct session *s, MYSQL_STMT *stmt, bool keep_reading, s
 }
 
 static bool execute(struct session *s, MYSQL_STMT *stmt, const char *sql, struct params *params,
-	enum rows_mode mode)
+	enum rows_mode mode, bool *ret_begun)
 {
 	int r = 0;
 
@@ -272,6 +272,7 @@ static bool execute(struct session *s, MYSQL_STMT *stmt, const char *sql, struct
 	}
 	if (params->n > 0 && mysql_stmt_bind_param(stmt, params->binds))
 		return false;
+	*ret_begun = true;
 	SESSION_AWAIT(mysql_stmt_execute_start(&r, stmt),
 		mysql_stmt_execute_cont(&r, stmt, session_wait(s, st)));
 	return r == 0;
@@ -283,7 +284,7 @@ bool rows_run(struct session *s, MYSQL_STMT *stmt, const char *sql, struct param
 	struct session_error error;
 	int r = 1;
 
-	if (execute(s, stmt, sql, params, mode))
+	if (execute(s, stmt, sql, params, mode, &rows->begun))
 		r = read_result(s, stmt, mode == ROWS_ALL, rows);
 	s->query_usec = tend_now() - s->query_started;
 	if (r == 0)

@@ -28,6 +28,7 @@ struct rows {
 	json_t *columns, *rows;
 	size_t max, n_bytes;
 	bool truncated;
+	bool begun; /* the server took the statement and was told to run it */
 };
 int rows_init(struct rows *rows, size_t max);
 void rows_clear(struct rows *rows);

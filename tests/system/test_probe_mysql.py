@@ -401,7 +401,7 @@ class Verbs(unittest.TestCase):
 
     def test_ends_between_two_rows(self):
         """The library tells of such an error as the connection's."""
-        got = self.query("select id, if(id > 1, sleep(9), 0) from accounts a order by id", timeout=1.2)
+        got = self.query("select id, if(id > 1, sleep(9), 0) from accounts order by id", timeout=1.2)
         self.assertEqual(got["reason"], "too-slow", got)
         got = self.query("select id, (select 1 union select b.id from accounts b where a.id > 1) x"
                          " from accounts a order by id")
@@ -456,6 +456,14 @@ class Verbs(unittest.TestCase):
         self.assertEqual((got["reason"], got["outcome"]["nothing_done"]), ("query-failed", False))
         self.assertIn("could NOT be rolled back", got["text"])
         self.assertEqual(self.count("notes"), 0)
+        self.server.sql("insert into crm.notes values (1, 'a'), (2, 'b')")
+        cut = "delete from notes returning id, if(id > 1, sleep(9), 0)"
+        got = self.execute(cut, transaction=False, timeout=1.6)
+        self.assertEqual((got["reason"], got["outcome"]["nothing_done"]), ("too-slow", False), got)
+        self.assertLess(self.count("notes"), 2)
+        self.server.sql("delete from crm.notes")
+        got = self.execute("delete from gone", transaction=False)
+        self.assertEqual((got["reason"], got["outcome"]["nothing_done"]), ("object-missing", True))
         got = self.execute("create table fresh (i int)", max_rows=1)
         self.assertEqual(got["reason"], "ok", got)
         self.assertEqual(self.count("fresh"), 0)

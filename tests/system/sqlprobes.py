@@ -109,6 +109,15 @@ class Case(unittest.TestCase):
         self.assertEqual(status, 200, check)
         return check
 
+    def is_due(self, check):
+        _, check = self.tend.request("GET", f"/v1/checks/{check['name']}")
+        return check["running"] or "m" not in check["next_in"].replace("ms", "")
+
+    def await_first_runs(self):
+        """What the daemon runs by itself would keep it, and its places, from what is asked for."""
+        self.tend.wait(lambda: not any(map(self.is_due, self.tend.json("check", "list"))), 30,
+                       "all first runs")
+
     def expect_all(self, way, reason, text="", probes=FAMILY):
         """Of the whole family, at once."""
         with concurrent.futures.ThreadPoolExecutor(len(probes)) as pool:

@@ -69,6 +69,7 @@ class Moods(Case):
         self.serve(*checks, more=databases(
             "postgres", {way: options for way, (options, *_) in ways.items()}, port=self.pg.port,
             password=self.secret("pg", PASSWORD)))
+        self.await_first_runs()
         for way, (_, reason, text) in {**ways, "database": ("", "ok", "")}.items():
             if reason:
                 self.expect_all(way, reason, text)

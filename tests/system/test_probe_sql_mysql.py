@@ -530,14 +530,8 @@ class Moods(MySqlCase):
         for way, probes, reason, text, _ in ways:
             self.expect_all(way, reason, text, probes)
 
-    def is_due(self, check):
-        """A run of its own that waits for a frozen server would keep a place from others."""
-        _, check = self.tend.request("GET", f"/v1/checks/{check['name']}")
-        return check["running"] or "m" not in check["next_in"].replace("ms", "")
-
     def locked_full_frozen_dead(self):
-        self.tend.wait(lambda: not any(map(self.is_due, self.tend.json("check", "list"))), 30,
-                       "all first runs")
+        self.await_first_runs()
         holder = self.my.session("lock tables accounts write")
         self.expect_all("locked", "locked", "Lock wait timeout")
         leave(holder)

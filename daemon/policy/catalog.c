@@ -413,13 +413,6 @@ const struct conf_policy *policy_settings(const struct policies *p, const char *
 	return map_get(&p->conf->policies, name);
 }
 
-int64_t policy_declared_budget(const struct policies *p, const char *name)
-{
-	const struct policy_def *def = p->catalog ? map_get(&p->catalog->defs, name) : NULL;
-
-	return def ? json_integer_value(json_object_get(def->decl, "budget")) : 0;
-}
-
 json_t *policy_params(const struct policies *p, const char *name)
 {
 	const struct conf_policy *settings = policy_settings(p, name);

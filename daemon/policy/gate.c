@@ -177,15 +177,14 @@ static bool run_may_go_on(struct step *step)
 	return true;
 }
 
-static bool window_required(const struct policies *p, const char *policy)
+/* Not as the catalog has it now: the policy may be gone, broken, or not read yet. */
+static bool window_required(const struct run *run)
 {
-	const struct policy_def *def = p->catalog ? map_get(&p->catalog->defs, policy) : NULL;
-	const struct conf_policy *settings = policy_settings(p, policy);
-	const char *said = def ? json_string_value(json_object_get(def->decl, "window")) : NULL;
+	const struct conf_policy *settings = policy_settings(run->policies, run->policy);
 
 	if (settings && settings->window >= 0)
 		return settings->window == POLICY_WINDOW_REQUIRED;
-	return str_eq(said, "required");
+	return run->window_required;
 }
 
 /* Freezes hold always, windows those policies that need one; a clean-up may end late. */
@@ -196,8 +195,8 @@ static bool in_window(struct step *step)
 	char why[WINDOW_WHY_BYTES];
 
 	if ((path_is_cleanup(step->path) && gate_risk(step) < RISK_DESTROY) ||
-		windows_may_act(p->conf, component, step->run->policy,
-			window_required(p, step->run->policy), clock_wall(), why))
+		windows_may_act(p->conf, component, step->run->policy, window_required(step->run),
+			clock_wall(), why))
 		return true;
 	gate_refuse(step, false, "%s", why);
 	return false;
@@ -235,21 +234,14 @@ static bool breaker_lets_through(struct step *step)
 	return false;
 }
 
-/* On the account of its policy's own? What heals an incident never is. */
-static bool acts_on_own_account(const struct run *run)
-{
-	return !run->incident[0] && policy_declared_budget(run->policies, run->policy) > 0;
-}
-
 static struct limits limits_of(const struct run *run)
 {
 	const struct policies *p = run->policies;
 	const struct conf_daemon *conf = &p->conf->daemon;
 	const struct conf_policy *settings = policy_settings(p, run->policy);
-	bool own = acts_on_own_account(run);
-	int64_t declared = own ? policy_declared_budget(p, run->policy) : 0;
+	bool own = run_has_own_account(run);
 	int64_t per_target = settings && settings->budget ? settings->budget
-			     : declared			  ? declared
+			     : own			  ? run->budget
 							  : conf->budget_per_target;
 	int64_t total = settings && settings->budget_total ? settings->budget_total : UINT_MAX;
 	unsigned group = MAX(gate_budget_per_group(conf), (unsigned)per_target);
@@ -266,7 +258,7 @@ static struct limits limits_of(const struct run *run)
 static void refuse_for_budget(struct step *step, enum limits_scope scope, usec_t next)
 {
 	const char *policy = step->run->policy, *target = step->target;
-	bool own = acts_on_own_account(step->run);
+	bool own = run_has_own_account(step->run);
 	char when[CLOCK_TEXT_BYTES], whose[512];
 
 	(void)snprintf(whose, sizeof(whose), "%s%s",
@@ -293,7 +285,7 @@ static bool within_budgets(struct step *step)
 		.target = step->target,
 		.group = group_of(p, step->target),
 		.policy = step->run->policy,
-		.own = acts_on_own_account(step->run),
+		.own = run_has_own_account(step->run),
 	};
 	enum limits_scope scope;
 	usec_t at;

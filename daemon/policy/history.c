@@ -149,7 +149,7 @@ int actions_begun(struct step *step)
 		return -ENOMEM;
 	row->action.at = (struct moment){step->intent_wall, clock_now()};
 	row->action.verdict = ACTION_OPEN;
-	row->heals = run->incident[0] != '\0';
+	row->action.own = run_has_own_account(run);
 	forget_old(p);
 	return 0;
 }
@@ -164,8 +164,7 @@ size_t actions_plain(const struct policies *p, struct action **ret_actions)
 		return 0;
 	VEC_FOREACH (&p->actions, const struct action_row *, row) {
 		list[n] = row->action;
-		list[n].group = group_of(p, row->target);
-		list[n++].own = !row->heals && policy_declared_budget(p, row->policy) > 0;
+		list[n++].group = group_of(p, row->target);
 	}
 	return n;
 }

@@ -105,6 +105,8 @@ struct run {
 	struct map steps;		  /* by path */
 	size_t steps_bytes;		  /* their arguments and values, as text */
 	usec_t limit;			  /* of its wall-clock time */
+	bool window_required;		  /* its policy declared so when it began */
+	int64_t budget;			  /* and this account of its own; 0 = none */
 	bool dry;			  /* it only says what it would do */
 	bool pretended;			  /* and has said so of a change */
 	bool queued;			  /* it waits until its target is free */
@@ -178,7 +180,6 @@ struct action_row {
 	char *target, *policy;
 	char run[UUID_TEXT_BYTES];
 	char *path, *verb;
-	bool heals; /* its run is for an incident; false of those from before tendd's start */
 };
 
 struct reaper;
@@ -229,9 +230,6 @@ void readers_tell(struct policies *p, int r);
 /* What is wrong with the parameter, freed by the caller; NULL: the policy declares it. */
 char *catalog_unknown_param(const struct policy_def *def, const char *param);
 json_t *policy_params(const struct policies *p, const char *name);
-/* Actions in an hour on one target, on an account of its own unless it heals an incident; 0 = it
- * declares none. */
-int64_t policy_declared_budget(const struct policies *p, const char *name);
 char *hash_text(const char *text, char buf[65]);
 
 /* trigger.c: pure but for reading the structs */
@@ -334,6 +332,8 @@ int run_add_put(const struct run *run, struct store_batch *batch);
 /* As it is now; `fn` with the run in any case, and it ends with run_unref_step(). */
 void run_journal(struct run *run, store_done_fn fn);
 struct incident *run_incident(const struct run *run); /* open; NULL */
+/* Do its actions go on the account that its policy declares? What heals an incident never does. */
+bool run_has_own_account(const struct run *run);
 
 /* run_process.c */
 int run_launch(struct run *run); /* a runner for a journalled run, or for a description */

@@ -52,6 +52,9 @@ static void read_doc(struct run *run, json_t *row)
 		run->library_hash, sizeof(run->library_hash), "%s", text_of(doc, "library_hash"));
 	run->started_wall = (usec_t)json_integer_value(json_object_get(row, "started"));
 	run->limit = limit ? MIN(limit, RUN_WALL_MAX_USEC) : RUN_WALL_USEC;
+	/* Of one that an older version began it is not known. */
+	run->window_required = !json_is_false(json_object_get(doc, "window_required"));
+	run->budget = json_integer_value(json_object_get(doc, "budget"));
 	run->dry = json_is_true(json_object_get(doc, "dry"));
 	run->cancelled = *text_of(doc, "cancelled") ? strdup(text_of(doc, "cancelled")) : NULL;
 	run->worse = *text_of(doc, "worse") ? strdup(text_of(doc, "worse")) : NULL;

@@ -128,6 +128,9 @@ static int fill(struct run *run, const struct trigger *trigger)
 	run->library_text = strdup(catalog->library_text);
 	memcpy(run->library_hash, catalog->library_hash, sizeof(run->library_hash));
 	run->limit = limit_of(def);
+	run->window_required =
+		str_eq(json_string_value(json_object_get(def->decl, "window")), "required");
+	run->budget = json_integer_value(json_object_get(def->decl, "budget"));
 	run->dry = trigger->dry;
 	run->due = trigger->due;
 	if (trigger->incident)

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* What an action was begun under, and what was used of its limits, outlives a reload of the
+ * policies, a restart and a clock that steps. */
+#include "policy_fixture.h"
+
+/* ---- what the policy declared when the run began ----------------------------------------------
+ */
+
+/* Acts, waits until it is woken, and acts again. */
+#define WAITING(decl)                                                                              \
+	"policy 'upkeep' { hand = true, " decl ", run = function(ctx)\n"                           \
+	"  tend.sleep('1h')\n"                                                                     \
+	"  local done, why, outcome = tend.command.run('mend')\n"                                  \
+	"  if not done then return nil, why, outcome end\n"                                        \
+	"  done, why, outcome = tend.command.run('mend')\n"                                        \
+	"  return done, why, outcome\nend }\n"
+
+static bool sleeps(const struct world *w)
+{
+	const struct step *step = live(w) ? step_of(w, "1") : NULL;
+
+	return step && step->timer;
+}
+
+static void remove_policy(struct world *w, const char *name)
+{
+	auto_free char *path = str_printf("%s/lua/policies/%s.lua", w->core.dir, name);
+
+	assert_int_equal(unlink(path), 0);
+}
+
+enum change { GONE, BROKEN, RESTARTED, CHANGE_MAX };
+
+/* The catalog does not have the policy any more, or not yet; its run goes on. */
+static void lose_policy(struct world *w, enum change change)
+{
+	if (change == BROKEN)
+		write_policy(w, "upkeep", "policy 'upkeep' { hand = ");
+	else
+		remove_policy(w, "upkeep");
+	if (change == RESTARTED)
+		restart(w);
+	else
+		apply(w);
+	WAIT_FOR(w->core.loop, described(w) && sleeps(w));
+	assert_null(map_get(&w->policies->catalog->defs, "upkeep"));
+	loop_timer_set(step_of(w, "1")->timer, clock_now());
+}
+
+static void test_window_of_run(void **state)
+{
+	struct world *w = *state;
+
+	for (size_t i = 0; i < CHANGE_MAX; i++) {
+		write_policy(w, "upkeep", WAITING("window = 'required'"));
+		if (i == 0)
+			ready(w);
+		else
+			apply(w);
+		WAIT_FOR(w->core.loop, described(w));
+		run_by_hand(w, "upkeep");
+		WAIT_FOR(w->core.loop, sleeps(w));
+		lose_policy(w, (enum change)i);
+		WAIT_FOR(w->core.loop, ended(w, i + 1));
+		assert_int_equal(last_run(w)->state, RUN_REFUSED);
+		assert_non_null(strstr(last_run(w)->message, "window"));
+	}
+	assert_int_equal(requests(w, "command"), 0);
+}
+
+/* Its own account, of the size that it declared. */
+static void test_budget_of_run(void **state)
+{
+	struct world *w = *state;
+
+	w->daemon = "mode.production = auto\nbudget_per_target = 1\n";
+	for (size_t i = 0; i < CHANGE_MAX; i++) {
+		write_policy(w, "upkeep", WAITING("budget = 6"));
+		if (i == 0)
+			ready(w);
+		else
+			apply(w);
+		WAIT_FOR(w->core.loop, described(w));
+		run_by_hand(w, "upkeep");
+		WAIT_FOR(w->core.loop, sleeps(w));
+		lose_policy(w, (enum change)i);
+		WAIT_FOR(w->core.loop, ended(w, i + 1));
+		assert_int_equal(last_run(w)->state, RUN_DONE);
+	}
+	assert_int_equal(requests(w, "command"), 2 * CHANGE_MAX);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_window_of_run),
+		TEST(test_budget_of_run),
+	};
+
+	log_set_level(getenv("TEST_LOG") ? LOG_DEBUG : LOG_CRIT);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -63,6 +63,7 @@ void gate_refuse(struct step *step, bool page, const char *format, ...)
 	struct run *run = step->run;
 	char text[512];
 	va_list ap;
+	bool first;
 
 	va_start(ap, format);
 	(void)vsnprintf(text, sizeof(text), format, ap);
@@ -75,8 +76,10 @@ void gate_refuse(struct step *step, bool page, const char *format, ...)
 		step_dry(step, "would be refused: %s", text);
 		return;
 	}
-	if (gate_note(run->policies, run->incident, run->policy, "%s: %s", step->verb->name, text))
-		run->page = run->page || page;
+	first = gate_note(
+		run->policies, run->incident, run->policy, "%s: %s", step->verb->name, text);
+	/* Without an incident the one before was another deed that was left undone. */
+	run->page = run->page || (page && (first || !run->incident[0]));
 	if (run_incident(run))
 		incident_note(run->policies->deps.incidents, run_incident(run), "refused",
 			"%s: %s: %s", run->policy, step->verb->name, text);

@@ -51,7 +51,8 @@ void gate_enter(struct step *step); /* an action: lets it through to step_intend
 /* Returns false when this was said before. */
 __attribute__((format(printf, 4, 5))) bool gate_note(
 	struct policies *p, const char *incident_id, const char *policy, const char *format, ...);
-/* The gate says no: the step is refused, nothing was begun. `page`: people must know, once. */
+/* The gate says no: the step is refused, nothing was begun. `page`: people must know, once of an
+ * incident, and of each run that has none. */
 __attribute__((format(printf, 3, 4))) void gate_refuse(
 	struct step *step, bool page, const char *format, ...);
 /* The intent is on disk and time has passed: false: the step was refused after all. */

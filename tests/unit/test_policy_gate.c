@@ -278,6 +278,22 @@ static void test_query_waits(void **state)
 	assert_int_equal(requests(w, "command"), 1);
 }
 
+/* Without an incident nobody was told of the "no" before: each such run is a deed left undone. */
+static void test_each_refusal_pages(void **state)
+{
+	struct world *w = *state;
+	struct tend_error err = {0};
+
+	write_policy(w, "often", often);
+	ready_crm(w, "");
+	assert_int_equal(policies_pause(w->policies, "ann", "lunch", NULL, NULL, &err), 0);
+	run_on(w, "often", "s/app", 1);
+	run_on(w, "often", "s/web", 2);
+	run_on(w, "often", "s/web", 3);
+	assert_int_equal(last_run(w)->state, RUN_REFUSED);
+	assert_int_equal(notices(w, "policy.failed"), 3);
+}
+
 /* It opens for this policy on this target only; it pages when it does, and is seen. */
 static void test_breaker(void **state)
 {
@@ -448,6 +464,9 @@ static void test_second_evidence(void **state)
 	assert_non_null(strstr(last_run(w)->message,
 		"what destroys needs a second kind of evidence: no other check of s/web fails"));
 	assert_int_equal(requests(w, "command"), 0);
+	/* People know of the incident: they are told once. */
+	WAIT_FOR(w->core.loop, ended(w, 2));
+	assert_int_equal(notices(w, "policy.failed"), 1);
 	core_fail(&w->core, "s/web/b", "too-slow");
 	WAIT_FOR(w->core.loop, requests(w, "command") == 1);
 }
@@ -572,6 +591,7 @@ int main(void)
 		TEST(test_maintenance),
 		TEST(test_nothing_was_sent),
 		TEST(test_query_waits),
+		TEST(test_each_refusal_pages),
 		TEST(test_breaker),
 		TEST(test_breaker_closed_by_hand),
 		TEST(test_cooldown),

@@ -26,13 +26,16 @@ struct check;
 /* ---- history.c */
 struct action_row;
 struct moment limits_now(void);
+const char *boot_id(void);	      /* of the machine; NULL: not known */
 int groups_apply(struct policies *p); /* after a change of the configuration */
 const char *group_of(const struct policies *p, const char *component); /* NULL: none such */
 void action_row_free(struct action_row *row);
 int actions_load(struct policies *p);
-int actions_begun(struct step *step);	/* its intent is on its way: it counts from here on */
+/* Its intent is on its way with the batch: it counts from here on. */
+int actions_begun(struct step *step, struct store_batch *batch);
 void actions_forget(struct step *step); /* it was not kept: nothing was begun */
-#define ACTION_REFUSED "refused"	/* in the store, where a row stays: nothing was begun */
+/* In the store its row stays: nothing was begun. */
+int actions_add_refused(const struct step *step, struct store_batch *batch);
 void actions_judge(struct policies *p, struct run *run); /* the run has ended */
 /* The caller frees; groups are filled in. */
 size_t actions_plain(const struct policies *p, struct action **ret_actions);

@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <string.h>
 #include "base/clock.h"
+#include "base/fs.h"
 #include "base/log.h"
 #include "policy/gates.h"
 #include "policy/private.h"
 
 #define ACTIONS_KEPT_USEC (48 * 3600 * USEC_PER_SEC)
+#define ACTION_REFUSED	  "refused" /* beside the verdicts */
 
 struct moment limits_now(void)
 {
@@ -68,6 +70,18 @@ int groups_apply(struct policies *p)
 const char *group_of(const struct policies *p, const char *component)
 {
 	return component ? map_get(&p->groups, component) : NULL;
+}
+
+/* ---- moments over a restart: the monotonic clock is the machine's, until it boots ----------- */
+
+const char *boot_id(void)
+{
+	static char id[40];
+	auto_free char *text = NULL;
+
+	if (!id[0] && fs_read_file("/proc/sys/kernel/random/boot_id", 64, &text, NULL) == 0)
+		(void)snprintf(id, sizeof(id), "%.*s", (int)strcspn(text, "\n"), text);
+	return id[0] ? id : NULL;
 }
 
 /* ---- actions -------------------------------------------------------------------------------- */
@@ -137,7 +151,26 @@ void actions_forget(struct step *step)
 	}
 }
 
-int actions_begun(struct step *step)
+static int add_row(const struct action_row *row, const char *outcome, struct store_batch *batch)
+{
+	return store_batch_add(batch, STORE_ACTION_ADD, "sisssssisi", row->target,
+		(int64_t)row->action.at.wall, row->run, row->path, row->verb, outcome, row->policy,
+		(int64_t)row->action.own, boot_id(), (int64_t)row->action.at.mono);
+}
+
+int actions_add_refused(const struct step *step, struct store_batch *batch)
+{
+	struct action_row row = {.action.at.wall = step->intent_wall,
+		.target = step->target,
+		.policy = step->run->policy,
+		.path = step->path,
+		.verb = (char *)(uintptr_t)step->verb->name};
+
+	memcpy(row.run, step->run->id, sizeof(row.run));
+	return add_row(&row, ACTION_REFUSED, batch);
+}
+
+int actions_begun(struct step *step, struct store_batch *batch)
 {
 	struct run *run = step->run;
 	struct policies *p = run->policies;
@@ -151,7 +184,7 @@ int actions_begun(struct step *step)
 	row->action.verdict = ACTION_OPEN;
 	row->action.own = run_has_own_account(run);
 	forget_old(p);
-	return 0;
+	return add_row(row, action_verdict_names[ACTION_OPEN], batch);
 }
 
 size_t actions_plain(const struct policies *p, struct action **ret_actions)
@@ -230,13 +263,6 @@ static void tell_breaker(
 		policies_page(p, run, NULL, "%s", text);
 }
 
-static int add_verdict(struct store_batch *batch, const struct action_row *row)
-{
-	return store_batch_add(batch, STORE_ACTION_ADD, "sisssss", row->target,
-		(int64_t)row->action.at.wall, row->run, row->path, row->verb,
-		action_verdict_names[row->action.verdict], row->policy);
-}
-
 static void judge_row(struct policies *p, struct run *run, struct action_row *row)
 {
 	struct breaker was = {.n_failures = BREAKER_FAILURES};
@@ -258,7 +284,7 @@ void actions_judge(struct policies *p, struct run *run)
 			continue;
 		judge_row(p, run, row);
 		if (r == 0)
-			r = add_verdict(batch, row);
+			r = add_row(row, action_verdict_names[row->action.verdict], batch);
 		n++;
 	}
 	if (n > 0 && r == 0)
@@ -287,6 +313,7 @@ static int load_one(struct policies *p, json_t *row)
 	for (int k = 0; k < ACTION_VERDICT_MAX; k++)
 		if (strcmp(action_verdict_names[k], text_of(row, "outcome")) == 0)
 			action->action.verdict = (enum action_verdict)k;
+	action->action.own = json_integer_value(json_object_get(row, "own")) != 0;
 	action->action.at.wall = (usec_t)json_integer_value(json_object_get(row, "at"));
 	action->action.at.mono = limits_mono_of(action->action.at.wall, limits_now());
 	return 0;
@@ -295,11 +322,12 @@ static int load_one(struct policies *p, json_t *row)
 int actions_load(struct policies *p)
 {
 	auto_json json_t *rows = NULL;
-	usec_t now = clock_wall();
+	struct moment now = limits_now();
 	size_t i;
 	json_t *row;
-	int r = store_read_now(p->deps.store, STORE_QUERY_ACTIONS_SINCE, &rows, "i",
-		(int64_t)(now > ACTIONS_KEPT_USEC ? now - ACTIONS_KEPT_USEC : 0));
+	int r = store_read_now(p->deps.store, STORE_QUERY_ACTIONS_KEPT, &rows, "isi",
+		(int64_t)(now.wall - MIN(now.wall, ACTIONS_KEPT_USEC)), boot_id(),
+		(int64_t)(now.mono - MIN(now.mono, ACTIONS_KEPT_USEC)));
 
 	json_array_foreach (rows, i, row)
 		if (r == 0 && strcmp(text_of(row, "outcome"), ACTION_REFUSED) != 0)

@@ -153,9 +153,7 @@ static int journal_outcome(struct step *step, bool with_intent)
 	/* Its intent counted as an action, also after a restart. */
 	if (r == 0 && !with_intent && step->state == STEP_REFUSED && !run->dry &&
 		step->verb->risk >= RISK_CHANGE)
-		r = store_batch_add(batch, STORE_ACTION_ADD, "sisssss", step->target,
-			(int64_t)step->intent_wall, run->id, step->path, step->verb->name,
-			ACTION_REFUSED, run->policy);
+		r = actions_add_refused(step, batch);
 	if (r == 0)
 		r = store_batch_add(batch, STORE_STEP_OUTCOME, "sssij", run->id, step->path,
 			step_state_names[step->state], (int64_t)clock_wall(), doc);
@@ -372,11 +370,7 @@ void step_intend(struct step *step)
 		r = add_intent(step, batch);
 	/* It counts from here on: a second one must not slip in while this is written. */
 	if (r == 0 && step->verb->risk >= RISK_CHANGE)
-		r = actions_begun(step);
-	if (r == 0 && step->verb->risk >= RISK_CHANGE)
-		r = store_batch_add(batch, STORE_ACTION_ADD, "sisssss", step->target,
-			(int64_t)step->intent_wall, run->id, step->path, step->verb->name,
-			action_verdict_names[ACTION_OPEN], run->policy);
+		r = actions_begun(step, batch);
 	run->n_in_flight++;
 	if (r == 0)
 		r = commit_intent(step, TAKE(batch));

@@ -109,8 +109,14 @@ static const char version_6[] =
 	" state TEXT NOT NULL, PRIMARY KEY(component, at)) WITHOUT ROWID;"
 	"CREATE INDEX component_state_at ON component_state(at);";
 
+/* An action: is it on an account of its policy's own; and when it was by the monotonic clock of
+ * which boot, since the time of day may step. */
+static const char version_7[] = "ALTER TABLE action ADD COLUMN own INTEGER;"
+				"ALTER TABLE action ADD COLUMN boot TEXT;"
+				"ALTER TABLE action ADD COLUMN mono INTEGER;";
+
 const char *const schema_migrations[] = {
-	version_1, version_2, version_3, version_4, version_5, version_6};
+	version_1, version_2, version_3, version_4, version_5, version_6, version_7};
 const int schema_version = (int)ARRAY_SIZE(schema_migrations);
 
 static int backup_steps(sqlite3 *from, sqlite3 *to)

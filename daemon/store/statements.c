@@ -92,9 +92,9 @@ const struct store_sql store_statements[STORE_STATEMENT_MAX] = {
 		"FROM step WHERE run = ?1) WHERE run = ?1 AND path = ?2",
 		.must_change = 1),
 	STATEMENT(ACTION_ADD,
-		"INSERT INTO action(target, at, run, path, verb, outcome, policy) "
-		"VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(run, path) DO UPDATE SET "
-		"target = excluded.target, at = excluded.at, verb = excluded.verb, "
+		"INSERT INTO action(target, at, run, path, verb, outcome, policy, own, boot, mono) "
+		"VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT(run, path) DO UPDATE "
+		"SET target = excluded.target, at = excluded.at, verb = excluded.verb, "
 		"outcome = excluded.outcome, policy = excluded.policy"),
 	STATEMENT(SWITCH_PUT, "INSERT INTO switch(id, enabled, author, comment, at) "
 			      "VALUES(1, ?1, ?2, ?3, ?4) ON CONFLICT(id) DO UPDATE SET "
@@ -233,6 +233,9 @@ const struct store_sql store_queries[STORE_QUERY_MAX] = {
 			"outcome_seq FROM step WHERE run = ?1 ORDER BY rowid"),
 	QUERY(ACTIONS_SINCE, "SELECT target, at, run, path, verb, outcome, policy FROM action "
 			     "WHERE at >= ?1 ORDER BY at, run, path"),
+	QUERY(ACTIONS_KEPT, "SELECT target, at, run, path, verb, outcome, policy, own, "
+			    "CASE WHEN boot = ?2 THEN mono END AS mono FROM action "
+			    "WHERE at >= ?1 OR (boot = ?2 AND mono >= ?3) ORDER BY rowid"),
 	QUERY(SWITCH, "SELECT enabled, author, comment, at FROM switch WHERE id = 1"),
 	QUERY(SOURCE_GET, "SELECT text FROM source WHERE hash = ?1"),
 	QUERY(APPROVALS, "SELECT " APPROVAL_COLUMNS " FROM approval WHERE (?1 IS NULL OR run = ?1) "

@@ -36,8 +36,8 @@
 		"sssji") /* run, path, verb, args_json, at; a path that exists fails the batch */  \
 	X(STEP_OUTCOME, "sssij")      /* run, path, state, at, outcome_json; a path without intent \
 					 fails the batch */                                        \
-	X(ACTION_ADD, "sisssss")      /* target, at, run, path, verb, outcome, policy; replaces by \
-					 (run,      path) */                                       \
+	X(ACTION_ADD, "sisssssisi")   /* target, at, run, path, verb, outcome, policy, own, boot,  \
+					 mono; replaces by (run, path) all but the last three */   \
 	X(SWITCH_PUT, "issi")	      /* enabled, author, comment, at */                           \
 	X(APPROVAL_PUT, "sssssiiiij") /* id, run, path, hash, state, needed, created, expires,     \
 					 ended, doc_json; replaces */                              \
@@ -86,10 +86,13 @@ enum store_statement {
 	X(STEPS_OF, "s") /* run: path, verb, args_json, state, at_intent, at_outcome,              \
 			    outcome_json, outcome_seq; in order of intent */                       \
 	X(ACTIONS_SINCE, "i") /* at: target, at, run, path, verb, outcome, policy; oldest first */ \
-	X(SWITCH, "")	      /* enabled, author, comment, at; no row: never touched */            \
-	X(SOURCE_GET, "s")    /* hash: text */                                                     \
-	X(APPROVALS, "si")    /* run or NULL, limit: id, run, path, hash, state, needed, created,  \
-				 expires, ended, doc_json; newest first */                         \
+	X(ACTIONS_KEPT, "isi") /* at, boot, mono: those of either clock since then, in the order   \
+				  in which they were begun: target, at, run, path, verb, outcome,  \
+				  policy, own, mono (of that boot; else NULL) */                   \
+	X(SWITCH, "")	       /* enabled, author, comment, at; no row: never touched */           \
+	X(SOURCE_GET, "s")     /* hash: text */                                                    \
+	X(APPROVALS, "si")     /* run or NULL, limit: id, run, path, hash, state, needed, created, \
+				  expires, ended, doc_json; newest first */                        \
 	X(APPROVALS_WAITING, "") /* the same, waiting or granted; oldest first */                  \
 	X(APPROVAL_VOTES, "s")	 /* approval: author, at, decision, comment; oldest first */       \
 	X(SCHEDULES, "")	 /* policy, target, last, doc_json */                              \

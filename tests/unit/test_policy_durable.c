@@ -97,8 +97,9 @@ static int add_step(struct store_batch *batch, const struct run *run, const char
 	assert_int_equal(store_batch_add(batch, STORE_STEP_INTENT, "sssji", run->id, path, verb,
 				 args, (int64_t)clock_wall()),
 		0);
-	return store_batch_add(batch, STORE_ACTION_ADD, "sisssss", "s/web", (int64_t)clock_wall(),
-		run->id, path, verb, "open", run->policy);
+	return store_batch_add(batch, STORE_ACTION_ADD, "sisssssisi", "s/web",
+		(int64_t)clock_wall(), run->id, path, verb, "open", run->policy, (int64_t)0, NULL,
+		(int64_t)0);
 }
 
 /* The journal of a Tend that died between the intent of an undo and the request for it. */

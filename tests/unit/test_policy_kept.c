@@ -90,11 +90,54 @@ static void test_budget_of_run(void **state)
 	assert_int_equal(requests(w, "command"), 2 * CHANGE_MAX);
 }
 
+/* ---- what was used ----------------------------------------------------------------------------
+ */
+
+static json_int_t budget(const struct world *w, const char *key)
+{
+	auto_json json_t *seen = policies_actions_to_json(w->policies);
+
+	return json_integer_value(json_object_get(json_object_get(seen, "budgets"), key));
+}
+
+static void run_on(struct world *w, const char *name, size_t n)
+{
+	run_by_hand(w, name);
+	WAIT_FOR(w->core.loop, ended(w, n));
+}
+
+#define ACTING(name, decl)                                                                         \
+	"policy '" name "' { budget = 5, " decl ", run = function(ctx)\n"                          \
+	"  local done, why, outcome = tend.command.run('mend')\n"                                  \
+	"  return done and true or nil, why, outcome\nend }\n"
+
+/* What healed an incident was on the common account, and is after a restart. */
+static void test_accounts(void **state)
+{
+	struct world *w = *state;
+
+	write_policy(w, "upkeep", ACTING("upkeep", "hand = true"));
+	write_policy(w, "heal", ACTING("heal", "on = { incident = { component = 's/web' } }"));
+	w->daemon = "mode.production = auto\ncooldown = 1h\n";
+	ready(w);
+	run_on(w, "upkeep", 1);
+	run_on(w, "upkeep", 2);
+	break_web(w);
+	WAIT_FOR(w->core.loop, ended(w, 3));
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(budget(w, "used"), 1);
+		assert_int_equal(budget(w, "maintenance_used"), 2);
+		restart(w);
+		WAIT_FOR(w->core.loop, described(w));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_window_of_run),
 		TEST(test_budget_of_run),
+		TEST(test_accounts),
 	};
 
 	log_set_level(getenv("TEST_LOG") ? LOG_DEBUG : LOG_CRIT);

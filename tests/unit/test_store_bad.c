@@ -182,7 +182,8 @@ static void test_from_version_2(void **state)
 		"INSERT INTO source VALUES('h1', 'text'), ('l1', 'text');"
 		"INSERT INTO record VALUES('note', 's/a', 'k', 1000, '{}');"
 		"INSERT INTO schedule VALUES('p', 't', 1000, NULL);"
-		"INSERT INTO strike VALUES('p', 'h', 0, NULL, NULL);";
+		"INSERT INTO strike VALUES('p', 'h', 0, NULL, NULL);"
+		"INSERT INTO action VALUES('t', 1000, 'r1', '1', 'unit.stop', 'open', 'p');";
 	static const struct {
 		const char *sql;
 		int64_t want;
@@ -194,6 +195,7 @@ static void test_from_version_2(void **state)
 		{"SELECT count(*) FROM record INDEXED BY record_at WHERE kind = 'note'", 1},
 		{"SELECT count(*) FROM schedule INDEXED BY schedule_last WHERE last = 1000", 1},
 		{"SELECT count(*) FROM strike WHERE n = 0", 1},
+		{"SELECT count(*) FROM action WHERE own IS NULL AND boot IS NULL", 1},
 	};
 	struct fixture *f = *state;
 	auto_free char *path = str_printf("%s/tend.db", f->dir);

@@ -315,7 +315,8 @@ static int load_one(struct policies *p, json_t *row)
 			action->action.verdict = (enum action_verdict)k;
 	action->action.own = json_integer_value(json_object_get(row, "own")) != 0;
 	action->action.at.wall = (usec_t)json_integer_value(json_object_get(row, "at"));
-	action->action.at.mono = limits_mono_of(action->action.at.wall, limits_now());
+	action->action.at.mono = (usec_t)json_integer_value(json_object_get(row, "mono"));
+	action->action.at.mono = limits_mono_of(action->action.at, limits_now());
 	return 0;
 }
 

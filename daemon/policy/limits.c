@@ -34,10 +34,12 @@ bool limits_recent(struct moment at, struct moment now, usec_t span)
 	return recent_by_wall(at.wall, now.wall, span) || now.mono < at.mono + span;
 }
 
-usec_t limits_mono_of(usec_t wall, struct moment now)
+usec_t limits_mono_of(struct moment at, struct moment now)
 {
-	usec_t age = now.wall > wall ? now.wall - wall : 0;
+	usec_t age = now.wall > at.wall ? now.wall - at.wall : 0;
 
+	if (at.mono && at.mono <= now.mono)
+		return at.mono;
 	return now.mono > age ? now.mono - age : 0;
 }
 

@@ -39,8 +39,10 @@ struct action {
 /* Did it happen less than `span` ago by one of the clocks? What lies in the future of the time of
  * day by less than that counts too: the clock went back. */
 bool limits_recent(struct moment at, struct moment now, usec_t span);
-/* When the process that recorded it has gone: its place on the monotonic clock of this one. */
-usec_t limits_mono_of(usec_t wall, struct moment now);
+/* When the process that recorded it has gone: its place on the monotonic clock of now. `mono`: what
+ * that process read there since the machine booted; 0 = before that, or not known: then the time of
+ * day must do. */
+usec_t limits_mono_of(struct moment at, struct moment now);
 
 /* ---- budgets: actions in any hour */
 

@@ -238,10 +238,14 @@ static void test_clocks(void **unused)
 		if (limits_recent(then, now, LIMITS_HOUR_USEC) != clock_rows[i].counts)
 			fail_msg("row %zu", i);
 	}
-	/* Over a restart the monotonic clock may have begun anew. */
-	assert_int_equal(limits_mono_of(T0, at(MIN_USEC)), M0);
-	assert_int_equal(limits_mono_of(T0 + 5, at(0)), M0);
-	assert_int_equal(limits_mono_of(T0, (struct moment){T0 + 2 * M0, M0}), 0);
+	/* Over a boot the monotonic clock begins anew, over a restart it goes on. */
+	assert_int_equal(limits_mono_of((struct moment){T0, 0}, at(MIN_USEC)), M0);
+	assert_int_equal(limits_mono_of((struct moment){T0 + 5, 0}, at(0)), M0);
+	assert_int_equal(
+		limits_mono_of((struct moment){T0, 0}, (struct moment){T0 + 2 * M0, M0}), 0);
+	assert_int_equal(limits_mono_of((struct moment){T0, 5}, at(MIN_USEC)), 5);
+	assert_int_equal(limits_mono_of((struct moment){T0 + M0, M0}, at(MIN_USEC)), M0);
+	assert_int_equal(limits_mono_of((struct moment){T0, 3 * M0}, at(MIN_USEC)), M0);
 }
 
 static const struct {

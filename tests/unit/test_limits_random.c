@@ -52,8 +52,8 @@ static const struct limits *limits_for(const struct action *a)
 
 struct done {
 	struct action action; /* as the engine remembers it */
-	usec_t t;	      /* real time */
-	unsigned process;
+	usec_t t, mono;	      /* real time; what the machine's clock said */
+	unsigned boot;
 	bool clean;
 };
 
@@ -66,7 +66,7 @@ struct live {
 struct world {
 	usec_t t, boot; /* real time; of the machine's start */
 	int64_t offset; /* of the time of day */
-	unsigned process, n_runs;
+	unsigned n_boots, n_runs;
 	bool jumped, leaped; /* the clock was ever moved; by more than a day */
 	struct live live[N_SLOTS];
 	char names[MAX_OPS][16]; /* of runs */
@@ -100,8 +100,8 @@ static bool same_scope(const struct action *a, const struct action *b, enum limi
 					: true;
 }
 
-/* In the hour that begins with action `first`: by the time of day, or in real time as far as one
- * process remembers (without a jump, over restarts, too). */
+/* In the hour that begins with action `first`: by the time of day, or in real time as far as the
+ * machine was not booted (without a jump, over that, too). */
 static unsigned count_hour(
 	const struct world *w, size_t first, enum limits_scope scope, bool by_wall)
 {
@@ -114,7 +114,7 @@ static unsigned count_hour(
 		usec_t at = by_wall ? d->action.at.wall : d->t;
 
 		if (d->clean || !same_scope(&d->action, &f->action, scope) || at < from ||
-			at - from >= HOUR || (!by_wall && w->jumped && d->process != f->process))
+			at - from >= HOUR || (!by_wall && w->jumped && d->boot != f->boot))
 			continue;
 		n++;
 	}
@@ -198,7 +198,7 @@ static void check_breaker(struct world *w)
 	while (n_tries-- > 0 && span < BREAKER_OPEN_MAX_USEC)
 		span = MIN(span * 2, BREAKER_OPEN_MAX_USEC);
 	if (distance(last->action.at.wall, newest->action.at.wall) < span ||
-		(last->process == newest->process && last->t - newest->t < span))
+		(last->boot == newest->boot && last->t - newest->t < span))
 		(void)snprintf(w->broken, sizeof(w->broken),
 			"a try %" PRIu64 " s after the failure, the breaker is open for %" PRIu64,
 			(last->t - newest->t) / USEC_PER_SEC, span / USEC_PER_SEC);
@@ -222,7 +222,8 @@ static void add(struct world *w, const struct live *live, bool clean)
 		.action = {now_of(w), live->place->target, live->place->group, live->place->policy,
 			live->name, ACTION_OPEN, live->place->own},
 		.t = w->t,
-		.process = w->process,
+		.mono = now_of(w).mono,
+		.boot = w->n_boots,
 		.clean = clean,
 	};
 }
@@ -283,16 +284,19 @@ static void do_end(struct world *w, const struct op *op)
 	live->place = NULL;
 }
 
-/* Only what was written comes back: the time of day. */
+/* Only what was written comes back: the time of day, and the machine's while it is up. */
 static void do_restart(struct world *w, bool machine)
 {
-	w->process++;
-	if (machine)
+	if (machine) {
+		w->n_boots++;
 		w->boot = w->t - USEC_PER_SEC;
+	}
 	for (size_t i = 0; i < w->n; i++) {
-		struct action *a = &w->done[i].action;
+		struct done *d = &w->done[i];
+		usec_t mono = d->boot == w->n_boots ? d->mono : 0;
 
-		a->at.mono = limits_mono_of(a->at.wall, now_of(w));
+		d->action.at.mono =
+			limits_mono_of((struct moment){d->action.at.wall, mono}, now_of(w));
 	}
 }
 

@@ -2,6 +2,7 @@
 /* What an action was begun under, and what was used of its limits, outlives a reload of the
  * policies, a restart and a clock that steps. */
 #include "policy_fixture.h"
+#include <time.h>
 
 /* ---- what the policy declared when the run began ----------------------------------------------
  */
@@ -132,12 +133,58 @@ static void test_accounts(void **state)
 	}
 }
 
+static usec_t ahead;
+
+static usec_t told_now(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (usec_t)ts.tv_sec * USEC_PER_SEC + (usec_t)ts.tv_nsec / 1000;
+}
+
+static usec_t told_wall(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_REALTIME, &ts);
+	return (usec_t)ts.tv_sec * USEC_PER_SEC + (usec_t)ts.tv_nsec / 1000 + ahead;
+}
+
+static int clock_teardown(void **state)
+{
+	clock_set_source(NULL);
+	return teardown(state);
+}
+
+/* The time of day steps, tendd is restarted: the machine's own clock still knows. */
+static void test_clock_and_restart(void **state)
+{
+	static const struct clock_source source = {told_now, told_wall};
+	static const usec_t steps[] = {2, 72}; /* hours */
+	struct world *w = *state;
+
+	ahead = 0;
+	clock_set_source(&source);
+	write_policy(w, "upkeep", ACTING("upkeep", "hand = true"));
+	ready(w);
+	run_on(w, "upkeep", 1);
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		ahead = steps[i] * 3600 * USEC_PER_SEC;
+		restart(w);
+		assert_int_equal(budget(w, "maintenance_used"), 1);
+	}
+}
+
+#define CLOCK_TEST(name) cmocka_unit_test_setup_teardown(name, setup, clock_teardown)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_window_of_run),
 		TEST(test_budget_of_run),
 		TEST(test_accounts),
+		CLOCK_TEST(test_clock_and_restart),
 	};
 
 	log_set_level(getenv("TEST_LOG") ? LOG_DEBUG : LOG_CRIT);

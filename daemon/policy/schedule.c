@@ -24,7 +24,8 @@ const char *const missed_names[MISSED_MAX + 1] = {
 
 struct tick {
 	char *policy, *target;
-	usec_t last; /* wall: dealt with */
+	usec_t last;  /* wall: dealt with */
+	usec_t begun; /* the latest for which a run was made, not only passed over */
 };
 
 /* ---- from the declaration and the configuration
@@ -131,7 +132,7 @@ static struct tick *tick_find(const struct policies *p, const char *policy, cons
 }
 
 static struct tick *tick_add(
-	struct policies *p, const char *policy, const char *target, usec_t last)
+	struct policies *p, const char *policy, const char *target, usec_t last, usec_t begun)
 {
 	auto_free char *key = str_printf("%s\n%s", policy, target);
 	struct tick *tick = calloc(1, sizeof(*tick));
@@ -141,6 +142,7 @@ static struct tick *tick_add(
 	tick->policy = strdup(policy);
 	tick->target = strdup(target);
 	tick->last = last;
+	tick->begun = begun;
 	if (key && tick->policy && tick->target && map_put(&p->ticks, key, tick) == 0)
 		return tick;
 	tick_free(tick);
@@ -157,24 +159,37 @@ int schedules_load(struct policies *p)
 	json_array_foreach (rows, i, row) {
 		const char *policy = json_string_value(json_object_get(row, "policy"));
 		const char *target = json_string_value(json_object_get(row, "target"));
+		const json_t *last = json_object_get(row, "last");
+		const json_t *begun = json_object_get(json_object_get(row, "doc_json"), "begun");
 
 		if (policy && target &&
-			!tick_add(p, policy, target,
-				(usec_t)json_integer_value(json_object_get(row, "last"))))
+			!tick_add(p, policy, target, (usec_t)json_integer_value(last),
+				(usec_t)json_integer_value(begun ? begun : last)))
 			return -ENOMEM;
 	}
 	return r;
 }
 
+static int tick_put(const struct tick *tick, struct store_batch *batch)
+{
+	auto_json json_t *doc = json_pack("{s:I}", "begun", (json_int_t)tick->begun);
+
+	return doc ? store_batch_add(batch, STORE_SCHEDULE_PUT, "ssij", tick->policy, tick->target,
+			     (int64_t)tick->last, doc)
+		   : -ENOMEM;
+}
+
 int schedule_add_tick(const struct run *run, struct store_batch *batch)
 {
 	const struct tick *tick = tick_find(run->policies, run->policy, run->component);
+	struct tick now = {.policy = run->policy, .target = run->component};
 
+	if (!run->due)
+		return 0;
 	/* While it waited in the queue, later ones may have come to nothing. */
-	return run->due ? store_batch_add(batch, STORE_SCHEDULE_PUT, "ssij", run->policy,
-				  run->component, (int64_t)MAX(run->due, tick ? tick->last : 0),
-				  NULL)
-			: 0;
+	now.last = MAX(run->due, tick ? tick->last : 0);
+	now.begun = MAX(run->due, tick ? tick->begun : 0);
+	return tick_put(&now, batch);
 }
 
 static void tick_keep(struct policies *p, const struct tick *tick)
@@ -183,8 +198,7 @@ static void tick_keep(struct policies *p, const struct tick *tick)
 	int r = store_batch_new(&batch);
 
 	if (r == 0)
-		r = store_batch_add(batch, STORE_SCHEDULE_PUT, "ssij", tick->policy, tick->target,
-			(int64_t)tick->last, NULL);
+		r = tick_put(tick, batch);
 	if (r == 0)
 		r = store_commit(p->deps.store, TAKE(batch), NULL, NULL);
 	if (r < 0)
@@ -284,9 +298,28 @@ static bool tick_start(
 	if (start == START_NOT_NOW)
 		return false;
 	tick->last = at;
-	if (start == START_PASSED)
+	if (start == START_BEGUN)
+		tick->begun = MAX(tick->begun, at);
+	else
 		tick_keep(p, tick);
 	return true;
+}
+
+/* What was dealt with lies ahead: what was only passed over there is still to come. */
+static void tick_went_back(struct policies *p, struct tick *tick, usec_t now)
+{
+	if (tick->begun > now + CLOCK_BACK_USEC) {
+		log_warning("policy '%s' on '%s': the clock went back by more than a day, its "
+			    "schedule begins anew",
+			tick->policy, tick->target);
+		tick->begun = now;
+	} else if (tick->last > tick->begun) {
+		log_notice("policy '%s' on '%s': the clock went back, its schedule goes on from "
+			   "now",
+			tick->policy, tick->target);
+	}
+	tick->last = now;
+	tick_keep(p, tick);
 }
 
 /* Returns when to look again (wall). */
@@ -295,13 +328,8 @@ static usec_t tick_look(
 {
 	const struct schedule *s = def->schedule;
 
-	if (tick->last > now + CLOCK_BACK_USEC) {
-		log_warning("policy '%s' on '%s': the clock went back by more than a day, its "
-			    "schedule begins anew",
-			tick->policy, tick->target);
-		tick->last = now;
-		tick_keep(p, tick);
-	}
+	if (tick->last > now)
+		tick_went_back(p, tick, now);
 	for (unsigned i = 0; i < MISSED_ALL_MAX; i++) {
 		usec_t at = cron_next(&s->cron, s->zone, tick->last), due, passed;
 		bool late;
@@ -311,6 +339,11 @@ static usec_t tick_look(
 		due = at + jitter_of(s, tick->policy, tick->target, at);
 		if (due > now)
 			return due;
+		/* Begun already, by a clock that was ahead. */
+		if (at == tick->begun) {
+			tick->last = at;
+			continue;
+		}
 		late = due + LATE_USEC < now;
 		passed = late ? pass_missed(s, tick->last, at, now) : tick->last;
 		if (passed > tick->last) {
@@ -331,7 +364,7 @@ static struct tick *tick_get(struct policies *p, const char *policy, const char 
 
 	if (tick)
 		return tick;
-	tick = tick_add(p, policy, target, now);
+	tick = tick_add(p, policy, target, now, now);
 	if (tick)
 		tick_keep(p, tick);
 	return tick;

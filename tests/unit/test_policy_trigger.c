@@ -192,6 +192,72 @@ static void test_clock_steps(void **state)
 	WAIT_FOR(w->core.loop, ended(w, 2));
 }
 
+static void look_at(struct world *w, const char *when)
+{
+	set_clock(when);
+	schedules_look(w->policies);
+	WAIT_FOR(w->core.loop, live(w) == 0);
+}
+
+/* Two hours ahead for a while: what was passed over there comes at its time. */
+static void test_clock_ahead(void **state)
+{
+	struct world *w = *state;
+
+	set_clock("2026-03-01T16:30:00.000000Z");
+	write_nightly(w, "skip");
+	begin(w);
+	WAIT_FOR(w->core.loop, described(w));
+	look_at(w, "2026-03-01T16:30:00.000000Z");
+	look_at(w, "2026-03-01T18:30:00.000000Z");
+	look_at(w, "2026-03-01T16:31:00.000000Z");
+	look_at(w, "2026-03-01T18:30:00.000000Z");
+	restart(w);
+	WAIT_FOR(w->core.loop, described(w));
+	assert_int_equal(w->policies->recent.len, 0);
+	look_at(w, "2026-03-01T16:32:00.000000Z");
+	look_at(w, "2026-03-01T18:00:01.000000Z");
+	assert_int_equal(w->policies->recent.len, 1);
+	look_at(w, "2026-03-01T18:00:02.000000Z");
+	assert_int_equal(w->policies->recent.len, 1);
+}
+
+/* What was begun there is not begun again; what lies before that is. */
+static void begun_ahead(struct world *w, bool restarts)
+{
+	static const struct {
+		const char *when;
+		size_t n;
+	} rows[] = {{"2026-03-01T16:30:00.000000Z", 0}, {"2026-03-01T18:00:01.000000Z", 1},
+		{"2026-03-01T16:40:00.000000Z", 1}, {"2026-03-01T17:00:01.000000Z", 2},
+		{"2026-03-01T18:00:01.000000Z", 2}, {"2026-03-01T18:00:00.000000Z", 2},
+		{"2026-03-01T19:00:01.000000Z", 3}};
+
+	set_clock(rows[0].when);
+	write_policy(w, "hourly",
+		"policy 'hourly' { schedule = '@hourly', targets = { kind = 'web' },\n"
+		"run = function(ctx) return true end }\n");
+	begin(w);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (restarts && i > 0)
+			restart(w);
+		WAIT_FOR(w->core.loop, described(w));
+		look_at(w, rows[i].when);
+		if (w->policies->recent.len != rows[i].n)
+			fail_msg("%zu: %zu runs", i, w->policies->recent.len);
+	}
+}
+
+static void test_begun_ahead(void **state)
+{
+	begun_ahead(*state, false);
+}
+
+static void test_begun_ahead_restarts(void **state)
+{
+	begun_ahead(*state, true);
+}
+
 /* Paused, it waits; the configuration may move it; without targets it is told. */
 static void test_schedule_settings(void **state)
 {
@@ -623,6 +689,9 @@ int main(void)
 		CLOCK_TEST(test_next_is_spread),
 		CLOCK_TEST(test_missed),
 		CLOCK_TEST(test_clock_steps),
+		CLOCK_TEST(test_clock_ahead),
+		CLOCK_TEST(test_begun_ahead),
+		CLOCK_TEST(test_begun_ahead_restarts),
 		CLOCK_TEST(test_schedule_settings),
 		TEST(test_events),
 		TEST(test_event_loop),

@@ -213,7 +213,7 @@ static size_t actions_own(const struct policies *p, struct action **ret_actions)
 		return 0;
 	VEC_FOREACH (&p->actions, const struct action_row *, row)
 		if (!path_is_cleanup(row->path) &&
-			row->action.at.wall > breakers_closed_until(p, row->policy))
+			!limits_until(row->action.at, breakers_closed_at(p, row->policy)))
 			list[n++] = row->action;
 	return n;
 }

@@ -43,6 +43,11 @@ usec_t limits_mono_of(struct moment at, struct moment now)
 	return now.mono > age ? now.mono - age : 0;
 }
 
+bool limits_until(struct moment a, struct moment b)
+{
+	return a.mono != b.mono ? a.mono < b.mono : a.wall <= b.wall;
+}
+
 /* The time of day when limits_recent() will be false. */
 static usec_t recent_until(struct moment at, struct moment now, usec_t span)
 {

@@ -43,6 +43,8 @@ bool limits_recent(struct moment at, struct moment now, usec_t span);
  * that process read there since the machine booted; 0 = before that, or not known: then the time of
  * day must do. */
 usec_t limits_mono_of(struct moment at, struct moment now);
+/* Was `a` not after `b`? By the monotonic clock, which nobody sets, where that tells them apart. */
+bool limits_until(struct moment a, struct moment b);
 
 /* ---- budgets: actions in any hour */
 

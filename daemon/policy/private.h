@@ -211,7 +211,7 @@ struct policies {
 	struct map ticks;		 /* struct tick * by "policy\ntarget": schedules */
 	struct loop_source *clock_timer; /* the schedules are looked at */
 	struct map strikes;		 /* struct strike * by policy */
-	json_t *breakers_closed;	 /* by a person: policy -> wall clock; NULL: none */
+	json_t *breakers_closed;	 /* by a person: policy -> when; NULL: none */
 	bool draining;			 /* no run begins any more */
 	struct vec followers;		 /* struct follower *: who waits for news of a run */
 	struct vec events;		 /* json_t *: nobody was started for them yet */
@@ -302,8 +302,8 @@ void events_free(struct policies *p);
 
 /* strike.c */
 int strikes_load(struct policies *p);
-/* What was done by the policy until then moves no breaker any more; 0 = all counts. */
-usec_t breakers_closed_until(const struct policies *p, const char *policy);
+/* What was done by the policy until then moves no breaker any more; 0, 0 = all counts. */
+struct moment breakers_closed_at(const struct policies *p, const char *policy);
 int drain_load(struct policies *p);
 void strikes_free(struct policies *p);
 /* A run ended: by a mistake of its own (an error, a limit), or not. */

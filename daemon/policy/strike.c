@@ -55,21 +55,56 @@ static struct strike *strike_get(struct policies *p, const char *policy)
 /* ---- breakers that a person closed ------------------------------------------------------------
  */
 
-#define CLOSED_KEY "breakers_closed" /* in the table meta: {policy: usec} */
+#define CLOSED_KEY "breakers_closed" /* in the table meta: {policy: {wall, mono, boot}} */
+
+static int64_t integer_of(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+static int closed_set(json_t *closed, const char *policy, struct moment at)
+{
+	return json_object_set_new(closed, policy,
+		json_pack("{s:I, s:I, s:s?}", "wall", (json_int_t)at.wall, "mono",
+			(json_int_t)at.mono, "boot", boot_id()));
+}
+
+/* Those of an earlier boot get a place on the clock of this one, once. The first version kept the
+ * time of day alone. */
+static int closed_add(json_t *closed, const char *policy, const json_t *kept)
+{
+	const char *boot = json_string_value(json_object_get(kept, "boot"));
+	bool plain = json_is_integer(kept);
+	struct moment at = {
+		.wall = (usec_t)(plain ? json_integer_value(kept) : integer_of(kept, "wall")),
+		.mono = boot && str_eq(boot, boot_id()) ? (usec_t)integer_of(kept, "mono") : 0,
+	};
+
+	at.mono = limits_mono_of(at, limits_now());
+	return closed_set(closed, policy, at);
+}
 
 static int closed_load(struct policies *p)
 {
 	auto_json json_t *rows = NULL;
 	int r = store_read_now(p->deps.store, STORE_QUERY_META, &rows, "s", CLOSED_KEY);
-	const char *text = json_string_value(json_object_get(json_array_get(rows, 0), "value"));
+	const char *text = json_string_value(json_object_get(json_array_get(rows, 0), "value")),
+		   *policy;
+	auto_json json_t *kept = text ? json_loads(text, 0, NULL) : NULL;
+	json_t *one;
 
-	p->breakers_closed = text ? json_loads(text, 0, NULL) : NULL;
+	p->breakers_closed = json_object();
+	json_object_foreach (kept, policy, one)
+		if (r == 0 && closed_add(p->breakers_closed, policy, one) < 0)
+			r = -ENOMEM;
 	return r;
 }
 
-usec_t breakers_closed_until(const struct policies *p, const char *policy)
+struct moment breakers_closed_at(const struct policies *p, const char *policy)
 {
-	return (usec_t)json_integer_value(json_object_get(p->breakers_closed, policy));
+	const json_t *at = json_object_get(p->breakers_closed, policy);
+
+	return (struct moment){(usec_t)integer_of(at, "wall"), (usec_t)integer_of(at, "mono")};
 }
 
 static bool breaker_is_open(const struct policies *p, const char *policy)
@@ -91,10 +126,7 @@ static int close_breakers(struct policies *p, const char *policy)
 	auto_free char *text = NULL;
 	int r = store_batch_new(&batch);
 
-	if (!p->breakers_closed)
-		p->breakers_closed = json_object();
-	if (json_object_set_new(
-		    p->breakers_closed, policy, json_integer((json_int_t)clock_wall())) < 0)
+	if (closed_set(p->breakers_closed, policy, limits_now()) < 0)
 		return -ENOMEM;
 	text = json_dumps(p->breakers_closed, JSON_COMPACT);
 	if (r == 0)

@@ -246,6 +246,12 @@ static void test_clocks(void **unused)
 	assert_int_equal(limits_mono_of((struct moment){T0, 5}, at(MIN_USEC)), 5);
 	assert_int_equal(limits_mono_of((struct moment){T0 + M0, M0}, at(MIN_USEC)), M0);
 	assert_int_equal(limits_mono_of((struct moment){T0, 3 * M0}, at(MIN_USEC)), M0);
+	/* Which was first: the time of day was set back by two minutes in between. */
+	assert_true(limits_until(at(0), at(1)));
+	assert_true(limits_until(at(0), at(0)));
+	assert_true(limits_until((struct moment){T0, M0}, (struct moment){T0 - M0, M0 + 1}));
+	assert_false(limits_until((struct moment){T0 - M0, M0 + 1}, (struct moment){T0, M0}));
+	assert_false(limits_until((struct moment){T0 + 1, 0}, (struct moment){T0, 0}));
 }
 
 static const struct {

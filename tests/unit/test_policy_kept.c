@@ -176,6 +176,38 @@ static void test_clock_and_restart(void **state)
 	}
 }
 
+/* A person closed the breaker while the clock was ahead: what fails later opens it again. */
+static void test_closed_ahead(void **state)
+{
+	static const struct clock_source source = {told_now, told_wall};
+	struct world *w = *state;
+	struct tend_error err = {0};
+
+	ahead = 0;
+	clock_set_source(&source);
+	write_policy(w, "often",
+		"policy 'often' { hand = true, budget = 20, run = function(ctx)\n"
+		"  local done, why, outcome = tend.command.run('mend')\n"
+		"  return nil, why or 'no help', outcome\nend }\n");
+	ready(w);
+	for (size_t i = 1; i <= 4; i++)
+		run_on(w, "often", i);
+	assert_int_equal(last_run(w)->state, RUN_REFUSED);
+	ahead = 2 * 3600 * USEC_PER_SEC;
+	if (policies_enable(w->policies, "often", "ann", &err) < 0)
+		fail_msg("%s", err.text);
+	ahead = 0;
+	run_on(w, "often", 5);
+	restart(w);
+	WAIT_FOR(w->core.loop, described(w));
+	for (size_t i = 6; i <= 8; i++) {
+		assert_int_equal(last_run(w)->state, RUN_FAILED);
+		run_on(w, "often", i);
+	}
+	assert_int_equal(last_run(w)->state, RUN_REFUSED);
+	assert_int_equal(requests(w, "command"), 6);
+}
+
 #define CLOCK_TEST(name) cmocka_unit_test_setup_teardown(name, setup, clock_teardown)
 
 int main(void)
@@ -185,6 +217,7 @@ int main(void)
 		TEST(test_budget_of_run),
 		TEST(test_accounts),
 		CLOCK_TEST(test_clock_and_restart),
+		CLOCK_TEST(test_closed_ahead),
 	};
 
 	log_set_level(getenv("TEST_LOG") ? LOG_DEBUG : LOG_CRIT);

@@ -74,7 +74,8 @@ static void write_record(struct step *step, struct store_batch *batch, int r)
 		on_written(r, step);
 }
 
-static void put_record(struct step *step)
+/* `changed`: the details of an event that goes with it; NULL: none. */
+static void put_record(struct step *step, json_t *changed)
 {
 	json_t *value = json_object_get(step->args, "value");
 	auto_json json_t *doc = json_pack("{s:O, s:s, s:s}", "value", value, "policy",
@@ -83,6 +84,7 @@ static void put_record(struct step *step)
 	int r;
 
 	if (!doc || step_json_bytes(value) > RECORD_MAX_BYTES) {
+		json_decref(changed);
 		step_outcome(step, STEP_FAILED, NULL, "a record has at most %d KiB",
 			RECORD_MAX_BYTES >> 10);
 		return;
@@ -91,6 +93,9 @@ static void put_record(struct step *step)
 	if (r == 0)
 		r = store_batch_add(batch, STORE_RECORD_PUT, "sssij", arg_text(step, "kind"),
 			scope_of(step), arg_text(step, "key"), (int64_t)clock_wall(), doc);
+	if (changed)
+		event_tell(step->run->policies, POLICY_EVENT_VERSION_CHANGED, step->run->component,
+			changed, r == 0 ? batch : NULL);
 	write_record(step, batch, r);
 }
 
@@ -101,15 +106,16 @@ static void on_inventory(int r, json_t *rows, void *data)
 	struct run *run = step->run;
 	json_t *doc = json_object_get(json_array_get(rows, 0), "doc_json");
 	json_t *before = json_object_get(doc, "value");
-	json_t *after = json_object_get(step->args, "value");
+	json_t *after = json_object_get(step->args, "value"), *changed = NULL;
 
 	if (r == 0 && before && !replay_same(before, after))
-		policies_event(run->policies, POLICY_EVENT_VERSION_CHANGED, run->component,
-			json_pack("{s:s, s:s, s:O, s:O, s:I}", "key", arg_text(step, "key"),
-				"scope", scope_of(step), "before", before, "after", after, "depth",
-				event_depth(run)));
+		changed = json_pack("{s:s, s:s, s:O, s:O, s:I}", "key", arg_text(step, "key"),
+			"scope", scope_of(step), "before", before, "after", after, "depth",
+			event_depth(run));
 	if (run->state == RUN_LIVE)
-		put_record(step);
+		put_record(step, changed);
+	else
+		json_decref(changed);
 	run_unref_step(run);
 }
 
@@ -120,7 +126,7 @@ void act_record_put(struct step *step)
 	if (!args_fit(step))
 		return;
 	if (strcmp(arg_text(step, "kind"), "inventory") != 0) {
-		put_record(step);
+		put_record(step, NULL);
 		return;
 	}
 	step->run->n_in_flight++;

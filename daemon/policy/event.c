@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What happened, and the policies that wait for it. Events wait in a short queue until the loop
- * comes by: they are told from the midst of other parts. A chain of policies that end and start
- * each other is cut.
+ * comes by: they are told from the midst of other parts. What a run brings about is in the store
+ * too, by the commit that brings it about, until the runs that it begins are there. A chain of
+ * policies that end and start each other is cut.
  */
 #include <errno.h>
 #include <string.h>
@@ -30,43 +31,6 @@ void events_free(struct policies *p)
 	vec_clear(&p->events);
 }
 
-void policies_event(
-	struct policies *policies, enum policy_event type, const char *component, json_t *details)
-{
-	auto_json json_t *event = details ? details : json_object();
-
-	if (!event || json_object_set_new(event, "type", json_string(policy_event_names[type])) < 0)
-		return;
-	if (component)
-		(void)json_object_set_new(event, "component", json_string(component));
-	if (policies->events.len >= EVENTS_MAX) {
-		policies->n_dropped++;
-		log_warning("policies: more than %d events wait, '%s' of %s is dropped", EVENTS_MAX,
-			policy_event_names[type], component ? component : "no component");
-		return;
-	}
-	if (vec_push(&policies->events, event) == 0)
-		(void)TAKE(event);
-	loop_defer_set(policies->wake, true);
-}
-
-json_int_t event_depth(const struct run *run)
-{
-	const json_t *event = json_object_get(json_object_get(run->ctx, "trigger"), "event");
-
-	return json_integer_value(json_object_get(event, "depth")) + 1;
-}
-
-void event_run_ended(struct run *run)
-{
-	if (run->dry)
-		return;
-	policies_event(run->policies, POLICY_EVENT_POLICY_ENDED, run->component,
-		json_pack("{s:s, s:s, s:s, s:s*, s:I}", "policy", run->policy, "state",
-			run_state_names[run->state], "run", run->id, "message", run->message,
-			"depth", event_depth(run)));
-}
-
 static const char *text_of(const json_t *event, const char *key)
 {
 	return json_string_value(json_object_get(event, key));
@@ -83,6 +47,112 @@ static bool waits_for(const struct policy_def *def, const json_t *event)
 	return on != NULL;
 }
 
+/* Not yet read, the policies may be those that wait. */
+static bool is_awaited(const struct policies *p, const json_t *event)
+{
+	if (!p->catalog)
+		return true;
+	MAP_FOREACH (&p->catalog->defs, const struct policy_def *, def)
+		if (waits_for(def, event))
+			return true;
+	return false;
+}
+
+/* Borrows the event. */
+static int add(struct policies *p, json_t *event)
+{
+	int r = vec_push(&p->events, event);
+
+	if (r == 0)
+		json_incref(event);
+	return r;
+}
+
+static int keep(json_t *event, struct store_batch *batch)
+{
+	char id[UUID_TEXT_BYTES];
+
+	uuid7(id);
+	if (json_object_set_new(event, "id", json_string(id)) < 0)
+		return -ENOMEM;
+	return store_batch_add(batch, STORE_EVENT_PUT, "sij", id, (int64_t)clock_wall(), event);
+}
+
+void event_tell(struct policies *policies, enum policy_event type, const char *component,
+	json_t *details, struct store_batch *batch)
+{
+	auto_json json_t *event = details ? details : json_object();
+
+	if (!event || json_object_set_new(event, "type", json_string(policy_event_names[type])) < 0)
+		return;
+	if (component)
+		(void)json_object_set_new(event, "component", json_string(component));
+	if (policies->events.len >= EVENTS_MAX) {
+		policies->n_dropped++;
+		log_warning("policies: more than %d events wait, '%s' of %s is dropped", EVENTS_MAX,
+			policy_event_names[type], component ? component : "no component");
+		return;
+	}
+	if (add(policies, event) < 0)
+		return;
+	if (batch && is_awaited(policies, event) && keep(event, batch) < 0)
+		log_warning("policies: '%s' of %s is lost if tendd dies now: out of memory",
+			policy_event_names[type], component ? component : "no component");
+	loop_defer_set(policies->wake, true);
+}
+
+void policies_event(
+	struct policies *policies, enum policy_event type, const char *component, json_t *details)
+{
+	event_tell(policies, type, component, details, NULL);
+}
+
+int events_load(struct policies *p)
+{
+	auto_json json_t *rows = NULL;
+	int r = store_read_now(p->deps.store, STORE_QUERY_EVENTS, &rows, "");
+	size_t i;
+	json_t *row;
+
+	json_array_foreach (rows, i, row)
+		if (r == 0)
+			r = add(p, json_object_get(row, "doc_json"));
+	return r;
+}
+
+json_int_t event_depth(const struct run *run)
+{
+	const json_t *event = json_object_get(json_object_get(run->ctx, "trigger"), "event");
+
+	return json_integer_value(json_object_get(event, "depth")) + 1;
+}
+
+void event_run_ended(struct run *run, struct store_batch *batch)
+{
+	if (run->dry)
+		return;
+	event_tell(run->policies, POLICY_EVENT_POLICY_ENDED, run->component,
+		json_pack("{s:s, s:s, s:s, s:s*, s:I}", "policy", run->policy, "state",
+			run_state_names[run->state], "run", run->id, "message", run->message,
+			"depth", event_depth(run)),
+		batch);
+}
+
+/* Tend died when the run was begun, before the event was done with. */
+static bool has_begun(
+	const struct policies *p, const char *policy, const char *target, const char *id)
+{
+	VEC_FOREACH (&p->runs, const struct run *, run) {
+		const json_t *event =
+			json_object_get(json_object_get(run->ctx, "trigger"), "event");
+
+		if (id && str_eq(text_of(event, "id"), id) && str_eq(run->policy, policy) &&
+			str_eq(run->component, target))
+			return true;
+	}
+	return false;
+}
+
 static void start_on(
 	struct policies *p, const struct policy_def *def, const char *name, const json_t *event)
 {
@@ -93,7 +163,7 @@ static void start_on(
 		.event = event,
 		.author = "tend"};
 
-	if (!component)
+	if (!component || has_begun(p, def->name, name, text_of(event, "id")))
 		return;
 	trigger.params = policy_params(p, def->name);
 	if (start_automatic(p, &trigger) == START_NOT_NOW) {
@@ -133,6 +203,27 @@ static void start_all(struct policies *p, const struct policy_def *def, const js
 			start_on(p, def, c->name, event);
 }
 
+/* After the commits of what they began: the store keeps the order. */
+static void forget(struct policies *p, const struct vec *events)
+{
+	auto(store_batch_free) struct store_batch *batch = NULL;
+	int r = store_batch_new(&batch);
+	size_t n = 0;
+
+	VEC_FOREACH (events, const json_t *, event) {
+		if (r < 0 || !text_of(event, "id"))
+			continue;
+		r = store_batch_add(batch, STORE_EVENT_DELETE, "s", text_of(event, "id"));
+		n++;
+	}
+	if (r == 0 && n > 0)
+		r = store_commit(p->deps.store, TAKE(batch), NULL, NULL);
+	if (r < 0)
+		log_warning("policies: what was begun for events is looked at again at the next "
+			    "start: %s",
+			strerror(-r));
+}
+
 void events_look(struct policies *p)
 {
 	struct vec events = p->events;
@@ -140,11 +231,12 @@ void events_look(struct policies *p)
 	if (!p->catalog)
 		return;
 	p->events = (struct vec){0};
-	VEC_FOREACH (&events, json_t *, event) {
+	VEC_FOREACH (&events, const json_t *, event)
 		MAP_FOREACH (&p->catalog->defs, const struct policy_def *, def)
 			if (waits_for(def, event))
 				start_all(p, def, event);
+	forget(p, &events);
+	VEC_FOREACH (&events, json_t *, event)
 		json_decref(event);
-	}
 	vec_clear(&events);
 }

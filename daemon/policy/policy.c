@@ -349,6 +349,8 @@ int policies_new(const struct policies_deps *deps, struct policies **ret_policie
 	if (r == 0)
 		r = drain_load(p);
 	if (r == 0)
+		r = events_load(p);
+	if (r == 0)
 		r = approve_load(p);
 	if (r < 0)
 		return r;

@@ -294,7 +294,11 @@ int schedule_add_tick(const struct run *run, struct store_batch *batch);
 void schedule_give_up(const struct run *run);
 
 /* event.c */
-void event_run_ended(struct run *run);
+int events_load(struct policies *p);
+/* policies_event(); with a batch (NULL: none) it outlives tendd as soon as that is committed. */
+void event_tell(struct policies *policies, enum policy_event type, const char *component,
+	json_t *details, struct store_batch *batch);
+void event_run_ended(struct run *run, struct store_batch *batch);
 /* How many events stand one behind the other in what the run brings about. */
 json_int_t event_depth(const struct run *run);
 void events_look(struct policies *p); /* starts what waits for what happened */

@@ -78,6 +78,7 @@ static void journal_end(struct run *run)
 		r = run_add_put(run, batch);
 	if (r < 0)
 		batch = store_batch_free(batch);
+	event_run_ended(run, batch);
 	page_end(run, batch);
 	run->token = batch ? alert_seal(p->deps.alert) : 0;
 	run->n_in_flight++;
@@ -153,7 +154,6 @@ void run_end(struct run *run, enum run_state state, const char *message)
 	feed_add(run, "ended", NULL, "%s%s%s", run_state_names[run->state],
 		run->message ? ": " : "", run->message ? run->message : "");
 	retry = !run->dry && run_incident(run) != NULL;
-	event_run_ended(run);
 	run_settle(run);
 	/* Its target is free: for those in the queue, and for ticks that were missed. */
 	loop_defer_set(p->wake, true);

@@ -110,10 +110,12 @@ static const char version_6[] =
 	"CREATE INDEX component_state_at ON component_state(at);";
 
 /* An action: is it on an account of its policy's own; and when it was by the monotonic clock of
- * which boot, since the time of day may step. */
+ * which boot, since the time of day may step. What happened, until its policies are started. */
 static const char version_7[] = "ALTER TABLE action ADD COLUMN own INTEGER;"
 				"ALTER TABLE action ADD COLUMN boot TEXT;"
-				"ALTER TABLE action ADD COLUMN mono INTEGER;";
+				"ALTER TABLE action ADD COLUMN mono INTEGER;"
+				"CREATE TABLE event(id TEXT PRIMARY KEY, at INTEGER NOT NULL,"
+				" doc_json TEXT NOT NULL);";
 
 const char *const schema_migrations[] = {
 	version_1, version_2, version_3, version_4, version_5, version_6, version_7};

@@ -113,6 +113,8 @@ const struct store_sql store_statements[STORE_STATEMENT_MAX] = {
 		"INSERT INTO schedule(policy, target, last, doc_json) VALUES(?1, ?2, ?3, ?4) "
 		"ON CONFLICT(policy, target) DO UPDATE SET last = excluded.last, "
 		"doc_json = excluded.doc_json"),
+	STATEMENT(EVENT_PUT, "INSERT INTO event(id, at, doc_json) VALUES(?1, ?2, ?3)"),
+	STATEMENT(EVENT_DELETE, "DELETE FROM event WHERE id = ?1"),
 	STATEMENT(STRIKE_PUT,
 		"INSERT INTO strike(policy, hash, n, disabled_at, why) "
 		"VALUES(?1, ?2, ?3, nullif(?4, 0), ?5) ON CONFLICT(policy) DO UPDATE SET "
@@ -245,6 +247,7 @@ const struct store_sql store_queries[STORE_QUERY_MAX] = {
 	QUERY(APPROVAL_VOTES, "SELECT author, at, decision, comment FROM approval_vote "
 			      "WHERE approval = ?1 ORDER BY at, author"),
 	QUERY(SCHEDULES, "SELECT policy, target, last, doc_json FROM schedule"),
+	QUERY(EVENTS, "SELECT id, at, doc_json FROM event ORDER BY rowid"),
 	QUERY(STRIKES, "SELECT policy, hash, n, disabled_at, why FROM strike"),
 	QUERY(RECORDS, "SELECT kind, scope, key, at, doc_json FROM record WHERE kind = ?1 "
 		       "AND (?2 IS NULL OR scope = ?2) ORDER BY at DESC, scope, key LIMIT ?3"),

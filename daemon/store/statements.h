@@ -44,6 +44,8 @@
 	X(APPROVAL_VOTE_PUT, "ssiss") /* approval, author, at, decision (approve, deny), comment;  \
 					 a second one of an author replaces his first */           \
 	X(SCHEDULE_PUT, "ssij")	      /* policy, target, last tick, doc_json; replaces */          \
+	X(EVENT_PUT, "sij")	      /* id, at, doc_json */                                       \
+	X(EVENT_DELETE, "s")	      /* id */                                                     \
 	X(STRIKE_PUT, "ssiis")	      /* policy, hash, n, disabled_at, why; replaces */            \
 	X(RECORD_PUT, "sssij")	      /* kind, scope, key, at, doc_json; replaces */               \
 	X(RECORD_DELETE, "sss")	      /* kind, scope, key */                                       \
@@ -96,6 +98,7 @@ enum store_statement {
 	X(APPROVALS_WAITING, "") /* the same, waiting or granted; oldest first */                  \
 	X(APPROVAL_VOTES, "s")	 /* approval: author, at, decision, comment; oldest first */       \
 	X(SCHEDULES, "")	 /* policy, target, last, doc_json */                              \
+	X(EVENTS, "")		 /* id, at, doc_json; oldest first */                              \
 	X(STRIKES, "")		 /* policy, hash, n, disabled_at, why */                           \
 	X(RECORDS, "ssi")    /* kind, scope or NULL, limit: kind, scope, key, at, doc_json; newest \
 				first */                                                           \

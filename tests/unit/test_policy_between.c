@@ -218,6 +218,107 @@ static void test_version_chain(void **state)
 	assert_true(ended(w, 7));
 }
 
+/* ---- killed between what happened and what waits for it ---------------------------------------
+ */
+
+/* The run ends, and tendd before anybody has looked at what happened. */
+static void end_unseen(struct world *w)
+{
+	struct catalog *catalog;
+
+	run_by_hand(w, "first");
+	WAIT_FOR(w->core.loop, step_of(w, "1") && step_of(w, "1")->timer);
+	catalog = TAKE(w->policies->catalog);
+	loop_timer_set(step_of(w, "1")->timer, clock_now());
+	WAIT_FOR(w->core.loop, ended(w, 1));
+	w->policies->catalog = catalog;
+	restart(w);
+}
+
+static size_t n_live_of(const struct world *w, const char *policy)
+{
+	size_t n = 0;
+
+	VEC_FOREACH (&w->policies->runs, const struct run *, run)
+		n += !run->describing && str_eq(run->policy, policy);
+	return n;
+}
+
+static size_t n_events(struct world *w)
+{
+	struct rows got = {0};
+	size_t n;
+
+	assert_int_equal(store_read(w->core.store, STORE_QUERY_EVENTS, on_rows, &got, ""), 0);
+	WAIT_FOR(w->core.loop, got.come);
+	n = json_array_size(got.rows);
+	json_decref(got.rows);
+	return n;
+}
+
+static void test_ended_unseen(void **state)
+{
+	struct world *w = *state;
+
+	write_policy(w, "first",
+		"policy 'first' { hand = true,\n"
+		"run = function(ctx) tend.sleep('1h') return true end }\n");
+	write_policy(w, "seen",
+		"policy 'seen' { on = { event = { type = 'policy-ended', policy = 'first' } },\n"
+		"concurrency = 'queue', run = function(ctx) tend.sleep('1h') end }\n");
+	ready(w);
+	end_unseen(w);
+	WAIT_FOR(w->core.loop, n_live_of(w, "seen") == 1 && n_events(w) == 0);
+	restart(w);
+	WAIT_FOR(w->core.loop, described(w) && n_live_of(w, "seen") == 1);
+	assert_int_equal(live(w), 1);
+}
+
+static void test_change_unseen(void **state)
+{
+	struct world *w = *state;
+
+	write_policy(w, "first",
+		"policy 'first' { hand = true, run = function(ctx)\n"
+		"  tend.sleep('1h')\n"
+		"  tend.record.put { kind = 'inventory', key = 'x', value = 1 }\n"
+		"  tend.record.put { kind = 'inventory', key = 'x', value = 2 }\n"
+		"  return true\nend }\n");
+	write_policy(w, "seen",
+		"policy 'seen' { on = { event = { type = 'version-changed' } },\n"
+		"concurrency = 'queue', run = function(ctx) tend.sleep('1h') end }\n");
+	ready(w);
+	end_unseen(w);
+	WAIT_FOR(w->core.loop, n_live_of(w, "seen") == 1 && n_events(w) == 0);
+}
+
+/* Killed when its run was begun, and the event not done with: it is the same run. */
+static void test_event_begins_once(void **state)
+{
+	struct world *w = *state;
+	struct store_batch *batch;
+	const json_t *event;
+
+	write_policy(w, "first",
+		"policy 'first' { hand = true, run = function(ctx) return true end }\n");
+	write_policy(w, "seen",
+		"policy 'seen' { on = { event = { type = 'policy-ended', policy = 'first' } },\n"
+		"concurrency = 'queue', run = function(ctx) tend.sleep('1h') end }\n");
+	ready(w);
+	run_by_hand(w, "first");
+	WAIT_FOR(w->core.loop, n_live_of(w, "seen") == 1 && n_events(w) == 0);
+	event = json_object_get(json_object_get(run_of(w, "seen")->ctx, "trigger"), "event");
+	assert_int_equal(store_batch_new(&batch), 0);
+	assert_int_equal(
+		store_batch_add(batch, STORE_EVENT_PUT, "sij",
+			json_string_value(json_object_get(event, "id")), (int64_t)1, event),
+		0);
+	assert_int_equal(store_commit(w->core.store, batch, NULL, NULL), 0);
+	restart(w);
+	WAIT_FOR(w->core.loop, described(w) && n_events(w) == 0);
+	assert_int_equal(n_live_of(w, "seen"), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -227,6 +328,9 @@ int main(void)
 		TEST(test_cancelled_in_queue),
 		TEST(test_passed_in_queue),
 		TEST(test_version_chain),
+		TEST(test_ended_unseen),
+		TEST(test_change_unseen),
+		TEST(test_event_begins_once),
 	};
 
 	log_set_level(getenv("TEST_LOG") ? LOG_DEBUG : LOG_CRIT);

@@ -303,7 +303,6 @@ static int add_notice(struct step *step, struct store_batch *batch)
 {
 	struct run *run = step->run;
 	const struct incident *incident = run_incident(run);
-	const char *severity = json_string_value(json_object_get(step->args, "severity"));
 	struct notice notice = {
 		.kind = NOTICE_POLICY_MESSAGE,
 		.severity = SEVERITY_INFO,
@@ -314,9 +313,8 @@ static int add_notice(struct step *step, struct store_batch *batch)
 		.wall = clock_wall(),
 	};
 
-	for (int i = 0; severity && i < SEVERITY_MAX; i++)
-		if (strcmp(conf_severity_names[i], severity) == 0)
-			notice.severity = (enum conf_severity)i;
+	/* Without one it stays info. */
+	(void)verb_severity(json_object_get(step->args, "severity"), &notice.severity);
 	memcpy(notice.id, step->job, UUID_TEXT_BYTES);
 	return alert_add(run->policies->deps.alert, &notice, batch);
 }

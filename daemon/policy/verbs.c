@@ -19,6 +19,7 @@ static const char *const arg_type_names[ARG_TYPE_MAX] = {
 	[ARG_DURATION] = "a duration such as \"30s\", or seconds",
 	[ARG_OBJECT] = "a table of names and values",
 	[ARG_ARRAY] = "a list",
+	[ARG_SEVERITY] = "info, warning or critical",
 	[ARG_ANY] = "a value",
 };
 
@@ -238,11 +239,11 @@ const struct verb verbs[] = {
 	},
 	{
 		.name = "notice.send",
-		.args = {{"text", ARG_STRING, true}, {"severity", ARG_STRING, false}},
+		.args = {{"text", ARG_STRING, true}, {"severity", ARG_SEVERITY, false}},
 		.risk = RISK_NOTIFY,
 		.timeout = MINUTE_USEC,
 		.resume = RESUME_DONE,
-		.doc = "Tells people; severity is info, warning or critical.",
+		.doc = "Tells people; severity is info (the default), warning or critical.",
 		.execute = act_notice,
 	},
 	{
@@ -318,8 +319,19 @@ int verb_duration(const json_t *value, usec_t *ret_usec)
 	return 0;
 }
 
+int verb_severity(const json_t *value, enum conf_severity *ret_severity)
+{
+	for (int i = 0; i < SEVERITY_MAX; i++)
+		if (str_eq(json_string_value(value), conf_severity_names[i])) {
+			*ret_severity = (enum conf_severity)i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
 static bool arg_fits(enum verb_arg_type type, const json_t *value)
 {
+	enum conf_severity severity;
 	usec_t usec;
 
 	switch (type) {
@@ -331,9 +343,13 @@ static bool arg_fits(enum verb_arg_type type, const json_t *value)
 		return verb_duration(value, &usec) == 0;
 	case ARG_OBJECT:
 		/* An empty Lua table is an empty list on the wire. */
-		return json_is_object(value) || json_array_size(value) == 0;
+		return json_is_object(value) ||
+		       (json_is_array(value) && json_array_size(value) == 0);
 	case ARG_ARRAY:
-		return json_is_array(value) || json_object_size(value) == 0;
+		return json_is_array(value) ||
+		       (json_is_object(value) && json_object_size(value) == 0);
+	case ARG_SEVERITY:
+		return verb_severity(value, &severity) == 0;
 	case ARG_ANY:
 		return true;
 	default:

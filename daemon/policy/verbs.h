@@ -11,6 +11,7 @@
 #include <jansson.h>
 #include <tend/error.h>
 #include <tend/option.h>
+#include "conf/conf.h"
 
 struct step;
 
@@ -23,6 +24,7 @@ enum verb_arg_type {
 	ARG_DURATION,
 	ARG_OBJECT,
 	ARG_ARRAY,
+	ARG_SEVERITY,
 	ARG_ANY,
 	ARG_TYPE_MAX
 };
@@ -65,6 +67,7 @@ const struct verb *verb_find(const char *name);
 int verb_check_args(const struct verb *verb, const json_t *args, struct tend_error *err);
 /* "10s" or a number of seconds. */
 int verb_duration(const json_t *value, usec_t *ret_usec);
+int verb_severity(const json_t *value, enum conf_severity *ret_severity);
 /* For tend-run: [{"name","args":[...]}] */
 json_t *verbs_to_json(void);
 

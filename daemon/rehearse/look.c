@@ -175,6 +175,8 @@ static json_t *stand_in(enum verb_arg_type type)
 		return json_array();
 	case ARG_DURATION:
 		return json_string("1s");
+	case ARG_SEVERITY:
+		return json_string("info");
 	default:
 		return json_string("x");
 	}

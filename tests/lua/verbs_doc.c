@@ -15,6 +15,7 @@ static const char *const arg_types[ARG_TYPE_MAX] = {
 	[ARG_DURATION] = "duration",
 	[ARG_OBJECT] = "table",
 	[ARG_ARRAY] = "list",
+	[ARG_SEVERITY] = "severity",
 	[ARG_ANY] = "any value",
 };
 

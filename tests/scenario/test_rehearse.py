@@ -290,6 +290,11 @@ policy "p" {
             ('tend.unit.restart()', "'unit' is missing"),
             ('tend.sleep("soon")', "duration"),
             ('tend.verify(ctx.check, { ok = "3" })', "must be an integer"),
+            ('tend.command.run { command = "x", args = "no" }', "'args' must be a table"),
+            ('tend.sql.query { sql = "select 1", params = 5 }', "'params' must be a list"),
+            ('tend.notice.send("x", { severity = "crit" })', "must be info, warning or critical"),
+            ('tend.notice.send("x", { severity = "critical" })', None),
+            ('local s = "info"; tend.notice.send("x", { severity = s })', None),
             ('tend.unit("x")', "group of verbs"),
             # What it cannot see it says: warnings.
             ('local u = tend.unit; u.restart("x")', "tend.unit is used as a value"),

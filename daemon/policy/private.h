@@ -393,6 +393,8 @@ void feed_on_progress(const char *job, const char *line, void *data); /* of exec
 void act_check_run(struct step *step);
 void act_check_ran(int r, struct check *check, void *step); /* its end, and that of a report */
 void act_verify(struct step *step);
+/* A check that is well says that the run has helped: its own, or one of what it acted on. */
+bool act_shows_success(const struct run *run, const char *check);
 void act_report(struct step *step); /* act_report.c */
 void act_window(struct step *step); /* the same */
 void act_unit(struct step *step);

@@ -256,7 +256,9 @@ static void restore_marks(struct step *step)
 	}
 	run->pretended = run->pretended || (run->dry && step->verb->risk >= RISK_CHANGE);
 	if (step->verb->execute == act_verify && step->state == STEP_DONE)
-		run->verified = true;
+		run->verified = run->verified ||
+				act_shows_success(run,
+					json_string_value(json_object_get(step->args, "check")));
 	run->any_unknown = run->any_unknown || step->state == STEP_UNKNOWN;
 }
 

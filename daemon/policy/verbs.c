@@ -53,8 +53,8 @@ const struct verb verbs[] = {
 		.risk = RISK_OBSERVE,
 		.timeout = 30 * MINUTE_USEC,
 		.doc = "Waits until a check was well `ok` times in a row (3), `within` a time "
-		       "(2m); "
-		       "success of a run is the symptom gone.",
+		       "(2m); success of a run is the symptom gone: its own check well, or one of "
+		       "what it acted on.",
 		.execute = act_verify,
 	},
 	{

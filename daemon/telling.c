@@ -143,11 +143,15 @@ uint64_t telling_on_event(
 
 /* ---- what keeps notices back ---------------------------------------------------------------- */
 
+/* `name`: of the check; NULL = of none. */
 static bool hold_by_window(const struct manager *m, const struct conf_component *component,
-	usec_t wall, struct incident_hold *ret_hold)
+	const char *name, usec_t wall, struct incident_hold *ret_hold)
 {
+	const struct check *check = name ? watch_find_check(m->watch, name) : NULL;
 	const struct conf_window *window =
-		component ? windows_quiet(m->conf, component, wall, NULL) : NULL;
+		component
+			? windows_quiet(m->conf, component, check ? check->conf : NULL, wall, NULL)
+			: NULL;
 
 	if (!window)
 		return false;
@@ -248,7 +252,7 @@ bool telling_hold(
 	const struct conf_component *c = map_get(&m->conf->components, incident->component);
 	auto_json json_t *labels = NULL;
 
-	if (hold_by_window(m, c, clock_wall(), ret_hold) ||
+	if (hold_by_window(m, c, incident->check, clock_wall(), ret_hold) ||
 		(!closing && hold_by_cause(m, c, incident, ret_hold)))
 		return true;
 	if (!by_labels(m) || telling_labels(m, incident, &labels) < 0)
@@ -269,11 +273,12 @@ static json_t *list_holds(const struct manager *m, const char *component,
 {
 	const struct conf_component *c =
 		component ? map_get(&m->conf->components, component) : NULL;
+	const char *check = json_string_value(json_object_get(labels, "check"));
 	bool closing = incident && incident->close_held;
 	struct incident_hold hold = {0};
 	json_t *list = json_array();
 
-	add_hold(list, hold_by_window(m, c, wall, &hold), &hold);
+	add_hold(list, hold_by_window(m, c, check, wall, &hold), &hold);
 	add_hold(list, hold_by_silence(m, labels, closing, &hold), &hold);
 	if (closing)
 		return list;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * alert/labels.c: the labels of a notice: what Tend knows of it, label.NAME of the nearest section,
- * and what an event that was pushed came with. Fixed when the notice is made; they stand in its
- * document from then on. Pure.
+ * alert/labels.c: the labels of a notice, and of a place: what Tend knows of it, label.NAME of the
+ * nearest section, and what an event that was pushed came with. Fixed when the notice is made; they
+ * stand in its document from then on. Pure.
  */
 #include <string.h>
 #include "alert/plan.h"
@@ -35,12 +35,10 @@ static int add_own(json_t *labels, char *const *own)
 	return r;
 }
 
-static int add_configured(json_t *labels, const struct conf *conf, const struct notice *n)
+/* Each may be NULL. */
+static int add_configured(json_t *labels, const struct conf_check *check,
+	const struct conf_component *component, const struct conf_system *system)
 {
-	const struct conf_check *check = n->check ? map_get(&conf->checks, n->check) : NULL;
-	const struct conf_component *component =
-		n->component ? map_get(&conf->components, n->component) : NULL;
-	const struct conf_system *system = n->system ? map_get(&conf->systems, n->system) : NULL;
 	int r = check ? add_own(labels, check->labels) : 0;
 
 	if (r == 0 && component) {
@@ -55,6 +53,34 @@ static int add_configured(json_t *labels, const struct conf *conf, const struct 
 	if (r == 0 && system)
 		r = add_own(labels, system->labels);
 	return r;
+}
+
+static int add_configured_of(json_t *labels, const struct conf *conf, const struct notice *n)
+{
+	return add_configured(labels, n->check ? map_get(&conf->checks, n->check) : NULL,
+		n->component ? map_get(&conf->components, n->component) : NULL,
+		n->system ? map_get(&conf->systems, n->system) : NULL);
+}
+
+int labels_of_place(
+	const struct conf_component *component, const struct conf_check *check, json_t **ret_labels)
+{
+	auto_json json_t *labels = json_object();
+	int r = labels ? add_configured(labels, check, component, NULL) : -ENOMEM;
+
+	if (r == 0)
+		r = set(labels, "system", component->system->name);
+	if (r == 0)
+		r = set(labels, "environment",
+			conf_environment_names[component->system->environment]);
+	if (r == 0)
+		r = set(labels, "component", component->name);
+	if (r == 0 && check)
+		r = set(labels, "check", check->name);
+	if (r < 0)
+		return r;
+	*ret_labels = TAKE(labels);
+	return 0;
 }
 
 static int add_reason(json_t *labels, const struct notice *n)
@@ -105,7 +131,7 @@ int labels_of(
 		{"severity", conf_severity_names[n->severity]},
 		{"source", n->component || n->system ? NULL : "daemon"},
 	};
-	int r = labels && (!conf || add_configured(labels, conf, n) == 0) ? 0 : -ENOMEM;
+	int r = labels && (!conf || add_configured_of(labels, conf, n) == 0) ? 0 : -ENOMEM;
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts) && r == 0; i++)
 		if (i > 0 || !json_object_get(labels, "host"))

@@ -97,6 +97,10 @@ static inline void cleanup_follow_clear(struct follow *follow)
  * another. -ENOMEM. */
 int labels_of(const struct conf *conf, const struct notice *notice, const char *host,
 	json_t **ret_labels);
+/* Those of them that are the same whatever happens there: system, environment, component, kind,
+ * check, host (of what runs on another) and label.NAME. `check` may be NULL. -ENOMEM. */
+int labels_of_place(const struct conf_component *component, const struct conf_check *check,
+	json_t **ret_labels);
 
 /* ---- routes.c ------------------------------------------------------------------------------- */
 

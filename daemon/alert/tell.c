@@ -113,9 +113,10 @@ static void wait_for_window(const struct alert *alert, const struct notice *n, s
 	const struct conf_component *c =
 		n->component ? map_get(&alert->conf->components, n->component) : NULL;
 	struct window_span span = {0};
-	const struct conf_window *window = c && is_of_policy(n) && !n->urgent
-						   ? windows_quiet(alert->conf, c, n->wall, &span)
-						   : NULL;
+	const struct conf_window *window =
+		c && is_of_policy(n) && !n->urgent
+			? windows_quiet(alert->conf, c, NULL, n->wall, &span)
+			: NULL;
 	char until[ZONE_TEXT_BYTES];
 
 	if (!window)

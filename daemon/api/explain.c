@@ -320,12 +320,14 @@ static void explain_windows(struct manager *m, struct explain *x, char quiet[API
 	const struct conf_window *window;
 	struct window_span span;
 
-	window = at ? windows_quiet(m->conf, at, clock_wall(), &span) : NULL;
+	window = at ? windows_quiet(
+			      m->conf, at, x->check ? x->check->conf : NULL, clock_wall(), &span)
+		    : NULL;
 	if (window)
 		x->quiet = api_window_text(window, &span, quiet);
-	window = x->check && x->check->paused
-			 ? windows_paused(m->conf, x->check->conf->component, clock_wall(), &span)
-			 : NULL;
+	window = x->check && x->check->paused ? windows_paused(m->conf, x->check->conf->component,
+							x->check->conf, clock_wall(), &span)
+					      : NULL;
 	if (window)
 		x->paused = api_window_text(window, &span, paused);
 }

@@ -202,6 +202,7 @@ static json_t *matches_to_json(const struct conf_window *w)
 
 	join(&out, "components", w->match_component);
 	join(&out, "environments", w->match_environment);
+	join(&out, "labels", w->match_text ? (char *const[]){w->match_text, NULL} : NULL);
 	join(&out, "policies", w->policies);
 	if (!out.len)
 		(void)str_appendf(&out, "everything");

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "calendar/window.h"
 #include <string.h>
+#include "alert/match.h"
+#include "alert/plan.h"
 #include "base/clock.h"
 
 /* Openings that overlap are one. Beyond so many in a row nobody wants to know its ends. */
@@ -96,10 +98,26 @@ static bool any_glob(char *const *globs, const char *text)
 	return false;
 }
 
-bool window_matches(const struct conf_window *window, const struct conf_component *c)
+static bool labels_fit(const struct conf_window *window, const struct conf_component *c,
+	const struct conf_check *check)
+{
+	auto_json json_t *labels = NULL;
+
+	if (!window->match)
+		return true;
+	/* Without memory nothing is held back and nothing may be done. */
+	if (labels_of_place(c, check, &labels) < 0)
+		return window->freeze;
+	return matchers_fit(window->match, labels, NULL);
+}
+
+bool window_matches(const struct conf_window *window, const struct conf_component *c,
+	const struct conf_check *check)
 {
 	return any_glob(window->match_component, c->name) &&
-	       any_glob(window->match_environment, conf_environment_names[c->system->environment]);
+	       any_glob(
+		       window->match_environment, conf_environment_names[c->system->environment]) &&
+	       labels_fit(window, c, check);
 }
 
 static bool freezes_policy(const struct conf_window *freeze, const char *policy)
@@ -125,7 +143,7 @@ static const struct conf_window *find_freeze(const struct conf *conf,
 	struct window_span span;
 
 	MAP_FOREACH (&conf->freezes, const struct conf_window *, freeze) {
-		if (!window_matches(freeze, c) || !freezes_policy(freeze, policy) ||
+		if (!window_matches(freeze, c, NULL) || !freezes_policy(freeze, policy) ||
 			!window_open(freeze, wall, &span))
 			continue;
 		if (found && span.closes <= ret_span->closes)
@@ -148,7 +166,7 @@ static const struct conf_window *find_window(const struct conf *conf,
 		struct window_span span;
 		bool open, better;
 
-		if (!allows_policy(window, policy) || !window_matches(window, c))
+		if (!allows_policy(window, policy) || !window_matches(window, c, NULL))
 			continue;
 		open = window_open(window, wall, &span);
 		if (!open && (any_open || !window_next(window, wall, &span)))
@@ -227,14 +245,15 @@ json_t *windows_check(
 /* ---- checks and notices --------------------------------------------------------------------- */
 
 static const struct conf_window *find_open(const struct conf *conf, const struct conf_component *c,
-	bool (*wanted)(const struct conf_window *window), usec_t wall, struct window_span *ret_span)
+	const struct conf_check *check, bool (*wanted)(const struct conf_window *window),
+	usec_t wall, struct window_span *ret_span)
 {
 	const struct conf_window *found = NULL;
 	struct window_span span, longest = {0};
 
 	MAP_FOREACH (&conf->windows, const struct conf_window *, window) {
-		if (!wanted(window) || !window_matches(window, c) ||
-			!window_open(window, wall, &span))
+		if (!wanted(window) || !window_open(window, wall, &span) ||
+			!window_matches(window, c, check))
 			continue;
 		if (found && span.closes <= longest.closes)
 			continue;
@@ -257,15 +276,15 @@ static bool is_pausing(const struct conf_window *window)
 }
 
 const struct conf_window *windows_quiet(const struct conf *conf, const struct conf_component *c,
-	usec_t wall, struct window_span *ret_span)
+	const struct conf_check *check, usec_t wall, struct window_span *ret_span)
 {
-	return find_open(conf, c, is_quiet, wall, ret_span);
+	return find_open(conf, c, check, is_quiet, wall, ret_span);
 }
 
 const struct conf_window *windows_paused(const struct conf *conf, const struct conf_component *c,
-	usec_t wall, struct window_span *ret_span)
+	const struct conf_check *check, usec_t wall, struct window_span *ret_span)
 {
-	return find_open(conf, c, is_pausing, wall, ret_span);
+	return find_open(conf, c, check, is_pausing, wall, ret_span);
 }
 
 int windows_pausing(const struct conf *conf, usec_t wall, struct vec *ret_windows)

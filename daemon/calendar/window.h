@@ -28,12 +28,13 @@ bool windows_may_act(const struct conf *conf, const struct conf_component *c, co
 json_t *windows_check(
 	const struct conf *conf, const struct conf_component *c, const char *policy, usec_t wall);
 
-/* The window that keeps the component's notices back, or its checks from running, the one that
- * closes last; NULL: none. `ret_span` may be NULL. */
+/* The window that keeps notices of the check back, or the check from running, the one that closes
+ * last; NULL: none. check NULL: what is not of a check, but of the component. `ret_span` may be
+ * NULL. */
 const struct conf_window *windows_quiet(const struct conf *conf, const struct conf_component *c,
-	usec_t wall, struct window_span *ret_span);
+	const struct conf_check *check, usec_t wall, struct window_span *ret_span);
 const struct conf_window *windows_paused(const struct conf *conf, const struct conf_component *c,
-	usec_t wall, struct window_span *ret_span);
+	const struct conf_check *check, usec_t wall, struct window_span *ret_span);
 
 /* All open windows that pause checks (struct conf_window *): for who asks for many components. */
 int windows_pausing(const struct conf *conf, usec_t wall, struct vec *ret_windows);
@@ -41,7 +42,9 @@ int windows_pausing(const struct conf *conf, usec_t wall, struct vec *ret_window
 /* One window. At `wall`, and the first opening after it. */
 bool window_open(const struct conf_window *window, usec_t wall, struct window_span *ret_span);
 bool window_next(const struct conf_window *window, usec_t wall, struct window_span *ret_span);
-bool window_matches(const struct conf_window *window, const struct conf_component *c);
+/* Is it about the check, or without one about the component itself? */
+bool window_matches(const struct conf_window *window, const struct conf_component *c,
+	const struct conf_check *check);
 
 /* What is open now and then the next openings, in order of time, over all windows and freezes (or
  * only the one called `name`), at most `max`. */

@@ -354,6 +354,8 @@ struct conf_window { /* [window NAME], and [freeze NAME]; calendar/window.h says
 	char *timezone;	   /* of cron, start and end, and in which times are shown */
 	usec_t duration;   /* 0 = until `end` */
 	char **match_component, **match_environment; /* globs; NULL = all */
+	char *match_text;	     /* matchers over labels, as written; NULL = all */
+	struct matchers *match;	     /* NULL = all */
 	char **policies;	     /* globs: whose actions it is about; NULL = all */
 	char **except;		     /* freeze: globs of policies that may act nevertheless */
 	int checks, alerts, actions; /* of a window: enum conf_window_* */

@@ -52,6 +52,8 @@ void check_window(
 	struct builder *b, const struct conf_section *section, struct conf_window *window);
 void resolve_windows(struct builder *b);
 /* routes.c: matchers, times, steps, calendars; and whether the receivers they name are there. */
+void check_matchers(struct builder *b, const struct conf_section *section, const char *key,
+	const char *text, struct matchers **ret_matchers);
 void check_route(struct builder *b, const struct conf_section *section, struct conf_route *route);
 void check_rota(struct builder *b, const struct conf_section *section, struct conf_rota *rota);
 void check_inhibit(

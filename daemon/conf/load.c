@@ -62,6 +62,7 @@ static void named_free(const struct tend_option *rows, void *object, char *name)
 
 static void window_free(const struct tend_option *rows, struct conf_window *window)
 {
+	matchers_free(window->match);
 	zone_free(window->zone);
 	named_free(rows, window, window->name);
 }

@@ -61,7 +61,7 @@ static void check_label_names(
 				"%s: '%.80s' is no name of a label", key, *names);
 }
 
-static void check_matchers(struct builder *b, const struct conf_section *section, const char *key,
+void check_matchers(struct builder *b, const struct conf_section *section, const char *key,
 	const char *text, struct matchers **ret_matchers)
 {
 	struct tend_error err = {0};

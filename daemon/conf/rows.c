@@ -636,7 +636,14 @@ const struct tend_option conf_policy_rows[] = {
 		WINDOW(LIST, match_component, "match_component", NULL,                             \
 			"Only these components, SYSTEM/COMPONENT with * and ?; by default all."),  \
 		WINDOW(LIST, match_environment, "match_environment", NULL,                         \
-			"Only systems of these environments, with * and ?; by default all.")
+			"Only systems of these environments, with * and ?; by default all."),      \
+		WINDOW(STRING, match_text, "match", NULL,                                          \
+			"Only where all of these fit, as in the route's match: NAME=VALUE, "       \
+			"NAME!=VALUE, NAME=~REGEX, NAME!~REGEX, separated by commas. Labels are "  \
+			"system, environment, component, kind, check, host (of what runs on "      \
+			"another) and those of label.NAME. For checks and alerts those of the "    \
+			"check count, for actions those of the component; one that is not there "  \
+			"is empty.")
 
 const struct tend_option conf_window_rows[] = {
 	WINDOW_ROWS,

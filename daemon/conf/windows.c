@@ -83,6 +83,7 @@ void check_window(struct builder *b, const struct conf_section *section, struct 
 	struct tend_error err = {0};
 
 	check_environments(b, section, window);
+	check_matchers(b, section, "match", window->match_text, &window->match);
 	if (zone_get(window->timezone ? window->timezone : "UTC", &window->zone, &err) < 0) {
 		at_key(b, section, "timezone", &err);
 		return;

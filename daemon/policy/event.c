@@ -179,7 +179,7 @@ static bool is_about(const struct policies *p, const json_t *event, const struct
 	const char *name = text_of(event, "window");
 	const struct conf_window *window = name ? map_get(&p->conf->windows, name) : NULL;
 
-	return !window || window_matches(window, c);
+	return !window || window_matches(window, c, NULL);
 }
 
 static void start_all(struct policies *p, const struct policy_def *def, const json_t *event)

@@ -36,7 +36,7 @@ static void add_pause(const struct check *check, json_t *doc)
 	struct window_span span = {0};
 	const struct conf_window *window =
 		check->paused ? windows_paused(check->watch->conf, check->conf->component,
-					clock_wall(), &span)
+					check->conf, clock_wall(), &span)
 			      : NULL;
 	char until[ZONE_TEXT_BYTES], text[ZONE_TEXT_BYTES + 128];
 

@@ -540,7 +540,7 @@ static void look_at_windows(struct watch *w, struct check *check, const struct v
 	bool paused = false;
 
 	VEC_FOREACH (pausing, const struct conf_window *, window)
-		paused = paused || window_matches(window, check->conf->component);
+		paused = paused || window_matches(window, check->conf->component, check->conf);
 	if (check->paused == paused)
 		return;
 	check->paused = paused;

@@ -78,7 +78,8 @@ static bool hold(
 	const struct conf_component *c = map_get(&w->core.conf->components, incident->component);
 
 	*ret_hold = (struct incident_hold){.kind = "window", .why = "the window is open"};
-	return c && windows_quiet(w->core.conf, c, clock_wall(), NULL);
+	return c && windows_quiet(w->core.conf, c, map_get(&w->core.conf->checks, incident->check),
+			    clock_wall(), NULL);
 }
 
 static void on_look(void *data)

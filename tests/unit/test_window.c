@@ -95,6 +95,11 @@ static void slips_are_told(void **state)
 			"nearest is 'crm/database'"},
 		{"[window w]\ncron = @daily\nduration = 4h\nmatch_environment = prodution\n",
 			"nearest is 'production'"},
+		{"[window w]\ncron = @daily\nduration = 4h\nmatch = tier=gold, team!~a|b\n", NULL},
+		{"[freeze f]\nmatch = tier=\"gold, or so\"\n", NULL},
+		{"[window w]\ncron = @daily\nduration = 4h\nmatch = tier\n",
+			"match: after 'tier' must come =, !=, =~ or !~"},
+		{"[freeze f]\nmatch = tier=~(\n", "is no regular expression"},
 		{"[window w]\ncron = @daily\nduration = 4h\nalerts = silent\n", "alerts"},
 		{"[freeze f]\nalerts = quiet\n", "alerts"},
 		{"[window w]\ncron = @daily\nduration = 500ms\n", "duration"},
@@ -122,7 +127,8 @@ static void a_dump_says_the_same(void **state)
 {
 	auto(conf_unref) struct conf *conf =
 		need("[window w]\ncron = 0 2 * * sun\nduration = 4h\ntimezone = Europe/Berlin\n"
-		     "match_component = crm/*\nalerts = quiet\n[freeze f]\nexcept = a, b\n");
+		     "match_component = crm/*\nmatch = tier=gold, team!=a\nalerts = quiet\n"
+		     "[freeze f]\nexcept = a, b\n");
 	auto_str struct str out = STR_INIT(1 << 16);
 	auto_json json_t *json = conf_to_json(conf);
 
@@ -356,8 +362,8 @@ static void the_longest_window_is_named(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		const struct conf_component *c = component(conf, rows[i].component);
 		struct window_span span = {0};
-		const struct conf_window *q = windows_quiet(conf, c, at(rows[i].wall), &span);
-		const struct conf_window *p = windows_paused(conf, c, at(rows[i].wall), NULL);
+		const struct conf_window *q = windows_quiet(conf, c, NULL, at(rows[i].wall), &span);
+		const struct conf_window *p = windows_paused(conf, c, NULL, at(rows[i].wall), NULL);
 
 		if (!str_eq(q ? q->name : NULL, rows[i].quiet) ||
 			!str_eq(p ? p->name : NULL, rows[i].paused))
@@ -366,6 +372,82 @@ static void the_longest_window_is_named(void **state)
 		if (q)
 			assert_true(span.closes > at(rows[i].wall));
 	}
+}
+
+static const char labelled[] =
+	"[system old]\nenvironment = production\nlabel.tier = gold\n"
+	"[component old/web]\nkind = web\n"
+	"[component old/lab]\nkind = web\nlabel.tier = tin\n"
+	"[window gold]\ncron = 0 2 * * *\nduration = 1h\nactions = allow\nmatch = tier=gold\n"
+	"[window night]\ncron = 0 3 * * *\nduration = 1h\nalerts = quiet\nmatch = team=night\n"
+	"[window page]\ncron = 0 4 * * *\nduration = 1h\nchecks = pause\n"
+	"match = tier=gold, check=~.*/p.*\n"
+	"[window teams]\ncron = 0 6 * * *\nduration = 1h\nactions = allow\nmatch = team=night\n"
+	"[freeze silver]\nstart = 2026-12-20T00:00\nmatch = tier=~gold|silver, kind=web\n";
+
+static void labels_decide(void **state)
+{
+	static char batch_name[] = "old/web/batch", page_name[] = "old/web/page",
+		    team[] = "team=night";
+	static char *batch_labels[] = {team, NULL};
+	static const struct conf_check batch = {.name = batch_name, .labels = batch_labels},
+				       page = {.name = page_name};
+	static const struct {
+		const char *component;
+		const struct conf_check *check;
+		const char *wall;
+		const char *quiet, *paused;
+		bool may; /* act, if it needs a window */
+	} rows[] = {
+		/* That of the component goes before that of the system; without one it is empty. */
+		{"old/web", NULL, "2026-11-22T02:30Z", NULL, NULL, true},
+		{"old/lab", NULL, "2026-11-22T02:30Z", NULL, NULL, false},
+		{"crm/web", NULL, "2026-11-22T02:30Z", NULL, NULL, false},
+		/* Of checks and notices those of the check. */
+		{"old/web", &batch, "2026-11-22T03:30Z", "night", NULL, false},
+		{"old/web", &page, "2026-11-22T03:30Z", NULL, NULL, false},
+		{"old/web", NULL, "2026-11-22T03:30Z", NULL, NULL, false},
+		{"old/web", &page, "2026-11-22T04:30Z", NULL, "page", false},
+		{"old/web", &batch, "2026-11-22T04:30Z", NULL, NULL, false},
+		{"old/web", NULL, "2026-11-22T04:30Z", NULL, NULL, false},
+		/* Of actions those of the component. */
+		{"old/web", &batch, "2026-11-22T06:30Z", NULL, NULL, false},
+		/* A freeze closes the window. */
+		{"old/web", NULL, "2026-12-22T02:30Z", NULL, NULL, false},
+	};
+	auto(conf_unref) struct conf *conf = need(labelled);
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct conf_component *c = component(conf, rows[i].component);
+		const usec_t wall = at(rows[i].wall);
+		const struct conf_window *q = windows_quiet(conf, c, rows[i].check, wall, NULL);
+		const struct conf_window *p = windows_paused(conf, c, rows[i].check, wall, NULL);
+		char why[WINDOW_WHY_BYTES] = "";
+		bool may = windows_may_act(conf, c, "patch", true, wall, why);
+
+		if (!str_eq(q ? q->name : NULL, rows[i].quiet) ||
+			!str_eq(p ? p->name : NULL, rows[i].paused) || may != rows[i].may)
+			fail_msg("row %zu: quiet %s, paused %s, %d %s", i, q ? q->name : "-",
+				p ? p->name : "-", may, why);
+	}
+}
+
+static void labels_freeze_and_are_listed(void **state)
+{
+	auto(conf_unref) struct conf *conf = need(labelled);
+	struct window_opening list[1];
+	auto_json json_t *rows = NULL;
+	char why[WINDOW_WHY_BYTES] = "";
+	usec_t wall = at("2026-12-22T12:00Z");
+
+	assert_false(windows_may_act(conf, component(conf, "old/web"), "patch", false, wall, why));
+	assert_non_null(strstr(why, "the freeze 'silver' holds"));
+	assert_true(windows_may_act(conf, component(conf, "old/lab"), "patch", false, wall, why));
+	assert_true(windows_may_act(conf, component(conf, "crm/web"), "patch", false, wall, why));
+	assert_int_equal(windows_next(conf, "silver", wall, list, 1), 1);
+	rows = window_openings_to_json(list, 1);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(rows, 0), "matches")),
+		"labels tier=~gold|silver, kind=web");
 }
 
 static void the_list_is_in_order(void **state)
@@ -427,6 +509,8 @@ int main(void)
 		cmocka_unit_test(actions_need_their_window),
 		cmocka_unit_test(a_policy_can_ask),
 		cmocka_unit_test(the_longest_window_is_named),
+		cmocka_unit_test(labels_decide),
+		cmocka_unit_test(labels_freeze_and_are_listed),
 		cmocka_unit_test(the_list_is_in_order),
 		cmocka_unit_test(one_that_never_closes_is_no_trap),
 	};

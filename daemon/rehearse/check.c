@@ -35,27 +35,39 @@ static void find(enum look_level level, unsigned line, const char *text, void *d
  * --------------------------------------------------------------------------------------------------
  */
 
+/* "POLICY: text": what tendd says of a schedule, which knows no lines. */
+static void find_scheduled(struct checking *ck, const struct tokens *tokens, const char *told)
+{
+	size_t len = strcspn(told, ":");
+	auto_free char *policy = told[len] ? strndup(told, len) : NULL;
+	auto_free char *text = policy ? str_printf("policy '%s'%s", policy, told + len) : NULL;
+
+	find(LOOK_ERROR, policy ? look_line_of_key(tokens, policy, "schedule") : 1,
+		text ? text : told, ck);
+}
+
 /* "NAME.lua:12: text" -> the line and the text. */
-static void find_told(struct checking *ck, const char *told)
+static void find_told(struct checking *ck, const struct tokens *tokens, const char *told)
 {
 	const char *base = strrchr(ck->path, '/'), *p = told;
-	unsigned long line = 1;
+	unsigned long line;
 	char *end;
 
 	base = base ? base + 1 : ck->path;
-	if (str_startswith(p, base) && p[strlen(base)] == ':') {
-		p += strlen(base) + 1;
-		line = strtoul(p, &end, 10);
-		if (end > p && *end == ':')
-			p = end + 1 + strspn(end + 1, " ");
-		else
-			line = 1;
+	if (!str_startswith(p, base) || p[strlen(base)] != ':') {
+		find(LOOK_ERROR, 1, p, ck);
+		return;
 	}
-	find(LOOK_ERROR, (unsigned)line, p, ck);
+	p += strlen(base) + 1;
+	line = strtoul(p, &end, 10);
+	if (end > p && *end == ':')
+		find(LOOK_ERROR, (unsigned)line, end + 1 + strspn(end + 1, " "), ck);
+	else
+		find_scheduled(ck, tokens, p + strspn(p, " "));
 }
 
 /* Plays a moment of nothing with only this policy loaded; gives its declarations. */
-static json_t *describe(struct checking *ck)
+static json_t *describe(struct checking *ck, const struct tokens *tokens)
 {
 	struct play_options options = ck->options->play;
 	struct conf_errors errors = {0};
@@ -78,7 +90,7 @@ static json_t *describe(struct checking *ck)
 	}
 	result = rehearse_apart(&options, file, file->scenarios.items[0]);
 	json_array_foreach (json_object_get(result, "errors"), i, item)
-		find_told(ck, json_string_value(json_object_get(item, "text")));
+		find_told(ck, tokens, json_string_value(json_object_get(item, "text")));
 	json_array_foreach (json_object_get(result, "faults"), i, item)
 		find(LOOK_ERROR, 1, json_string_value(item), ck);
 	declared = json_incref(json_object_get(result, "policies"));
@@ -198,11 +210,12 @@ static void check_source(struct checking *ck, const struct conf *conf, const cha
 {
 	struct tokens tokens = {0};
 	struct library lib = {.seen = json_object()};
-	auto_json json_t *declared = describe(ck);
+	bool is_read = tokens_read(source, &tokens) == 0;
+	auto_json json_t *declared = describe(ck, &tokens);
 	size_t i;
 	json_t *policy;
 
-	if (tokens_read(source, &tokens) == 0) {
+	if (is_read) {
 		look_at_verbs(&tokens, find, ck);
 		look_at_changes(&tokens, find, ck);
 		look_at_names(&tokens, find, ck);

@@ -422,10 +422,122 @@ static bool has_undo_note(const struct tokens *t, unsigned line)
 	return false;
 }
 
+/* A policy, or a function beside them: as far as a look goes that follows a change. */
+struct region {
+	size_t from, to;
+	const char *name; /* of a function; NULL = a policy, or it has none */
+	enum { CALLERS_UNKNOWN, CALLERS_ASKED, CALLERS_LOOK, CALLERS_DO_NOT } callers;
+};
+struct regions {
+	struct region *list;
+	size_t n;
+	const struct tokens *t;
+	const struct verifiers *v;
+};
+
+/* At the bracket that opens: the token behind the one that closes it. */
+static size_t skip_brackets(const struct tokens *t, size_t i)
+{
+	int depth = 0;
+
+	for (; !is_kind(t, i, TOKEN_END); i++) {
+		if (is_symbol(t, i, "{") || is_symbol(t, i, "("))
+			depth++;
+		else if ((is_symbol(t, i, "}") || is_symbol(t, i, ")")) && --depth == 0)
+			return i + 1;
+	}
+	return i;
+}
+
+/* At `function': of `function a.b(' and of `b = function(' it is b. */
+static const char *function_name(const struct tokens *t, size_t i)
+{
+	const char *name = i >= 2 && is_symbol(t, i - 1, "=") && is_kind(t, i - 2, TOKEN_NAME)
+				   ? at(t, i - 2)->text
+				   : NULL;
+
+	for (i++; !is_symbol(t, i, "(") && !is_kind(t, i, TOKEN_END); i++)
+		name = is_kind(t, i, TOKEN_NAME) ? at(t, i)->text : name;
+	return name;
+}
+
+static bool region_at(const struct tokens *t, size_t i, struct region *ret_region)
+{
+	size_t table = i + 2;
+
+	if (token_is(at(t, i), "function")) {
+		*ret_region = (struct region){
+			.from = i, .to = skip_function(t, i), .name = function_name(t, i)};
+		return true;
+	}
+	if (!token_is(at(t, i), "policy") || !is_call(t, i + 1))
+		return false;
+	if (is_symbol(t, i + 1, "("))
+		table = skip_brackets(t, i + 1);
+	if (!is_symbol(t, table, "{") && !is_symbol(t, table, "("))
+		return false;
+	*ret_region = (struct region){.from = i, .to = skip_brackets(t, table)};
+	return true;
+}
+
+static struct regions find_regions(const struct tokens *t, const struct verifiers *v)
+{
+	struct regions regions = {.list = calloc(t->n, sizeof(struct region)), .t = t, .v = v};
+
+	for (size_t i = 0; regions.list && i < t->n;) {
+		struct region *region = &regions.list[regions.n];
+
+		if (!region_at(t, i, region)) {
+			i++;
+			continue;
+		}
+		regions.n++;
+		i = MAX(region->to, i + 1);
+	}
+	return regions;
+}
+
+static bool callers_look(const struct regions *regions, struct region *region);
+
+/* What is done at i says how it is undone, or is looked at further down in its policy, or in its
+ * function, or wherever that is called. */
+static bool is_looked_after(const struct regions *regions, size_t i)
+{
+	struct region *region = NULL;
+
+	if (has_undo_note(regions->t, at(regions->t, i)->line))
+		return true;
+	for (size_t k = 0; k < regions->n && !region; k++)
+		if (regions->list[k].from <= i && i < regions->list[k].to)
+			region = &regions->list[k];
+	return verifies_between(regions->t, i, region ? region->to : regions->t->n, regions->v) ||
+	       (region && region->name && callers_look(regions, region));
+}
+
+static bool callers_look(const struct regions *regions, struct region *region)
+{
+	const struct tokens *t = regions->t;
+	bool any = false, all = true;
+
+	if (region->callers != CALLERS_UNKNOWN)
+		return region->callers == CALLERS_LOOK;
+	region->callers = CALLERS_ASKED;
+	for (size_t i = 0; i < t->n && all; i++) {
+		if ((region->from <= i && i < region->to) || !is_kind(t, i, TOKEN_NAME) ||
+			is_symbol(t, i + 1, "=") || strcmp(at(t, i)->text, region->name) != 0)
+			continue;
+		any = true;
+		all = is_looked_after(regions, i);
+	}
+	region->callers = any && all ? CALLERS_LOOK : CALLERS_DO_NOT;
+	return any && all;
+}
+
 void look_at_changes(const struct tokens *tokens, look_fn fn, void *data)
 {
 	const struct looking lk = {tokens, fn, data};
 	struct verifiers v = find_verifiers(tokens);
+	struct regions regions = find_regions(tokens, &v);
 	char name[NAME_BYTES];
 	size_t end;
 
@@ -434,13 +546,14 @@ void look_at_changes(const struct tokens *tokens, look_fn fn, void *data)
 		unsigned line = at(tokens, i)->line;
 
 		if (!verb || verb->risk < RISK_CHANGE || !is_call(tokens, end) ||
-			verifies_between(tokens, end, tokens->n, &v) || has_undo_note(tokens, line))
+			is_looked_after(&regions, i))
 			continue;
 		say(&lk, LOOK_ERROR, line,
 			"tend.%s is followed by no tend.verify: see that it helped, or say in a "
 			"comment before it how it is undone (-- undo: ..., -- undo: none)",
 			name);
 	}
+	free(regions.list);
 	json_decref(v.names);
 }
 
@@ -507,6 +620,24 @@ void look_at_params(const struct tokens *tokens, const json_t *declared,
 				line_of_param(tokens, name, look_line_of(tokens, policy)),
 				"the parameter '%s' of policy '%s' is never read", name, policy);
 	}
+}
+
+unsigned look_line_of_key(const struct tokens *tokens, const char *policy, const char *key)
+{
+	unsigned line = look_line_of(tokens, policy);
+
+	for (size_t i = 0; i < tokens->n; i++) {
+		struct region region;
+
+		if (at(tokens, i)->line != line || !token_is(at(tokens, i), "policy") ||
+			!region_at(tokens, i, &region))
+			continue;
+		for (; i < region.to; i++)
+			if (token_is(at(tokens, i), key) && is_symbol(tokens, i + 1, "="))
+				return at(tokens, i)->line;
+		break;
+	}
+	return line;
 }
 
 unsigned look_line_of(const struct tokens *tokens, const char *policy)

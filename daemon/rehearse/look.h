@@ -24,6 +24,8 @@ void look_at_params(const struct tokens *tokens, const json_t *declared,
 	const struct tokens *library, size_t n_library, look_fn fn, void *data);
 /* The line of `policy "NAME"`; 1 when it is not found. */
 unsigned look_line_of(const struct tokens *tokens, const char *policy);
+/* That of KEY = ... in it, or its own. */
+unsigned look_line_of_key(const struct tokens *tokens, const char *policy, const char *key);
 /* "tend.x" of each require "tend.x", in a JSON array. */
 json_t *look_requires(const struct tokens *tokens);
 

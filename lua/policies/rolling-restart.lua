@@ -87,6 +87,7 @@ local function one_node(p, node, unit, state)
 		state.restarted = nil
 		return nil, ("%s stays out, it is not well: %s"):format(node, why)
 	end
+	-- undo: this is the undoing of p.drain
 	done, why, outcome = command(p.ready, node)
 	state.restarted = nil
 	if not done then

@@ -339,6 +339,63 @@ policy "p" {
         _, found = self.check(body.replace("%s", '-- undo: none\n\t\ttend.unit.restart("x")', 1))
         self.assertEqual(found, [])
 
+    TWO = """\
+%s
+policy "acts" {
+	doc = "acts", hand = true,
+	run = function(ctx)
+		%s
+		return true
+	end,
+}
+policy "looks" {
+	doc = "looks", hand = true,
+	run = function(ctx)
+		%s
+		return tend.verify(ctx.check, { ok = 1 })
+	end,
+}
+"""
+
+    def test_check_a_look_is_in_the_same_policy(self):
+        helper = "local function again(c) tend.unit.restart(c.component.unit) return true end"
+        other = "local again = function(c) tend.unit.restart(c.component.unit) end"
+        rows = [
+            ("", 'tend.unit.restart("x")', "", [5]),
+            ("", "", 'tend.unit.restart("x")', []),
+            (helper, "", "again(ctx)", []),
+            (other, "", "again(ctx)", []),
+            (helper, "again(ctx)", "", [1]),
+            (other, "again(ctx)", "again(ctx)", [1]),
+            (helper, "tend.all(again)", "", [1]),
+            (helper, "again(ctx) tend.verify(ctx.check)", "again(ctx)", []),
+            (helper + " local function both(c) again(c) again(c) end", "", "both(ctx)", []),
+            (helper + " local function both(c) again(c) again(c) end", "both(ctx)", "", [1]),
+            (helper, "-- undo: none\n\t\tagain(ctx)", "again(ctx)", []),
+            # Nobody calls it; or only itself.
+            (helper, "", "", [1]),
+            ("local function again(c) tend.unit.restart('x') return again(c) end", "", "", [1]),
+        ]
+        for first, acts, looks, lines in rows:
+            with self.subTest((first, acts, looks)):
+                _, found = self.check(self.TWO % (first, acts, looks))
+                self.assertEqual([line for line, _, _ in found], lines, found)
+                for _, _, text in found:
+                    self.assertIn("followed by no tend.verify", text)
+
+    def test_check_says_where_a_schedule_is_wrong(self):
+        source = self.TWO % ("", "", "")
+        for policy, line in (("acts", 4), ("looks", 11)):
+            for schedule, text in (
+                    ('{ cron = "30 2 * * *", timezone = "Europe/Berln" }, targets = {}',
+                     f"policy '{policy}': 'Europe/Berln' is not a time zone"),
+                    ('"30 2 * * *"', f"policy '{policy}': it has a schedule and no targets")):
+                with self.subTest((policy, schedule)):
+                    _, found = self.check(source.replace(
+                        f'doc = "{policy}",', f'doc = "{policy}",\n\tschedule = {schedule},', 1))
+                    self.assertEqual([at for at, _, _ in found], [line], found)
+                    self.assertTrue(found[0][2].startswith(text), found)
+
     def test_check_params_targets_syntax(self):
         _, found = self.check(self.BODY.replace("%s", "tend.log(ctx.params.used)", 1))
         self.assertEqual([(line, level) for line, level, _ in found], [(6, "error")])

@@ -213,14 +213,11 @@ static void note_action(json_t *runs, const json_t *event)
 
 static json_t *run_row(const json_t *event, const json_t *actions)
 {
-	char when[CLOCK_TEXT_BYTES];
-
-	(void)clock_format(wall_of(event, "started"), when);
-	when[19] = '\0';
-	return json_pack("{s:s, s:O?, s:O?, s:O, s:O?, s:o}", "started", when, "target",
-		json_object_get(event, "on"), "check", json_object_get(event, "check"), "state",
-		json_object_get(event, "state"), "message", json_object_get(event, "message"),
-		"actions", actions ? json_deep_copy(actions) : json_array());
+	return json_pack("{s:o, s:O?, s:O?, s:O, s:O?, s:o}", "started",
+		clock_to_json(wall_of(event, "started")), "target", json_object_get(event, "on"),
+		"check", json_object_get(event, "check"), "state", json_object_get(event, "state"),
+		"message", json_object_get(event, "message"), "actions",
+		actions ? json_deep_copy(actions) : json_array());
 }
 
 static size_t ran_in_history(const struct replay *rp)
@@ -234,17 +231,23 @@ static size_t ran_in_history(const struct replay *rp)
 	return n;
 }
 
-/* What the history set off is played to its end; what begins after it by itself is none of it. */
-static json_t *find_later(const struct replay *rp, const json_t *timeline)
+/* Runs that the history set off are played to their end. */
+static json_t *find_begun(const struct replay *rp, const json_t *timeline)
 {
-	json_t *later = json_object(), *event;
+	json_t *begun = json_object(), *event;
 	size_t i;
 
 	json_array_foreach ((json_t *)(uintptr_t)timeline, i, event)
-		if (strcmp(text_of(event, "kind"), "run") == 0 && !*text_of(event, "incident") &&
-			wall_of(event, "started") >= rp->until)
-			(void)json_object_set_new(later, text_of(event, "run"), json_true());
-	return later;
+		if (strcmp(text_of(event, "kind"), "run") == 0 &&
+			wall_of(event, "started") < rp->until)
+			(void)json_object_set_new(begun, text_of(event, "run"), json_true());
+	return begun;
+}
+
+/* All else that comes after it is none of it: also of an incident that is open yet. */
+static bool is_of_history(const struct replay *rp, const json_t *begun, const json_t *event)
+{
+	return wall_of(event, "wall") < rp->until || json_object_get(begun, text_of(event, "run"));
 }
 
 static void count_stop(json_t *stopped, const char *text)
@@ -281,17 +284,17 @@ static void sum_event(struct sums *sums, const json_t *event)
 static json_t *summarize(const struct replay *rp, const json_t *result)
 {
 	const json_t *timeline = json_object_get(result, "timeline");
-	auto_json json_t *acted = json_object(), *later = find_later(rp, timeline);
+	auto_json json_t *acted = json_object(), *begun = find_begun(rp, timeline);
 	struct sums sums = {json_array(), json_object(), json_object(), json_object(), acted};
 	size_t i;
 	json_t *event;
 
 	json_array_foreach ((json_t *)(uintptr_t)timeline, i, event)
-		if (!json_object_get(later, text_of(event, "run")))
+		if (is_of_history(rp, begun, event))
 			sum_event(&sums, event);
-	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "policy",
-		rp->options->files[0], "since", (json_int_t)rp->since, "until",
-		(json_int_t)rp->until, "incidents", (json_int_t)rp->n_incidents,
+	return json_pack("{s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "policy",
+		rp->options->files[0], "since", clock_to_json(rp->since), "until",
+		clock_to_json(rp->until), "incidents", (json_int_t)rp->n_incidents,
 		"incidents_not_replayed", (json_int_t)rp->n_gone, "ran_in_history",
 		(json_int_t)ran_in_history(rp), "pace_usec", (json_int_t)rp->pace, "states",
 		sums.states, "actions", sums.actions, "stopped_by", sums.stopped, "runs",
@@ -315,18 +318,15 @@ static void put_counts(const char *title, const json_t *counts)
 
 static void put_summary(const json_t *summary)
 {
-	char since[CLOCK_TEXT_BYTES], until[CLOCK_TEXT_BYTES], span[CLOCK_TEXT_BYTES];
+	char span[CLOCK_TEXT_BYTES];
 	usec_t pace = wall_of(summary, "pace_usec");
 	size_t i;
 	json_t *row;
 
-	(void)clock_format(wall_of(summary, "since"), since);
-	(void)clock_format(wall_of(summary, "until"), until);
-	since[10] = until[10] = '\0';
-	(void)printf("%s over the history of %s to %s, in mode auto\n"
+	(void)printf("%s over the history of %.10s to %.10s, in mode auto\n"
 		     "%" JSON_INTEGER_FORMAT " incidents (%" JSON_INTEGER_FORMAT
 		     " of checks that are gone), it ran %" JSON_INTEGER_FORMAT " times then\n",
-		text_of(summary, "policy"), since, until,
+		text_of(summary, "policy"), text_of(summary, "since"), text_of(summary, "until"),
 		json_integer_value(json_object_get(summary, "incidents")),
 		json_integer_value(json_object_get(summary, "incidents_not_replayed")),
 		json_integer_value(json_object_get(summary, "ran_in_history")));
@@ -344,8 +344,8 @@ static void put_summary(const json_t *summary)
 		size_t k;
 		json_t *action;
 
-		(void)printf("%-20s %-24s %-9s ", text_of(row, "started"), text_of(row, "target"),
-			text_of(row, "state"));
+		(void)printf("%-20.19s %-24s %-9s ", text_of(row, "started"),
+			text_of(row, "target"), text_of(row, "state"));
 		json_array_foreach (json_object_get(row, "actions"), k, action)
 			(void)printf("%s%s", k > 0 ? "; " : "", json_string_value(action));
 		(void)printf("%s%s\n", k > 0 && *text_of(row, "message") ? "; " : "",

@@ -509,6 +509,19 @@ policy "looks" {
         self.assertGreaterEqual(len(found["runs"]), 20)
         self.assertEqual([r for r in found["runs"] if r["started"].startswith("2026-03-06")], [])
 
+    def test_replay_ends_with_the_history(self):
+        day = 86400
+        # A minute before its end; and open since.
+        found = self.replay([(day - 60, "crm/web/login", "too-slow", 7 * day)], days=1)
+        self.assertEqual((found["since"], found["until"]),
+                         ("2026-03-05T00:00:00.000000Z", "2026-03-06T00:00:00.000000Z"))
+        self.assertEqual(len(found["runs"]), 1, found)
+        self.assertRegex(found["runs"][0]["started"], r"^2026-03-05T23:5\d:\d\d\.\d{6}Z$")
+        # It began in time, and is played to its end.
+        self.assertEqual(sum(found["states"].values()), 1, found)
+        self.assertEqual(sum(found["actions"].values()), len(found["runs"][0]["actions"]), found)
+        self.assertEqual(found["stopped_by"], {}, found)
+
     def test_replay_counts_refused_runs(self):
         path = self.write("new.lua", self.OWN.replace('tend.log("seen"); return true',
                           'return nil, "the breaker is open", "refused"') % "restart-unit")

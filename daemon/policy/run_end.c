@@ -7,6 +7,8 @@
 #include "base/log.h"
 #include "policy/private.h"
 
+enum { REFUSED_TEXT_BYTES = 640 };
+
 /* ---- kept
  * ------------------------------------------------------------------------------------------------------
  */
@@ -56,14 +58,44 @@ static void on_end_kept(int r, void *data)
 	run_unref_step(run);
 }
 
+/* What a run that went on was refused, if its own words do not say so: the first, and how many
+ * more. */
+static void say_refused(const struct run *run, char text[REFUSED_TEXT_BYTES])
+{
+	const struct step *first = NULL;
+	unsigned n = 0;
+
+	text[0] = '\0';
+	MAP_FOREACH (&run->steps, const struct step *, step) {
+		if (step->state != STEP_REFUSED || !step->message)
+			continue;
+		if (run->message && strstr(run->message, step->message))
+			return;
+		n++;
+		if (!first || step->seq < first->seq)
+			first = step;
+	}
+	if (!first)
+		return;
+	(void)snprintf(text, REFUSED_TEXT_BYTES, "; %s on %.128s was refused: %.400s",
+		first->verb->name, first->target ? first->target : run->component, first->message);
+	if (n > 1)
+		(void)snprintf(text + strlen(text), REFUSED_TEXT_BYTES - strlen(text),
+			"; and %u more", n - 1);
+}
+
 static void page_end(struct run *run, struct store_batch *batch)
 {
 	bool bad = run->state == RUN_FAILED || run->state == RUN_UNKNOWN;
+	char refused[REFUSED_TEXT_BYTES] = "";
 
-	if (!run->dry && (run->page || bad))
-		policies_page(run->policies, run, batch, "policy %s on %s: %s%s%s", run->policy,
-			run->component, run_state_names[run->state], run->message ? ": " : "",
-			run->message ? run->message : "");
+	if (run->dry || (!run->page && !bad))
+		return;
+	if (run->page)
+		say_refused(run, refused);
+	policies_page(run->policies, run, batch, "policy %s on %s: %s%s%.600s%s", run->policy,
+		run->component, run_state_names[run->state], run->message ? ": " : "",
+		run->message ? run->message : "", refused);
 }
 
 /* The end and its page are accepted by one commit: a run that is over in the journal and of which

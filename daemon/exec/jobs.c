@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "exec/jobs_internal.h"
@@ -277,6 +278,27 @@ static const struct job *open_on_unit(const struct jobs *jobs, const char *unit)
 	return NULL;
 }
 
+/* The same program with the same arguments is the same deed. One of a record that does not tell its
+ * arguments may be. */
+static const struct job *open_on_command(const struct jobs *jobs, const char *name, uint64_t deed)
+{
+	MAP_FOREACH (&jobs->open, struct job *, job)
+		if (job->record.kind == RECORD_COMMAND && !job->record.outcome &&
+			strcmp(job->record.name, name) == 0 &&
+			(job->record.deed == deed || job->record.deed == 0))
+			return job;
+	return NULL;
+}
+
+static uint64_t deed_of(char *const *argv)
+{
+	uint64_t hash = HASH_INIT;
+
+	for (char *const *arg = argv; *arg; arg++)
+		hash = hash_bytes(hash, *arg, strlen(*arg) + 1);
+	return hash;
+}
+
 static size_t count_open(const struct jobs *jobs)
 {
 	size_t n = 0;
@@ -384,11 +406,12 @@ bool jobs_refuse_common(struct jobs *jobs, const struct peer *peer, uint64_t rpc
 
 /* The intent goes to the disk; NULL when it was refused. */
 static struct job *begin(struct jobs *jobs, const struct peer *peer, uint64_t rpc_id,
-	const struct request *request, enum record_kind kind, usec_t timeout)
+	const struct request *request, enum record_kind kind, uint64_t deed, usec_t timeout)
 {
 	struct record record = {
 		.kind = kind,
 		.verb = request->verb,
+		.deed = deed,
 		.begun_wall = clock_wall(),
 		.begun_boot = boot_clock(),
 		.timeout = timeout,
@@ -448,7 +471,7 @@ static void request_unit(
 			peer, rpc_id, request, "busy", "%s is open on this unit", other->record.id);
 		return;
 	}
-	job = begin(jobs, peer, rpc_id, request, RECORD_UNIT, rule->timeout);
+	job = begin(jobs, peer, rpc_id, request, RECORD_UNIT, 0, rule->timeout);
 	if (!job)
 		return;
 	job->was_looked_at = request->has_seen;
@@ -463,7 +486,9 @@ static void request_command(
 	const struct command_rule *rule = map_get(&jobs->manifest->commands, request->name);
 	auto(strv_free) char **argv = NULL;
 	struct tend_error err = {0};
+	const struct job *other;
 	struct job *job;
+	uint64_t deed;
 	int r;
 
 	if (!rule) {
@@ -479,7 +504,16 @@ static void request_command(
 	}
 	if (jobs_refuse_common(jobs, peer, rpc_id, request, RECORD_COMMAND, rule->max_per_hour))
 		return;
-	job = begin(jobs, peer, rpc_id, request, RECORD_COMMAND, rule->timeout);
+	deed = deed_of(argv);
+	other = rule->concurrent || rule->risk == EXEC_RISK_OBSERVE
+			? NULL
+			: open_on_command(jobs, rule->name, deed);
+	if (other) {
+		jobs_refuse(peer, rpc_id, request, "busy",
+			"%s has begun it with these arguments and still runs", other->record.id);
+		return;
+	}
+	job = begin(jobs, peer, rpc_id, request, RECORD_COMMAND, deed, rule->timeout);
 	if (job)
 		command_job_begin(job, rule, argv);
 }

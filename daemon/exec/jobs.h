@@ -15,7 +15,7 @@
 #include "loop/rpc.h"
 
 enum {
-	JOBS_MAX_OPEN = 16,	  /* at once; one on a unit */
+	JOBS_MAX_OPEN = 16,	  /* at once; one on a unit, one of a command line */
 	JOBS_MAX_PER_HOUR = 2000, /* of everything together */
 	JOBS_MAX_WAITERS = 16,	  /* on one job */
 	JOBS_MAX_INSPECTIONS = 64,

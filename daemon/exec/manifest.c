@@ -62,6 +62,9 @@ const struct tend_option manifest_command_rows[] = {
 		"what it may do: observe (changes nothing), change, destroy (what it takes away "
 		"does not come back)",
 		.names = exec_risk_names),
+	TEND_OPT(BOOL, struct command_rule, concurrent, "concurrent", "no",
+		"with yes it may be begun while it still runs with the same arguments; what only "
+		"observes always may"),
 	TEND_OPT(USEC, struct command_rule, timeout, "timeout", "5m",
 		"all its processes are ended after this time", .min = SECONDS(1),
 		.max = SECONDS(7 * 86400)),

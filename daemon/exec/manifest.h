@@ -51,6 +51,7 @@ struct command_rule { /* [command NAME] */
 	char *user;
 	uid_t uid;
 	int risk; /* enum exec_risk */
+	bool concurrent;
 	usec_t timeout;
 	int64_t max_per_hour;
 	uint64_t memory_max_bytes;

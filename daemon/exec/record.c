@@ -44,6 +44,7 @@ static int apply_begun(struct record *record, const json_t *event)
 	record->begun_wall = (usec_t)json_integer_value(json_object_get(event, "wall_usec"));
 	record->begun_boot = (usec_t)json_integer_value(json_object_get(event, "boot_usec"));
 	record->timeout = (usec_t)json_integer_value(json_object_get(event, "timeout_usec"));
+	record->deed = (uint64_t)json_integer_value(json_object_get(event, "deed"));
 	record->empty = false;
 	if (record->kind != RECORD_UNIT)
 		return 0;
@@ -119,6 +120,8 @@ json_t *record_begun(const struct record *record, const char *why, long peer_pid
 		(json_int_t)record->begun_boot, "timeout_usec", (json_int_t)record->timeout, "why",
 		why, "peer_pid", (json_int_t)peer_pid);
 
+	if (record->deed)
+		(void)json_object_set_new(event, "deed", json_integer((json_int_t)record->deed));
 	if (record->kind == RECORD_UNIT)
 		(void)json_object_set_new(
 			event, "verb", json_string(exec_verb_names[record->verb]));

@@ -28,6 +28,7 @@ struct record {
 	enum record_kind kind; /* NEVER: attached to before it was begun: it can begin no more */
 	char name[MANIFEST_MAX_NAME_BYTES + 1];
 	enum exec_verb verb;
+	uint64_t deed; /* of a command: what its command line hashes to; 0 = not known */
 	char boot_id[BOOT_ID_BYTES];
 	usec_t begun_wall, begun_boot; /* CLOCK_BOOTTIME: of use within the same boot */
 	usec_t timeout;

@@ -155,6 +155,38 @@ argv =
 	-c
 	echo one; sleep 1; echo two; sleep 1; echo three
 user = daemon
+
+[command wait]
+argv =
+	/bin/sh
+	-c
+	until [ -e /run/go-$1 ]; do sleep 0.1; done
+	sh
+	{gate}
+user = daemon
+param.gate = enum a, b
+
+[command wait-together]
+argv =
+	/bin/sh
+	-c
+	until [ -e /run/go-$1 ]; do sleep 0.1; done
+	sh
+	{gate}
+user = daemon
+concurrent = yes
+param.gate = enum a, b
+
+[command wait-and-see]
+argv =
+	/bin/sh
+	-c
+	until [ -e /run/go-$1 ]; do sleep 0.1; done
+	sh
+	{gate}
+user = daemon
+risk = observe
+param.gate = enum a, b
 """
 
 
@@ -615,6 +647,36 @@ class Exec(unittest.TestCase):
         answer = self.peer.answer(number)
         self.assertEqual(answer["result"], "timeout")
         self.assertIn("0123456789abcdef\n" * 100, answer["stdout"])
+
+    def test_a_command_that_still_runs_is_not_begun_again(self):
+        """Whoever asked before may have given up; the command has not. Nor has it for a tend-exec
+        that was killed meanwhile."""
+        def begin(name, gate):
+            job = new_id()
+            return job, self.peer.send("command", {"id": job, "command": name,
+                                                   "args": {"gate": gate}})
+
+        first, number = begin("wait", "a")
+        with self.refused("busy") as context:
+            self.peer.command("wait", {"gate": "a"})
+        self.assertIn(first, context.text)
+        other, other_number = begin("wait", "b")
+        wait_for(lambda: len(self.exec.loaded_jobs()) == 2, 5, "both commands")
+        self.exec.kill()
+        self.peer.close()
+        self.peer = self.exec.connect()
+        with self.refused("busy"):
+            self.peer.command("wait", {"gate": "a"})
+        again = self.peer.send("attach", {"id": first})
+        for name in ("wait-together", "wait-and-see"):
+            begin(name, "a")
+            begin(name, "a")
+        wait_for(lambda: len(self.exec.loaded_jobs()) == 6, 5, "those that may")
+        self.box.write("/run/go-a", "")
+        self.box.write("/run/go-b", "")
+        self.assertEqual(self.peer.answer(again)["outcome"], "done")
+        self.assertEqual(self.peer.attach(other)["outcome"], "done")
+        self.assertEqual(self.peer.command("wait", {"gate": "a"})["outcome"], "done")
 
     def test_foreign_bytes(self):
         answer = self.peer.command("binary")

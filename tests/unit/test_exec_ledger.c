@@ -58,6 +58,7 @@ static struct record unit_record(void)
 		.kind = RECORD_UNIT,
 		.name = "a.service",
 		.verb = EXEC_VERB_RESTART,
+		.deed = UINT64_C(0xfedcba9876543210),
 		.boot_id = "b.1",
 		.begun_wall = 1000,
 		.begun_boot = 2000,
@@ -88,6 +89,7 @@ static void test_life(void **state)
 	assert_string_equal(seen.name, "a.service");
 	assert_int_equal(seen.verb, EXEC_VERB_RESTART);
 	assert_int_equal(seen.timeout, 3000);
+	assert_true(seen.deed == record.deed);
 	assert_true(seen.armed);
 	assert_string_equal(seen.invocation_before, "abc");
 	assert_int_equal(seen.job, 4294967295u);

@@ -23,6 +23,7 @@ static void test_good(void **state)
 				   "argv =\n\t/bin/echo\n\tsome words, and a comma\n\t{x}\n\t{x}y\n"
 				   "user = root\n"
 				   "timeout = 90s\n"
+				   "concurrent = yes\n"
 				   "writable = /srv/a, /srv/b\n"
 				   "param.x = int 1..9\n";
 	auto(manifest_free) struct manifest *m = NULL;
@@ -38,6 +39,7 @@ static void test_good(void **state)
 	assert_int_equal(unit->max_per_hour, 7);
 	assert_int_equal(unit->timeout, 600 * USEC_PER_SEC);
 	assert_non_null(command);
+	assert_true(command->concurrent);
 	assert_int_equal(command->timeout, 90 * USEC_PER_SEC);
 	assert_int_equal(command->memory_max_bytes, 512u << 20);
 	assert_int_equal(command->uid, 0);

@@ -153,6 +153,7 @@ int policies_run_cancel(struct policies *policies, const char *id, const char *a
 			found->cancelled);
 	(void)snprintf(why, sizeof(why), "by %s%s%.400s", author, comment && *comment ? ": " : "",
 		comment ? comment : "");
+	found->stopped = true;
 	cancel_run(found, why);
 	return 0;
 }

@@ -49,6 +49,17 @@ usec_t cooldown_wish(const struct policies *p); /* clock_now() at which a trigge
 json_t *breakers_to_json(const struct policies *p);
 json_t *budgets_to_json(const struct policies *p);
 
+/* ---- hold.c: what people must look at first */
+enum { HOLD_WHY_BYTES = 400 };
+int holds_load(struct policies *p);
+void holds_free(struct policies *p);
+void hold_begun(struct run *run); /* one by hand says that people have looked */
+bool hold_ended(struct run *run); /* true: no policy begins on its incident by itself any more */
+/* May the policy not begin by itself on the incident? Then `why` says so. */
+bool hold_is(const struct policies *p, const char *policy, const char *incident,
+	char why[HOLD_WHY_BYTES]);
+size_t holds_release(struct policies *p, const char *policy); /* a person says so; how many */
+
 /* ---- gate.c */
 void gate_enter(struct step *step); /* an action: lets it through to step_intend() or refuses */
 /* Returns false when this was said before. */

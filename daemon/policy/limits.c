@@ -274,6 +274,13 @@ bool limits_worse(bool was_well, bool fails_hard, usec_t acted, usec_t failed, u
 	return was_well && fails_hard && failed >= acted && failed - acted <= within;
 }
 
+/* ---- holding off */
+
+enum limits_hold limits_hold(bool unknown, bool stopped)
+{
+	return unknown ? LIMITS_HOLD_ALL : stopped ? LIMITS_HOLD_POLICY : LIMITS_HOLD_NONE;
+}
+
 /* ---- people */
 
 unsigned limits_people(const struct limits_asking *asking)

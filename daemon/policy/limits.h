@@ -130,6 +130,14 @@ bool limits_common_cause(const struct limits_member *members, size_t n, unsigned
 /* A component of the group that was well when the action began fails within the window after it. */
 bool limits_worse(bool was_well, bool fails_hard, usec_t acted, usec_t failed, usec_t within);
 
+/* ---- holding off */
+
+/* Which of an incident's policies begin no more by themselves once a run there has ended. */
+enum limits_hold { LIMITS_HOLD_NONE, LIMITS_HOLD_POLICY, LIMITS_HOLD_ALL };
+
+/* `unknown`: what it did is not known, it may still go on. `stopped`: a person cancelled it. */
+enum limits_hold limits_hold(bool unknown, bool stopped);
+
 /* ---- people */
 
 struct limits_asking {

@@ -416,6 +416,7 @@ struct policies *policies_free(struct policies *policies)
 		action_row_free(row);
 	vec_clear(&policies->actions);
 	approve_free_all(policies);
+	holds_free(policies);
 	worse_free_all(policies);
 	map_clear(&policies->groups);
 	VEC_FOREACH (&policies->freezes, char *, cause)

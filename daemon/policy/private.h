@@ -113,6 +113,8 @@ struct run {
 	usec_t due;			  /* the tick of its schedule; 0 = none */
 	char *cancelled;		  /* why; NULL = it is not */
 	usec_t cancelled_at;		  /* clock_now() */
+	bool stopped;			  /* a person did that */
+	bool held;			  /* what came of it holds its incident (hold.c) */
 	bool limit_hit;			  /* it took too long, or its runner more than it may */
 	struct replay *replay;		  /* recorded answers that are still to be given */
 	uint64_t last_seq;		  /* of outcomes */
@@ -200,6 +202,7 @@ struct policies {
 	struct vec freezes;   /* char * causes */
 	struct map groups;    /* name of its dependency group, by component */
 	struct vec approvals; /* struct approval *, waiting or granted */
+	struct vec holds;     /* struct hold *: incidents that wait for a person */
 	struct vec worse;     /* struct worse *: actions whose after-effects are watched */
 	bool switched_off;
 	char *switch_author, *switch_comment;

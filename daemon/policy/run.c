@@ -109,14 +109,14 @@ bool run_has_own_account(const struct run *run)
 json_t *run_doc(const struct run *run)
 {
 	return json_pack("{s:s?, s:s, s:s, s:s, s:s, s:O?, s:O?, s:I, s:s?, s:s*, s:b, s:b, s:b, "
-			 "s:b, s:s*, s:b, s:b, s:I}",
+			 "s:b, s:s*, s:b, s:b, s:b, s:I}",
 		"check", run->check, "author", run->author, "chunk", run->chunk, "source",
 		run->hash, "library_hash", run->library_hash, "ctx", run->ctx, "params",
 		run->params, "limit_usec", (json_int_t)run->limit, "message", run->message,
 		"cancelled", run->cancelled, "acted", run->acted, "verified", run->verified,
 		"was_frozen", run->was_frozen, "dry", run->dry, "worse", run->worse, "undoing",
-		run->undoing, "window_required", run->window_required, "budget",
-		(json_int_t)run->budget);
+		run->undoing, "stopped", run->stopped, "window_required", run->window_required,
+		"budget", (json_int_t)run->budget);
 }
 
 static const char *state_name(const struct run *run)

@@ -89,13 +89,17 @@ static void page_end(struct run *run, struct store_batch *batch)
 	bool bad = run->state == RUN_FAILED || run->state == RUN_UNKNOWN;
 	char refused[REFUSED_TEXT_BYTES] = "";
 
-	if (run->dry || (!run->page && !bad))
+	if (run->dry || !(run->page || bad))
 		return;
 	if (run->page)
 		say_refused(run, refused);
-	policies_page(run->policies, run, batch, "policy %s on %s: %s%s%.600s%s", run->policy,
+	policies_page(run->policies, run, batch, "policy %s on %s: %s%s%.600s%s%s%s", run->policy,
 		run->component, run_state_names[run->state], run->message ? ": " : "",
-		run->message ? run->message : "", refused);
+		run->message ? run->message : "", refused,
+		run->held ? "; no policy begins there by itself until somebody has looked: "
+			    "tendctl policy enable "
+			  : "",
+		run->held ? run->policy : "");
 }
 
 /* The end and its page are accepted by one commit: a run that is over in the journal and of which
@@ -181,6 +185,7 @@ void run_end(struct run *run, enum run_state state, const char *message)
 	approve_void_run(run);
 	if (!run->dry)
 		actions_judge(p, run);
+	run->held = hold_ended(run);
 	journal_end(run);
 	tell_end(run);
 	feed_add(run, "ended", NULL, "%s%s%s", run_state_names[run->state],

@@ -57,6 +57,7 @@ static void read_doc(struct run *run, json_t *row)
 	run->budget = json_integer_value(json_object_get(doc, "budget"));
 	run->dry = json_is_true(json_object_get(doc, "dry"));
 	run->cancelled = *text_of(doc, "cancelled") ? strdup(text_of(doc, "cancelled")) : NULL;
+	run->stopped = json_is_true(json_object_get(doc, "stopped"));
 	run->worse = *text_of(doc, "worse") ? strdup(text_of(doc, "worse")) : NULL;
 	run->page = run->worse != NULL;
 	run->undoing = run->undo_resumes =
@@ -167,6 +168,8 @@ int runs_resume(struct policies *p)
 	json_t *row;
 	int r = remember_ended(p);
 
+	if (r == 0)
+		r = holds_load(p);
 	if (r == 0)
 		r = store_read_now(p->deps.store, STORE_QUERY_RUNS_LIVE, &rows, "");
 	json_array_foreach (rows, i, row)

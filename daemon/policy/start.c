@@ -481,6 +481,7 @@ int policies_start(struct policies *policies, const struct policies_request *req
 		return tend_error_set(err, -ENOMEM, "out of memory");
 	memcpy(ret_run_id, run->id, UUID_TEXT_BYTES);
 	incident = run_incident(run);
+	hold_begun(run);
 	if (incident && !run->dry)
 		incident_note(policies->deps.incidents, incident, "policy",
 			"%s is started by %s, run %s", run->policy, run->author, run->id);

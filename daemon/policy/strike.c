@@ -268,22 +268,26 @@ int policies_enable(
 	const struct policy_def *def =
 		policies->catalog ? map_get(&policies->catalog->defs, name) : NULL;
 	struct strike *strike = map_get(&policies->strikes, name);
-	bool disabled = strike && strike->disabled_wall, open;
+	bool disabled = strike && strike->disabled_wall, open, held;
 	int r = 0;
 
 	if (!def)
 		return tend_error_set(
 			err, -ENOENT, "there is no policy '%s', see 'tendctl policy list'", name);
 	open = breaker_is_open(policies, name);
-	if (!disabled && !open)
+	held = holds_release(policies, name) > 0;
+	if (!disabled && !open && !held)
 		return tend_error_set(err, -EALREADY,
-			"%s is not disabled by its mistakes, and no breaker of it is open", name);
+			"%s is not disabled by its mistakes, no breaker of it is open, and none of "
+			"its runs holds an incident",
+			name);
 	if (disabled) {
 		strike->n = 0;
 		strike->disabled_wall = 0;
 		keep(policies, strike, name, NULL);
 	}
-	if (open)
+	/* What is not to count any more over a restart, is by the same word. */
+	if (open || held)
 		r = close_breakers(policies, name);
 	if (r < 0)
 		return tend_error_set(err, r, "its breakers cannot be closed: %s", strerror(-r));

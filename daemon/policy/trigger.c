@@ -172,6 +172,7 @@ static void consider(struct policies *p, const struct policy_def *def, struct in
 	enum conf_mode mode = trigger_mode(p, def->name, component->conf->system);
 	const char *why, *frozen = policies_why_frozen(p);
 	const struct run *live = run_find_live(p, incident->component);
+	char held[HOLD_WHY_BYTES];
 	bool fits = trigger_matches(def->decl, settings, incident, component, &why);
 	auto_free char *unset = fits ? trigger_unset(p, def) : NULL;
 
@@ -190,6 +191,9 @@ static void consider(struct policies *p, const struct policy_def *def, struct in
 	else if (live && strcmp(live->policy, def->name) != 0)
 		(void)gate_note(p, incident->id, def->name, "%s runs on %s, one at a time",
 			live->policy, incident->component);
+	/* A person's word brings the trigger back. */
+	else if (!live && hold_is(p, def->name, incident->id, held))
+		(void)gate_note(p, incident->id, def->name, "%s", held);
 	/* Actions that are allowed again bring the trigger back; so does the end of a run. */
 	else if (frozen)
 		(void)gate_note(p, incident->id, def->name, "actions are off: %s", frozen);

@@ -229,6 +229,9 @@ const struct store_sql store_queries[STORE_QUERY_MAX] = {
 	QUERY(RUN_ONE, "SELECT " RUN_COLUMNS " FROM run "
 		       "WHERE id >= ?1 AND id < ?1 || 'g' ORDER BY id LIMIT 2"),
 	QUERY(RUNS_OF, "SELECT " RUN_COLUMNS " FROM run WHERE incident = ?1 ORDER BY started, id"),
+	QUERY(RUNS_OF_OPEN,
+		"SELECT " RUN_COLUMNS " FROM run WHERE ended IS NOT NULL AND incident IN "
+		"(SELECT id FROM incident WHERE closed IS NULL) ORDER BY started, id"),
 	QUERY(RUNS_LIVE, "SELECT " RUN_COLUMNS " FROM run WHERE ended IS NULL "
 			 "ORDER BY started, id"),
 	QUERY(STEPS_OF, "SELECT path, verb, args_json, state, at_intent, at_outcome, outcome_json, "

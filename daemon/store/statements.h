@@ -80,13 +80,14 @@ enum store_statement {
 	X(TRIES_OF, "s")      /* notice or batch: shipment, receiver, n, at, elapsed_msec,         \
 				 verdict, code, error, detail; in order */                         \
 	X(RECEIVERS, "")      /* name, sequence, disabled_at, disabled_why */                      \
-	X(RUNS, "i")	 /* limit: id, policy, target, incident, state, started, ended, doc_json;  \
-			    newest first */                                                        \
-	X(RUN_ONE, "s")	 /* id or its beginning: the same; at most 2 */                            \
-	X(RUNS_OF, "s")	 /* incident: the same; oldest first */                                    \
-	X(RUNS_LIVE, "") /* the same, not ended; oldest first */                                   \
-	X(STEPS_OF, "s") /* run: path, verb, args_json, state, at_intent, at_outcome,              \
-			    outcome_json, outcome_seq; in order of intent */                       \
+	X(RUNS, "i")	/* limit: id, policy, target, incident, state, started, ended, doc_json;   \
+			   newest first */                                                         \
+	X(RUN_ONE, "s") /* id or its beginning: the same; at most 2 */                             \
+	X(RUNS_OF, "s") /* incident: the same; oldest first */                                     \
+	X(RUNS_OF_OPEN, "")   /* the same, ended, of open incidents; oldest first */               \
+	X(RUNS_LIVE, "")      /* the same, not ended; oldest first */                              \
+	X(STEPS_OF, "s")      /* run: path, verb, args_json, state, at_intent, at_outcome,         \
+				 outcome_json, outcome_seq; in order of intent */                  \
 	X(ACTIONS_SINCE, "i") /* at: target, at, run, path, verb, outcome, policy; oldest first */ \
 	X(ACTIONS_KEPT, "isi") /* at, boot, mono: those of either clock since then, in the order   \
 				  in which they were begun: target, at, run, path, verb, outcome,  \

@@ -354,6 +354,14 @@ static void test_holds_group(void **unused)
 			fail_msg("row %zu", i);
 }
 
+static void test_hold(void **unused)
+{
+	assert_int_equal(limits_hold(false, false), LIMITS_HOLD_NONE);
+	assert_int_equal(limits_hold(false, true), LIMITS_HOLD_POLICY);
+	assert_int_equal(limits_hold(true, false), LIMITS_HOLD_ALL);
+	assert_int_equal(limits_hold(true, true), LIMITS_HOLD_ALL);
+}
+
 static void test_worse(void **unused)
 {
 	assert_true(limits_worse(true, true, T0, T0, MIN_USEC));
@@ -410,6 +418,7 @@ int main(void)
 		cmocka_unit_test(test_cooldown),
 		cmocka_unit_test(test_common_cause),
 		cmocka_unit_test(test_holds_group),
+		cmocka_unit_test(test_hold),
 		cmocka_unit_test(test_worse),
 		cmocka_unit_test(test_cleanup),
 		cmocka_unit_test(test_people),

@@ -130,6 +130,41 @@ static void test_unknown(void **state)
 	assert_int_equal(requests(w, "command"), 1);
 }
 
+static bool held(struct world *w)
+{
+	char why[HOLD_WHY_BYTES];
+	const struct incident *incident = incidents_open(w->incidents)->items[0];
+
+	return hold_is(w->policies, "another", incident->id, why);
+}
+
+/* Then nothing begins there, also over a restart, until a person says so. */
+static void test_unknown_holds(void **state)
+{
+	struct world *w = *state;
+	struct tend_error err = {0};
+
+	write_policy(w, "mend", mend);
+	ready(w);
+	behave(w, "unknown");
+	break_web(w);
+	WAIT_FOR(w->core.loop, ended(w, 1));
+	for (int i = 0; i < 2; i++) {
+		assert_true(held(w));
+		trigger_all(w->policies);
+		assert_int_equal(live(w), 0);
+		assert_true(explained(w, "nobody knows what run"));
+		restart(w);
+		WAIT_FOR(w->core.loop, described(w));
+	}
+	assert_int_equal(policies_enable(w->policies, "mend", "ann", &err), 0);
+	assert_false(held(w));
+	assert_int_equal(policies_enable(w->policies, "mend", "ann", &err), -EALREADY);
+	restart(w);
+	assert_false(held(w));
+	assert_int_equal(requests(w, "command"), 1);
+}
+
 /* Its run cannot be taken up again after a restart: an action without an outcome is unknown, and
  * paged. */
 static void test_journal_not_whole(void **state)
@@ -274,6 +309,7 @@ int main(void)
 		TEST(test_restart_before_action),
 		TEST(test_restart_with_other_source),
 		TEST(test_unknown),
+		TEST(test_unknown_holds),
 		TEST(test_journal_not_whole),
 		TEST(test_runner_killed),
 		TEST(test_parent_killed),

@@ -65,6 +65,7 @@ struct exec_client {
 
 static void pump(struct exec_client *client);
 static void drop(struct exec_client *client, const char *why);
+static void say_hello(struct exec_client *client);
 
 static struct wanted *wanted_free(struct wanted *w)
 {
@@ -178,6 +179,8 @@ static void on_reply(const struct rpc_reply *reply, void *data)
 	bool attach = w->call == NULL;
 
 	w->rpc_id = 0;
+	if (reply->r == -EREMOTEIO && strcmp(reply->error_code, "risk") == 0)
+		say_hello(client);
 	if (reply->r == 0)
 		end_by_answer(w, reply->ok);
 	else if (reply->r != -EREMOTEIO)
@@ -194,13 +197,28 @@ static void on_reply(const struct rpc_reply *reply, void *data)
 
 /* ---- sending ---- */
 
+/* A tend-exec of before would refuse a request with a key that it does not know. */
+static bool takes(const struct exec_client *client, const char *key)
+{
+	const json_t *list = json_object_get(client->hello, "takes"), *item;
+	size_t i;
+
+	json_array_foreach ((json_t *)(uintptr_t)list, i, item)
+		if (str_eq(json_string_value(item), key))
+			return true;
+	return false;
+}
+
 static void send_wanted(struct wanted *w)
 {
 	struct exec_client *client = w->client;
 	bool attach = w->state == TO_ATTACH;
 	json_t *args = attach ? json_pack("{s:s}", "id", w->id) : json_incref(w->args);
-	int r = rpc_call(
-		client->rpc, attach ? "attach" : w->call, args, 0, on_reply, w, &w->rpc_id);
+	int r;
+
+	if (!attach && !takes(client, "risk"))
+		(void)json_object_del(args, "risk");
+	r = rpc_call(client->rpc, attach ? "attach" : w->call, args, 0, on_reply, w, &w->rpc_id);
 
 	if (r == 0) {
 		w->state = ASKED;
@@ -286,12 +304,23 @@ static void on_hello(const struct rpc_reply *reply, void *data)
 	}
 	json_decref(client->hello);
 	client->hello = json_incref(reply->ok);
+	if (client->up)
+		return; /* it was said again */
 	client->up = true;
 	client->backoff = BACKOFF_MIN_USEC;
 	client->trouble[0] = '\0';
 	log_info("tend-exec at %s: connected, version %s", client->path,
 		text_of(client->hello, "version"));
 	pump(client);
+}
+
+static void say_hello(struct exec_client *client)
+{
+	int r = rpc_call(client->rpc, "hello", NULL, HELLO_IN_USEC, on_hello, client, NULL);
+
+	if (r < 0 && r != -ECONNRESET)
+		log_warning("tend-exec at %s: what it may do cannot be asked again: %s",
+			client->path, strerror(-r));
 }
 
 static void on_call(struct rpc *rpc, uint64_t id, const char *call, json_t *args, void *data)
@@ -303,6 +332,8 @@ static void on_call(struct rpc *rpc, uint64_t id, const char *call, json_t *args
 		(void)rpc_error(rpc, id, "invalid", "tendd answers no calls here");
 	else if (strcmp(call, "refused") == 0)
 		drop(client, text_of(args, "message"));
+	else if (strcmp(call, "manifest") == 0 && client->up)
+		say_hello(client);
 	else if (strcmp(call, "progress") == 0 && client->progress && uuid_valid(job))
 		client->progress(job, line, client->data);
 }
@@ -516,6 +547,8 @@ static int add_order(struct exec_client *client, const struct exec_order *order,
 				       (json_int_t)order->token)) == 0;
 	if (good && order->seen)
 		good = json_object_set_new(args, "seen", json_string(order->seen)) == 0;
+	if (good && order->risk)
+		good = json_object_set_new(args, "risk", json_string(order->risk)) == 0;
 	if (good && order->min_up_msec)
 		good = json_object_set_new(args, "min_up_msec",
 			       json_integer((json_int_t)order->min_up_msec)) == 0;

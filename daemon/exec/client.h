@@ -27,7 +27,7 @@ struct exec_result {
 	const char *id;
 	enum exec_outcome outcome;
 	const char *code;    /* of a request refused: invalid, not-allowed, limited, busy, fenced,
-				held,    unavailable; never-begun from attach; else "" */
+				held,    risk, unavailable; never-begun from attach; else "" */
 	const char *result;  /* systemd's word: done, failed, timeout, exit-code, ...; "" if none */
 	const char *message; /* one sentence for people; "" if none */
 	/* of a unit verb */
@@ -60,6 +60,9 @@ struct exec_order {
 	const char *why;  /* for the log and the ledger */
 	const char *lock; /* the lock whose holder asks, and its fencing token; NULL = none */
 	uint64_t token;
+	/* A command, a statement: what was believed that it may do, "change"; NULL = not told. One
+	 * that may do more is refused, code risk, and hello is said again. */
+	const char *risk;
 	/* A unit verb: the unit's InvocationID when it was looked at; one that has another by now
 	 * is left alone. NULL = whatever it is, "" = it had none. */
 	const char *seen;
@@ -103,7 +106,8 @@ size_t exec_client_n_open(const struct exec_client *client);
 bool exec_client_connected(const struct exec_client *client);
 /* Why it is not connected, "" when it is. */
 const char *exec_client_trouble(const struct exec_client *client);
-/* The answer to hello: {"version","boot_id","commands":[...],"units":[...],"risks":{COMMAND:RISK},
+/* The answer to hello: {"version","boot_id","commands":[...],"units":[...],"takes":["risk"],
+ * "risks":{COMMAND:RISK},
  * "sql":{NAME:{"statement","params","max_rows","risk",...}}}; NULL before the first. */
 json_t *exec_client_hello(const struct exec_client *client);
 

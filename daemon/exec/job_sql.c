@@ -61,7 +61,8 @@ void request_sql(
 			r == -ENOMEM ? "no memory" : err.text);
 		return;
 	}
-	if (jobs_refuse_common(jobs, peer, rpc_id, request, RECORD_SQL, rule->max_per_hour))
+	if (jobs_refuse_risk(peer, rpc_id, request, (enum exec_risk)rule->risk) ||
+		jobs_refuse_common(jobs, peer, rpc_id, request, RECORD_SQL, rule->max_per_hour))
 		return;
 	outcome = grant_outcome(request->id, rule, values);
 	r = outcome ? grant(jobs, peer, request, outcome) : -ENOMEM;

@@ -360,6 +360,18 @@ static bool refuse_people(const struct peer *peer, uint64_t rpc_id, const struct
 	return true;
 }
 
+bool jobs_refuse_risk(const struct peer *peer, uint64_t rpc_id, const struct request *request,
+	enum exec_risk risk)
+{
+	/* A tendd of before does not say. */
+	if (!request->has_risk || risk <= request->risk)
+		return false;
+	jobs_refuse(peer, rpc_id, request, "risk",
+		"the manifest has changed: its risk is %s, not %s", exec_risk_names[risk],
+		exec_risk_names[request->risk]);
+	return true;
+}
+
 /* What holds for all kinds; true if it was refused. */
 bool jobs_refuse_common(struct jobs *jobs, const struct peer *peer, uint64_t rpc_id,
 	const struct request *request, enum record_kind kind, int64_t max_per_hour)
@@ -502,7 +514,8 @@ static void request_command(
 			r == -ENOMEM ? "no memory" : err.text);
 		return;
 	}
-	if (jobs_refuse_common(jobs, peer, rpc_id, request, RECORD_COMMAND, rule->max_per_hour))
+	if (jobs_refuse_risk(peer, rpc_id, request, (enum exec_risk)rule->risk) ||
+		jobs_refuse_common(jobs, peer, rpc_id, request, RECORD_COMMAND, rule->max_per_hour))
 		return;
 	deed = deed_of(argv);
 	other = rule->concurrent || rule->risk == EXEC_RISK_OBSERVE
@@ -587,8 +600,8 @@ static json_t *hello(const struct jobs *jobs)
 {
 	const struct manifest *manifest = jobs->manifest;
 
-	return json_pack("{s:s, s:s%, s:o, s:o, s:o, s:o}", "version", TEND_VERSION, "boot_id",
-		jobs->boot_id, strcspn(jobs->boot_id, "."), "commands",
+	return json_pack("{s:s, s:s%, s:[s], s:o, s:o, s:o, s:o}", "version", TEND_VERSION,
+		"boot_id", jobs->boot_id, strcspn(jobs->boot_id, "."), "takes", "risk", "commands",
 		manifest ? manifest_names(&manifest->commands) : json_array(), "units",
 		manifest ? manifest_names(&manifest->units) : json_array(), "risks",
 		manifest ? manifest_risks(manifest) : json_object(), "sql",

@@ -61,6 +61,9 @@ __attribute__((format(printf, 5, 6))) void jobs_refuse(const struct peer *peer, 
 /* Fencing, a used id, rates; true if it was refused. */
 bool jobs_refuse_common(struct jobs *jobs, const struct peer *peer, uint64_t rpc_id,
 	const struct request *request, enum record_kind kind, int64_t max_per_hour);
+/* Whoever asks believes that it does less than it may: so nobody was asked who should have been. */
+bool jobs_refuse_risk(const struct peer *peer, uint64_t rpc_id, const struct request *request,
+	enum exec_risk risk);
 void request_sql(
 	struct jobs *jobs, const struct peer *peer, uint64_t rpc_id, const struct request *request);
 void request_inspect(

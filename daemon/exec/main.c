@@ -99,6 +99,8 @@ static void load_manifest(struct manager *m)
 		jobs_set_manifest(m->jobs, NULL, why);
 	}
 	conf_errors_clear(&errors);
+	server_tell_manifest(m->server);
+	server_tell_manifest(m->remote);
 }
 
 static void on_signal(int signo, void *data)

@@ -21,8 +21,8 @@ static const char *const keys[REQUEST_CALL_MAX][10] = {
 	[REQUEST_HELLO] = {NULL},
 	[REQUEST_UNIT] = {"id", "verb", "unit", "why", "fence", "seen", "min_up_msec", "hold",
 		NULL},
-	[REQUEST_COMMAND] = {"id", "command", "args", "why", "fence", "hold", NULL},
-	[REQUEST_SQL] = {"id", "sql", "component", "args", "why", "fence", "hold", NULL},
+	[REQUEST_COMMAND] = {"id", "command", "args", "why", "fence", "hold", "risk", NULL},
+	[REQUEST_SQL] = {"id", "sql", "component", "args", "why", "fence", "hold", "risk", NULL},
 	[REQUEST_ATTACH] = {"id", NULL},
 	[REQUEST_INSPECT] = {"unit", NULL},
 };
@@ -169,6 +169,22 @@ static int get_seen(const json_t *args, struct request *request, struct tend_err
 	return 0;
 }
 
+static int get_risk(const json_t *args, struct request *request, struct tend_error *err)
+{
+	const json_t *value = json_object_get(args, "risk");
+	const char *text = json_string_value(value);
+	int risk = text ? call_find(exec_risk_names, text) : -EINVAL;
+
+	if (!value)
+		return 0;
+	if (risk < 0)
+		return tend_error_set(
+			err, -EINVAL, "'risk' must be one of observe, change, destroy");
+	request->has_risk = true;
+	request->risk = (enum exec_risk)risk;
+	return 0;
+}
+
 static bool are_logins(const json_t *names)
 {
 	size_t i;
@@ -252,6 +268,8 @@ int request_parse(
 		r = get_seen(args, &request, err);
 	if (r == 0)
 		r = get_min_up(args, &request, err);
+	if (r == 0)
+		r = get_risk(args, &request, err);
 	if (r == 0)
 		r = get_hold(args, &request, err);
 	if (r < 0)

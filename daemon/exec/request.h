@@ -45,6 +45,8 @@ struct request {
 	bool has_seen;					 /* unit */
 	char seen[INVOCATION_BYTES]; /* "" = it had no InvocationID when it was looked at */
 	usec_t min_up;		     /* unit: 0 = it may have come up just now */
+	bool has_risk;		     /* command, sql */
+	enum exec_risk risk;	     /* what whoever asks believes of it, and was careful with */
 	bool hold_on_dpkg;	     /* unit, command, sql: not while packages are installed */
 	const json_t *hold_on_login; /* and not while these are here: texts; NULL = no matter */
 };

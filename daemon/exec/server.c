@@ -201,6 +201,15 @@ struct server *server_free(struct server *server)
 	return NULL;
 }
 
+void server_tell_manifest(struct server *server)
+{
+	if (!server)
+		return;
+	VEC_FOREACH (&server->connections, struct connection *, c)
+		if (c->peer.rpc)
+			(void)rpc_call(c->peer.rpc, "manifest", NULL, 0, NULL, NULL, NULL);
+}
+
 int server_listen(const char *path, int *ret_fd, struct tend_error *err)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};

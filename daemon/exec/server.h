@@ -24,6 +24,10 @@ int server_new(struct loop *loop, int fd, bool remote, struct pid1 *pid1, struct
 struct server *server_free(struct server *server);
 DEFINE_AUTO(struct server *, server_free)
 
+/* What may be done has changed: whoever is connected hears that and says hello again. NULL is fine.
+ */
+void server_tell_manifest(struct server *server);
+
 /* A socket of our own at `path`, mode 0660; one that nobody listens on any more is replaced. */
 int server_listen(const char *path, int *ret_fd, struct tend_error *err);
 

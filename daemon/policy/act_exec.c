@@ -285,6 +285,7 @@ void act_command(struct step *step)
 
 	if (act_order(step, &order, &why) < 0)
 		return;
+	order.risk = verb_risk_names[step->risk];
 	step->run->n_in_flight++;
 	if (client)
 		r = exec_client_command(client, &order, arg_text(step, "command"),

@@ -127,6 +127,7 @@ void act_sql_execute(struct step *step)
 	}
 	if (act_order(step, &order, &why) < 0)
 		return;
+	order.risk = verb_risk_names[step->risk];
 	step->run->n_in_flight++;
 	if (client)
 		r = exec_client_sql(client, &order, arg_text(step, "name"), step->target,

@@ -343,6 +343,14 @@ static bool limits_allow(struct step *step)
 	       within_budgets(step) && turn_has_come(step) && evidence_is_fresh(step);
 }
 
+/* What people are asked, and what must be known first, goes by what the manifest says now: so that
+ * goes to the executor, which has it from the manifest itself. */
+static bool risk_allows(struct step *step)
+{
+	step->risk = gate_risk(step);
+	return evidence_is_enough(step) && approve_enter(step);
+}
+
 /* ---- the last look --------------------------------------------------------------------------- */
 
 static void on_probed(int r, struct check *check, void *data)
@@ -358,8 +366,7 @@ static void on_probed(int r, struct check *check, void *data)
 	else if (check->unreachable)
 		gate_refuse(step, false, "it is unreachable: %s is down", check->unreachable_why);
 	/* again: time has passed */
-	else if (plain_gates(step) && limits_allow(step) && evidence_is_enough(step) &&
-		 approve_enter(step))
+	else if (plain_gates(step) && limits_allow(step) && risk_allows(step))
 		step_intend(step);
 	run_unref_step(run);
 }
@@ -387,7 +394,7 @@ static void reprobe(struct step *step)
 /* The operators have let it through. */
 static void late_gates(struct step *step)
 {
-	if (!limits_allow(step) || !evidence_is_enough(step) || !approve_enter(step))
+	if (!limits_allow(step) || !risk_allows(step))
 		return;
 	reprobe(step);
 }

@@ -139,6 +139,7 @@ struct step {
 	json_t *args;
 	char job[UUID_TEXT_BYTES]; /* the executor's id, or the notice's */
 	char *target;		   /* component that an action is on; NULL */
+	enum verb_risk risk;	   /* by which the gates judged it last; an action's */
 	char *host;		   /* [host] whose executor acts; NULL = this one's */
 	enum step_state state;
 	json_t *value;

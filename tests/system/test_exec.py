@@ -780,6 +780,32 @@ class Exec(unittest.TestCase):
 
     # ---- the manifest
 
+    def test_a_risk_that_has_risen(self):
+        """What was believed of a command when people were asked, or not, goes with the request."""
+        path = "/etc/tend/commands.d/test.conf"
+
+        def command(risk):
+            return self.peer.call("command", {"id": new_id(), "command": "choose", "risk": risk,
+                                              "args": {"colour": "red"}})
+
+        self.assertIn("risk", self.peer.hello["takes"])
+        self.assertEqual(command("change")["outcome"], "done")
+        self.assertEqual(command("destroy")["outcome"], "done")
+        with self.refused("risk") as context:
+            command("observe")
+        self.assertIn("its risk is change, not observe", context.text)
+        self.box.write(path, MANIFEST.replace("[command choose]", "[command choose]\nrisk = destroy"))
+        self.addCleanup(self.box.run, "systemctl", "reload", "tend-exec.service")
+        self.addCleanup(self.box.write, path, MANIFEST)
+        self.box.run("systemctl", "reload", "tend-exec.service")
+        self.peer.wait_note("manifest")
+        self.assertEqual(self.peer.call("hello")["risks"]["choose"], "destroy")
+        with self.refused("risk"):
+            command("change")
+        with self.refused("risk"):
+            self.peer.sql("free-job", "crm/database", {"queue": "mail", "id": 5}, risk="change")
+        self.assertEqual(command("destroy")["outcome"], "done")
+
     def test_a_bad_manifest_allows_nothing(self):
         path = "/etc/tend/commands.d/test.conf"
         for text, mode in ((MANIFEST + "\n[unit x]\nallow = start\n", 0o644), (MANIFEST, 0o666)):

@@ -3,6 +3,8 @@
 real one needs PID 1; that one is tested in boxes. Ends with its standard input.
 
 Arguments: the socket, the log, the file that says how it behaves, the file that a `mend` mends.
+What its commands may do is below, and in the file SOCKET.risks, which it reads each time: one of
+which less is believed than is so is refused, and not counted.
 Behaviour: done, failed, unknown, silent (begins, and answers only once it behaves otherwise).
 """
 
@@ -19,6 +21,23 @@ begun = set()
 def behaviour():
     with open(BEHAVIOUR, encoding="utf-8") as file:
         return file.read().strip()
+
+
+def risks():
+    known = {"look": "observe", "mend": "change", "wipe": "destroy"}
+    try:
+        with open(PATH + ".risks", encoding="utf-8") as file:
+            return known | json.load(file)
+    except FileNotFoundError:
+        return known
+
+
+def refusal(args):
+    names = ("observe", "change", "destroy")
+    risk, believed = risks().get(args.get("command"), "change"), args.get("risk", "destroy")
+    if names.index(risk) <= names.index(believed):
+        return None
+    return {"code": "risk", "message": f"its risk is {risk}, not {believed}"}
 
 
 def log(*words):
@@ -49,8 +68,11 @@ class Peer:
         job = args.get("id")
         if call == "hello":
             self.answer(number, {"version": "0", "boot_id": "0", "commands": ["look", "mend", "wipe"],
-                                 "risks": {"look": "observe", "mend": "change",
-                                           "wipe": "destroy"}, "units": []})
+                                 "takes": ["risk"], "risks": risks(), "units": []})
+            return
+        error = refusal(args) if call == "command" else None
+        if error:
+            self.connection.sendall(json.dumps({"id": number, "error": error}).encode() + b"\n")
             return
         log(call, job, args.get("command", ""))
         if call == "attach" and job not in begun:

@@ -80,10 +80,17 @@ static void test_requests(void **state)
 		{"unit", UNIT "\"hold\":{\"dpkg\":true,\"x\":1}}", "'hold'"},
 		{"unit", UNIT "\"hold\":true}", "'hold'"},
 		{"command", "{\"id\":\"" ID "\",\"command\":\"c\",\"args\":{},\"hold\":{}}", NULL},
+#define RUN "{\"id\":\"" ID "\",\"command\":\"c\",\"args\":{},"
+		{"command", RUN "\"risk\":\"observe\"}", NULL},
+		{"command", RUN "\"risk\":\"destroy\"}", NULL},
+		{"command", RUN "\"risk\":\"none\"}", "'risk'"},
+		{"command", RUN "\"risk\":2}", "'risk'"},
+		{"unit", UNIT "\"risk\":\"change\"}", "'risk'"},
 		{"attach", "{\"id\":\"" ID "\",\"hold\":{}}", "'hold'"},
 		{"attach", "{\"id\":\"" ID "\",\"fence\":{\"lock\":\"a\",\"token\":1}}", "'fence'"},
 #define SQL "{\"id\":\"" ID "\",\"sql\":\"s\","
 		{"sql", SQL "\"component\":\"a/b\",\"args\":{}}", NULL},
+		{"sql", SQL "\"component\":\"a/b\",\"args\":{},\"risk\":\"change\"}", NULL},
 		{"sql", SQL "\"args\":{}}", "'component'"},
 		{"sql", SQL "\"component\":\"a/b\"}", "'args'"},
 		{"sql", SQL "\"component\":\"a/b\",\"args\":{},\"seen\":\"\"}", "'seen'"},

@@ -346,6 +346,40 @@ static void test_two_people(void **state)
 	check_row(w, "used", 2);
 }
 
+static const char plain[] = "policy 'plain' { hand = true, run = function(ctx)\n"
+			    "  local done, why, outcome = tend.command.run('mend')\n"
+			    "  return done and true or nil, why, outcome\nend }\n";
+
+/* The manifest says meanwhile that the command destroys: nobody was asked, so it is not done. The
+ * next time people are asked. */
+static void test_risk_has_risen(void **state)
+{
+	struct world *w = *state;
+	auto_free char *risks = path_of(w, "exec.sock.risks");
+
+	write_policy(w, "plain", plain);
+	ready(w);
+	run_by_hand(w, "plain");
+	WAIT_FOR(w->core.loop, ended(w, 1));
+	assert_int_equal(last_run(w)->state, RUN_DONE);
+	core_write(risks, "{\"mend\":\"destroy\"}");
+	run_by_hand(w, "plain");
+	WAIT_FOR(w->core.loop, ended(w, 2));
+	assert_int_equal(last_run(w)->state, RUN_REFUSED);
+	assert_non_null(strstr(last_run(w)->message, "its risk is destroy, not change"));
+	assert_int_equal(requests(w, "command"), 1);
+	assert_int_equal(w->policies->actions.len, 1);
+	run_by_hand(w, "plain");
+	WAIT_FOR(w->core.loop, asked(w));
+	assert_int_equal(only(w)->needed, 2);
+	approve(w, "ann");
+	WAIT_FOR(w->core.loop, asked(w));
+	approve(w, "bob");
+	WAIT_FOR(w->core.loop, ended(w, 3));
+	assert_int_equal(last_run(w)->state, RUN_DONE);
+	assert_int_equal(requests(w, "command"), 2);
+}
+
 /* People have approved what is done there, not elsewhere. */
 static void test_elsewhere(void **state)
 {
@@ -462,6 +496,7 @@ int main(void)
 		TEST(test_restart_after_grant),
 		TEST(test_expired_while_away),
 		TEST(test_two_people),
+		TEST(test_risk_has_risen),
 		TEST(test_elsewhere),
 		TEST(test_at_the_same_time),
 		TEST(test_sign_off),

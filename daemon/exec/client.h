@@ -106,8 +106,8 @@ size_t exec_client_n_open(const struct exec_client *client);
 bool exec_client_connected(const struct exec_client *client);
 /* Why it is not connected, "" when it is. */
 const char *exec_client_trouble(const struct exec_client *client);
-/* The answer to hello: {"version","boot_id","commands":[...],"units":[...],"takes":["risk"],
- * "risks":{COMMAND:RISK},
+/* The answer to hello: {"version","boot_id","takes":["risk"],"commands":[...],"units":[...],
+ * "risks":{COMMAND:RISK},"timeouts":{"commands":{NAME:SECONDS},"units":{NAME:SECONDS}},
  * "sql":{NAME:{"statement","params","max_rows","risk",...}}}; NULL before the first. */
 json_t *exec_client_hello(const struct exec_client *client);
 

@@ -600,11 +600,12 @@ static json_t *hello(const struct jobs *jobs)
 {
 	const struct manifest *manifest = jobs->manifest;
 
-	return json_pack("{s:s, s:s%, s:[s], s:o, s:o, s:o, s:o}", "version", TEND_VERSION,
+	return json_pack("{s:s, s:s%, s:[s], s:o, s:o, s:o, s:o, s:o}", "version", TEND_VERSION,
 		"boot_id", jobs->boot_id, strcspn(jobs->boot_id, "."), "takes", "risk", "commands",
 		manifest ? manifest_names(&manifest->commands) : json_array(), "units",
 		manifest ? manifest_names(&manifest->units) : json_array(), "risks",
-		manifest ? manifest_risks(manifest) : json_object(), "sql",
+		manifest ? manifest_risks(manifest) : json_object(), "timeouts",
+		manifest ? manifest_timeouts(manifest) : json_object(), "sql",
 		manifest ? manifest_sql(manifest) : json_object());
 }
 

@@ -409,6 +409,22 @@ json_t *manifest_risks(const struct manifest *manifest)
 	return risks;
 }
 
+static json_t *seconds(usec_t usec)
+{
+	return json_integer((json_int_t)((usec + USEC_PER_SEC - 1) / USEC_PER_SEC));
+}
+
+json_t *manifest_timeouts(const struct manifest *manifest)
+{
+	json_t *commands = json_object(), *units = json_object();
+
+	MAP_FOREACH (&manifest->commands, const struct command_rule *, command)
+		(void)json_object_set_new(commands, command->name, seconds(command->timeout));
+	MAP_FOREACH (&manifest->units, const struct unit_rule *, unit)
+		(void)json_object_set_new(units, unit->name, seconds(unit->timeout));
+	return json_pack("{s:o, s:o}", "commands", commands, "units", units);
+}
+
 int command_argv(const struct command_rule *rule, const json_t *args, char ***ret_argv,
 	struct tend_error *err)
 {

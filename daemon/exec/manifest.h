@@ -105,7 +105,9 @@ DEFINE_AUTO(struct manifest *, manifest_free)
 /* The names of one of the maps, for hello. */
 json_t *manifest_names(const struct map *map);
 json_t *manifest_risks(const struct manifest *manifest); /* of the commands: {NAME: "change"} */
-json_t *manifest_sql(const struct manifest *manifest);	 /* what a policy must know of each */
+/* How long each may take: {"commands":{NAME:SECONDS},"units":{...}}. */
+json_t *manifest_timeouts(const struct manifest *manifest);
+json_t *manifest_sql(const struct manifest *manifest); /* what a policy must know of each */
 /* The parameters' values as texts in the order of $1, $2, ...; a JSON array. -EINVAL with a text.
  */
 int sql_values(const struct sql_rule *rule, const json_t *args, json_t **ret_values,

@@ -9,6 +9,9 @@
 #include "base/log.h"
 #include "policy/private.h"
 
+#define EXECUTOR_SLACK_USEC (5 * 60 * USEC_PER_SEC) /* to end it, and to say so */
+#define EXECUTOR_MAX_SEC    (30 * 86400)
+
 static const char *arg_text(const struct step *step, const char *name)
 {
 	return json_string_value(json_object_get(step->args, name));
@@ -183,19 +186,43 @@ static void on_executed(const struct exec_result *result, void *data)
 	run_unref_step(run);
 }
 
-/* The executor says nothing for longer than the verb may take. */
+/* By its manifest the executor itself ends what takes too long, or says that it does not know: it
+ * has the first word. */
+static usec_t patience_with(const struct step *step)
+{
+	const struct exec_client *client = client_of(step);
+	const json_t *hello = client ? exec_client_hello(client) : NULL;
+	const char *name = arg_text(step, is_unit_verb(step) ? "unit" : "command");
+	const json_t *timeouts = json_object_get(
+		json_object_get(hello, "timeouts"), is_unit_verb(step) ? "units" : "commands");
+	json_int_t sec = name ? json_integer_value(json_object_get(timeouts, name)) : 0;
+
+	if (sec <= 0)
+		return step->verb->timeout;
+	return MAX(step->verb->timeout,
+		(usec_t)MIN(sec, EXECUTOR_MAX_SEC) * USEC_PER_SEC + EXECUTOR_SLACK_USEC);
+}
+
+/* The executor says nothing for longer than the deed may take. */
 static void on_overdue(void *data)
 {
 	struct step *step = data;
 	struct run *run = step->run;
 	struct exec_client *client = client_of(step);
 	char span[CLOCK_TEXT_BYTES];
+	usec_t patience = patience_with(step);
 
+	/* It was not connected when this began, or its manifest was changed. */
+	if (patience > step->patience) {
+		loop_timer_set(step->timer, clock_now() + (patience - step->patience));
+		step->patience = patience;
+		return;
+	}
 	if (client)
 		exec_client_forget(client, step->job);
 	expect_job(step, false);
 	step_outcome(step, STEP_UNKNOWN, NULL, "no outcome within %s: it may have happened",
-		clock_format_span(step->verb->timeout, span));
+		clock_format_span(step->patience, span));
 	run_unref_step(run);
 }
 
@@ -203,9 +230,10 @@ void act_requested(struct step *step, int r, enum step_state otherwise)
 {
 	struct run *run = step->run;
 
+	step->patience = patience_with(step);
 	if (r == 0 && run->state == RUN_LIVE &&
 		loop_timer_new(run->policies->deps.loop, on_overdue, step, &step->timer) == 0)
-		loop_timer_set(step->timer, clock_now() + step->verb->timeout);
+		loop_timer_set(step->timer, clock_now() + step->patience);
 	if (r == 0)
 		return;
 	expect_job(step, false);

@@ -145,6 +145,7 @@ struct step {
 	json_t *value;
 	char *message;
 	usec_t intent_wall, deadline;
+	usec_t patience;     /* with the executor */
 	uint64_t token;	     /* of the notice that goes with its intent */
 	uint64_t seq;	     /* the how-manieth outcome of its run; 0 = none yet */
 	uint64_t rpc_id;     /* the runner waits for it; 0 = nobody */

@@ -284,11 +284,33 @@ static void add_statement(json_t *sql, const struct answer *answer)
 				1000000, "risk", risk ? risk : "change"));
 }
 
+/* As long as the longest answer to it takes. */
+static void add_timeouts(json_t *hello, const char *kind, const char *prefix, const char *key)
+{
+	json_t *timeouts = json_object(), *name;
+	size_t i;
+
+	json_array_foreach (json_object_get(hello, kind), i, name) {
+		usec_t longest = ANSWER_AFTER_USEC;
+
+		VEC_FOREACH (&play->scenario->answers, const struct answer *, answer) {
+			const char *pattern = words_value(answer->words, key);
+
+			if (str_startswith(answer->verb, prefix) && answer->has_after &&
+				(!pattern || str_glob(pattern, json_string_value(name))))
+				longest = MAX(longest, answer->after);
+		}
+		(void)json_object_set_new(timeouts, json_string_value(name),
+			json_integer((json_int_t)(longest / USEC_PER_SEC)));
+	}
+	(void)json_object_set_new(json_object_get(hello, "timeouts"), kind, timeouts);
+}
+
 /* What the manifest allows is what the scenario answers, and every unit of a component. */
 static json_t *hello(void)
 {
 	json_t *commands = json_array(), *units = json_array(), *sql = json_object(),
-	       *risks = json_object();
+	       *risks = json_object(), *said;
 
 	MAP_FOREACH (&play->manager.conf->components, const struct conf_component *, component)
 		add_name(units, component->unit);
@@ -298,9 +320,12 @@ static json_t *hello(void)
 		add_name(units, words_value(answer->words, "unit"));
 		add_statement(sql, answer);
 	}
-	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "version", TEND_VERSION, "boot_id",
+	said = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:{}}", "version", TEND_VERSION, "boot_id",
 		"00000000-0000-4000-8000-000000000000", "commands", commands, "units", units,
-		"risks", risks, "sql", sql);
+		"risks", risks, "sql", sql, "timeouts");
+	add_timeouts(said, "commands", "command.", "command");
+	add_timeouts(said, "units", "unit.", "unit");
+	return said;
 }
 
 /* A statement is granted at once; what it does is asked of the database, which is played as well.

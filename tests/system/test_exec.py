@@ -224,6 +224,8 @@ class Exec(unittest.TestCase):
         self.assertRegex(hello["boot_id"], "^[0-9a-f]{32}$")
         self.assertIn("yard.service", hello["units"])
         self.assertIn("say", hello["commands"])
+        self.assertEqual(hello["timeouts"]["commands"]["linger"], 2)
+        self.assertEqual(hello["timeouts"]["units"]["yard.service"], 600)
 
     # ---- units
 

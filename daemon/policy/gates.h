@@ -114,7 +114,8 @@ enum { APPROVE_MAX_WAITING = 200 };
 /* ---- worse.c */
 void worse_begin(struct step *step); /* right before the deed: who is well now */
 void worse_on_result(struct policies *p, const struct check *check, unsigned events);
-void worse_undone(struct step *step); /* a step that undoes has its outcome */
+void worse_undone(struct step *step);  /* a step that undoes has its outcome */
+void worse_settled(struct step *step); /* any other has: the undoing may have waited for it */
 /* After a start of tendd: the undoing goes on where it was. */
 void worse_resume_all(struct policies *p);
 void worse_free_all(struct policies *p);

@@ -124,6 +124,7 @@ struct run {
 	bool acted, verified, any_unknown, page;
 	char *worse;	     /* what its actions made worse; NULL = nothing */
 	bool undoing;	     /* and its deeds are being taken back */
+	bool undo_waits;     /* for one that is still under way */
 	bool undo_resumes;   /* that begins again, after a start of tendd */
 	bool runner_is_done; /* meanwhile the runner has said its last word */
 	unsigned n_undone;

@@ -212,6 +212,8 @@ void step_outcome(struct step *step, enum step_state state, json_t *value, const
 		on_outcome_kept(-EIO, step);
 	if (*step->path == 'u')
 		worse_undone(step);
+	else
+		worse_settled(step);
 }
 
 void step_dry(struct step *step, const char *format, ...)

@@ -83,18 +83,32 @@ void worse_free_all(struct policies *p)
 
 /* ---- undo ------------------------------------------------------------------------------------ */
 
-/* The newest deed of the run that a verb of the table takes back and that stands. */
+/* A deed of the run that a verb of the table takes back, and that was not. */
+static bool can_undo(const struct step *step)
+{
+	return step->verb->risk >= RISK_CHANGE && !step->undone && !path_is_cleanup(step->path) &&
+	       step->verb->undo && verb_find(step->verb->undo);
+}
+
+/* The newest of them that stands. */
 static struct step *find_undoable(const struct run *run)
 {
 	struct step *found = NULL;
 
 	MAP_FOREACH (&run->steps, struct step *, step)
-		if (step->state == STEP_DONE && step->verb->risk >= RISK_CHANGE && !step->undone &&
-			!path_is_cleanup(step->path) && step->verb->undo &&
-			verb_find(step->verb->undo) &&
+		if (step->state == STEP_DONE && can_undo(step) &&
 			(!found || step->intent_wall >= found->intent_wall))
 			found = step;
 	return found;
+}
+
+/* One that is still under way: it will stand, too. */
+static const struct step *find_under_way(const struct run *run)
+{
+	MAP_FOREACH (&run->steps, const struct step *, step)
+		if (step->state == STEP_INTENT && step->intent_wall && can_undo(step))
+			return step;
+	return NULL;
 }
 
 static struct step *make_undo(struct run *run, const struct step *deed)
@@ -125,9 +139,16 @@ static void end_undo(struct run *run)
 static void undo_next(struct run *run)
 {
 	struct step *deed = find_undoable(run), *undo;
+	const struct step *under_way = deed ? NULL : find_under_way(run);
 
 	if (run->state != RUN_LIVE)
 		return;
+	run->undo_waits = under_way != NULL;
+	if (under_way) {
+		log_notice("run %s: %s is under way, it is taken back when it has ended", run->id,
+			under_way->verb->name);
+		return;
+	}
 	if (!deed) {
 		end_undo(run);
 		return;
@@ -138,6 +159,12 @@ static void undo_next(struct run *run)
 		gate_enter(undo); /* its outcome comes back to worse_undone() */
 	else
 		undo_next(run);
+}
+
+void worse_settled(struct step *step)
+{
+	if (step->run->undo_waits)
+		undo_next(step->run);
 }
 
 /* The Tend of before kept that it would do it, and died before it did. */

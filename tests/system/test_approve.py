@@ -14,8 +14,8 @@ WIPED = "/var/log/wiped"
 PEOPLE = ("ann", "bob", "eve")
 # Their environment decides the mode: production approves, staging acts.
 NAMES = {"asked": "production", "killed": "production", "late": "production",
-         "denied": "production", "data": "production", "login": "staging", "dpkg": "staging",
-         "lamp": "staging", "race": "staging"}
+         "denied": "production", "data": "production", "risen": "production",
+         "login": "staging", "dpkg": "staging", "lamp": "staging", "race": "staging"}
 
 UNIT = f"""[Unit]
 StartLimitIntervalSec=0
@@ -74,6 +74,13 @@ POLICIES = """policy "wipe" {
 		return done and true or nil, why, outcome
 	end,
 }
+policy "tidy" {
+	hand = true,
+	run = function(ctx)
+		local done, why, outcome = tend.command.run("tidy")
+		return done and true or nil, why, outcome
+	end,
+}
 policy "switch-on" {
 	hand = true,
 	run = function(ctx)
@@ -103,6 +110,10 @@ argv =
 user = root
 risk = destroy
 writable = /var/log
+
+[command tidy]
+argv = /bin/true
+user = root
 
 [unit crm-harm.service]
 allow = start, stop
@@ -335,6 +346,32 @@ class Approvals(unittest.TestCase):
         self.assertEqual(self.box.read(WIPED), "wiped\n")
         step = self.ctl("run", "show", run["id"])["steps"][0]
         self.assertEqual(sorted(step["approved_by"]), ["ann", "bob"])
+
+    def test_a_risk_that_has_risen(self):
+        """The executor's manifest is changed while tendd runs: from then on people are asked."""
+        path = "/etc/tend/commands.d/crm.conf"
+        self.ctl("policy", "run", "tidy", component("risen"))
+        run = wait_for(lambda: self.over("risen"), 30, "the end")[0]
+        self.assertEqual(run["state"], "done")
+        self.addCleanup(self.box.run, "systemctl", "reload", "tend-exec.service")
+        self.addCleanup(self.box.write, path, manifest())
+        self.box.write(path, manifest().replace("[command tidy]", "[command tidy]\nrisk = destroy"))
+        self.box.run("systemctl", "reload", "tend-exec.service")
+        self.ctl("policy", "run", "tidy", component("risen"))
+
+        def came():
+            return self.waiting("risen") or [run for run in self.runs("risen")
+                                             if run["state"] == "refused"]
+
+        # Right after the reload tendd may still believe the old one; then the executor refuses.
+        if isinstance(wait_for(came, 30, "an approval or a refusal"), list):
+            self.ctl("policy", "run", "tidy", component("risen"))
+        approval = self.wanted("risen")
+        self.assertEqual((approval["needed"], approval["risk"]), (2, "destroy"))
+        code, _ = self.as_user("ann", "approval", "deny", approval["id"], "-m", "not today")
+        self.assertEqual(code, 0)
+        wait_for(lambda: self.over("risen"), 30, "the end")
+        self.assertEqual(sum(run["state"] == "done" for run in self.runs("risen")), 1)
 
     # ---- harm
 

@@ -796,7 +796,8 @@ class Exec(unittest.TestCase):
         with self.refused("risk") as context:
             command("observe")
         self.assertIn("its risk is change, not observe", context.text)
-        self.box.write(path, MANIFEST.replace("[command choose]", "[command choose]\nrisk = destroy"))
+        self.box.write(path, MANIFEST.replace("[command choose]",
+                                              "[command choose]\nrisk = destroy"))
         self.addCleanup(self.box.run, "systemctl", "reload", "tend-exec.service")
         self.addCleanup(self.box.write, path, MANIFEST)
         self.box.run("systemctl", "reload", "tend-exec.service")

@@ -401,9 +401,9 @@ static bool follow(struct run *run)
 	free(ask->url);
 	ask->url = copy;
 	forget_answer(run);
-	if (ask->foreign && ask->stage == ASK_LOGIN && !ask->get)
+	if (ask->foreign && !ask->get && run_body(run))
 		run_finish(run, TEND_REASON_PROTOCOL,
-			"the redirect would take the password to another server");
+			"the redirect would take the body to another server");
 	else if (start_hop(run) < 0)
 		run_finish(run, TEND_REASON_PROTOCOL, "the redirect leads to no http or https URL");
 	return true;

@@ -172,14 +172,20 @@ static void set_body(const struct run *run, const char *body)
 	(void)curl_easy_setopt(run->easy, CURLOPT_POSTFIELDS, body);
 }
 
-static void set_method(const struct run *run)
+const char *run_body(const struct run *run)
 {
 	const struct http_conf *c = run->conf;
-	const char *method = run->ask.get ? "GET" : run->ask.method;
-	const char *body = run->ask.body;
 
-	if (!body && run->ask.stage == ASK_URL)
-		body = c->body ? c->body : c->body_secret;
+	if (run->ask.body || run->ask.stage != ASK_URL)
+		return run->ask.body;
+	return c->body ? c->body : c->body_secret;
+}
+
+static void set_method(const struct run *run)
+{
+	const char *method = run->ask.get ? "GET" : run->ask.method;
+	const char *body = run_body(run);
+
 	if (strcmp(method, "HEAD") == 0) {
 		(void)curl_easy_setopt(run->easy, CURLOPT_NOBODY, 1L);
 		return;

@@ -46,6 +46,7 @@ struct run {
 };
 
 const char *run_url(const struct run *run);
+const char *run_body(const struct run *run); /* NULL: none */
 long run_status(const struct run *run);
 /* Ends the attempt. */
 void run_finish(struct run *run, enum tend_reason reason, const char *text);

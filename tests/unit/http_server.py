@@ -106,6 +106,8 @@ def respond(method, path, headers, body, ports):
         return answer(200, "in") if given in good else answer(401, "who are you?")
     if path == "/connections":
         return answer(200, json.dumps({"n": connections, "closed": closed}))
+    if path == "/elsewhere307":
+        return answer(307, b"", f"Location: http://[::1]:{ports['http6']}/echo")
     if path == "/elsewhere":
         return answer(302, b"", f"Location: http://[::1]:{ports['http6']}/echo")
     if method == "HEAD":

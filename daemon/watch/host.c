@@ -65,6 +65,7 @@ static void attempt_free(struct tend_attempt *a)
 	json_decref(a->spec.args);
 	json_decref(a->outcome);
 	json_decref(a->remembered);
+	hidden_free(a->hidden);
 	json_decref((json_t *)(uintptr_t)a->spec.memory);
 	free(a->metrics);
 	map_clear(&a->instances);
@@ -100,6 +101,7 @@ static void attempt_stop(struct tend_attempt *a, enum tend_reason reason, const 
 	if (a->ended)
 		return;
 	(void)snprintf(a->text, sizeof(a->text), "%s", text);
+	host_hide_in_text(a, a->text);
 	if (a->spec.probe->cancel)
 		a->spec.probe->cancel(a);
 	if (!a->ended)
@@ -278,6 +280,7 @@ void tend_attempt_finish(struct tend_attempt *a, enum tend_reason reason, const 
 	va_start(ap, format);
 	(void)vsnprintf(raw, sizeof(raw), format, ap);
 	va_end(ap);
+	host_hide_in_text(a, raw);
 	str_sanitize(a->text, sizeof(a->text), raw, strlen(raw));
 	a->finished_itself = true;
 	attempt_end(a, reason);
@@ -330,12 +333,20 @@ int tend_attempt_metric_of(struct tend_attempt *a, const char *name, const char 
 	double value, const char *unit)
 {
 	struct metric m = {.value = value};
+	char *shown;
 
 	if (a->ended || !metric_name_valid(name) || !isfinite(value))
 		return -EINVAL;
 	(void)snprintf(m.name, sizeof(m.name), "%s", name);
 	(void)snprintf(m.unit, sizeof(m.unit), "%s", unit ? unit : "");
-	str_sanitize(m.instance, sizeof(m.instance), instance, strlen(instance));
+	shown = instance[0] ? strdup(instance) : NULL;
+	if (instance[0] && !shown)
+		return -ENOMEM;
+	if (shown) {
+		host_hide_in_name(a, shown);
+		str_sanitize(m.instance, sizeof(m.instance), shown, strlen(shown));
+		free(shown);
+	}
 	return m.instance[0] ? add_instance(a, &m) : add_sample(a, &m);
 }
 
@@ -357,6 +368,7 @@ int tend_attempt_remember(struct tend_attempt *a, json_t *doc)
 		json_decref(doc);
 		return a->ended ? -EINVAL : -EMSGSIZE;
 	}
+	host_hide_in_json(a, doc);
 	json_decref(a->remembered);
 	a->remembered = doc;
 	return 0;

@@ -85,6 +85,8 @@ struct tend_attempt {
 	size_t n_metrics, metrics_cap, n_left_out;
 	struct map instances; /* "name:instance", to itself */
 	json_t *outcome, *remembered;
+	struct hidden
+		*hidden; /* from the first text on; NULL: it has no secrets, or had no text yet */
 	enum tend_reason reason;
 	char text[RESULT_TEXT_BYTES];
 	bool ended;
@@ -112,6 +114,12 @@ struct held *held_new(struct tend_attempt *a, void (*cancel)(struct held *h), vo
 void held_drop(struct held *h); /* forgets it without cancelling: it has ended by itself */
 void held_cancel(struct held *h);
 void host_forget_interests(struct host *host);
+/* host_hide.c: what the options of the attempt's probe keep secret becomes *** before anybody else
+ * sees it: in a text, before it is cut, or in a name or a document. */
+void host_hide_in_text(struct tend_attempt *a, char *text);
+void host_hide_in_name(struct tend_attempt *a, char *name);
+void host_hide_in_json(struct tend_attempt *a, json_t *doc);
+void hidden_free(struct hidden *h);
 /* Of tend_spawn() and what is like it: who runs programs at the attempt's place, NULL and why if
  * nobody; and for how long. */
 struct spawn_client *host_spawn_place(const struct tend_attempt *a, const char **ret_why);

@@ -7,133 +7,13 @@
 #include <sys/random.h>
 
 static const char start[] = "${secret:";
-static const char stars[] = "***";
 
 void secrets_wipe(char *text)
 {
-	if (text)
-		explicit_bzero(text, strlen(text));
-	free(text);
-}
-
-/* ---- escapes -------------------------------------------------------------------------------- */
-
-static bool is_plain(unsigned char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	       strchr("-._~", c);
-}
-
-static size_t percent_one(unsigned char c, char out[8])
-{
-	if (is_plain(c)) {
-		out[0] = (char)c;
-		return 1;
-	}
-	return (size_t)snprintf(out, 8, "%%%02X", c);
-}
-
-static size_t json_one(unsigned char c, char out[8])
-{
-	if (c == '"' || c == '\\') {
-		out[0] = '\\';
-		out[1] = (char)c;
-		return 2;
-	}
-	if (c < 0x20 || c == 0x7f)
-		return (size_t)snprintf(out, 8, "\\u%04x", c);
-	out[0] = (char)c;
-	return 1;
-}
-
-/* NULL: no memory. */
-static char *escape(const char *value, size_t (*one)(unsigned char c, char out[8]))
-{
-	char *text = malloc(strlen(value) * 6 + 1), *out = text, piece[8];
-
-	for (; text && *value; value++) {
-		size_t n = one((unsigned char)*value, piece);
-
-		memcpy(out, piece, n);
-		out += n;
-	}
-	if (text)
-		*out = '\0';
-	return text;
-}
-
-/* As forms have it: a blank is '+'. */
-static size_t form_one(unsigned char c, char out[8])
-{
-	if (c == ' ') {
-		out[0] = '+';
-		return 1;
-	}
-	return percent_one(c, out);
-}
-
-/* As a page would show it. */
-static size_t html_one(unsigned char c, char out[8])
-{
-	const char *text = c == '&'   ? "&amp;"
-			   : c == '<' ? "&lt;"
-			   : c == '>' ? "&gt;"
-			   : c == '"' ? "&quot;"
-				      : NULL;
-
-	if (text)
-		return (size_t)snprintf(out, 8, "%s", text);
-	out[0] = (char)c;
-	return 1;
+	needles_wipe(text);
 }
 
 /* ---- what must not be seen ------------------------------------------------------------------ */
-
-static bool has_needle(const struct secrets *s, const char *needle)
-{
-	for (size_t i = 0; i < s->n_needles; i++)
-		if (strcmp(s->needles[i], needle) == 0)
-			return true;
-	return false;
-}
-
-/* Takes the needle over. */
-static int add_needle(struct secrets *s, char *needle)
-{
-	if (!needle)
-		return -ENOMEM;
-	if (has_needle(s, needle)) {
-		secrets_wipe(needle);
-		return 0;
-	}
-	if (s->n_needles == s->needles_cap) {
-		size_t cap = s->needles_cap ? s->needles_cap * 2 : 16;
-		char **needles = realloc(s->needles, cap * sizeof(*needles));
-
-		if (!needles) {
-			secrets_wipe(needle);
-			return -ENOMEM;
-		}
-		s->needles = needles;
-		s->needles_cap = cap;
-	}
-	s->needles[s->n_needles++] = needle;
-	return 0;
-}
-
-static int add_value(struct secrets *s, const char *value)
-{
-	static size_t (*const ways[])(unsigned char c, char out[8]) = {
-		percent_one, form_one, json_one, html_one};
-	int r;
-
-	if (strlen(value) < SECRETS_MIN_BYTES)
-		return 0;
-	r = add_needle(s, strdup(value));
-	for (size_t i = 0; r == 0 && i < sizeof(ways) / sizeof(*ways); i++)
-		r = add_needle(s, escape(value, ways[i]));
-	return r;
-}
 
 int secrets_init(struct secrets *s, char *const *pairs)
 {
@@ -149,7 +29,7 @@ int secrets_init(struct secrets *s, char *const *pairs)
 		const char *equals = strchr(*pairs, '=');
 
 		if (equals)
-			r = add_value(s, equals + 1);
+			r = needles_add(&s->needles, equals + 1);
 	}
 	if (r < 0)
 		secrets_clear(s);
@@ -158,9 +38,7 @@ int secrets_init(struct secrets *s, char *const *pairs)
 
 void secrets_clear(struct secrets *s)
 {
-	for (size_t i = 0; i < s->n_needles; i++)
-		secrets_wipe(s->needles[i]);
-	free(s->needles);
+	needles_clear(&s->needles);
 	*s = (struct secrets){0};
 }
 
@@ -171,60 +49,17 @@ int secrets_hide(struct secrets *s, const char *value)
 	if (s->n_hidden == SECRETS_MAX_HIDDEN)
 		return -E2BIG;
 	s->n_hidden++;
-	return add_value(s, value);
-}
-
-/* The longest of those that begin here: one may hold another. */
-static size_t needle_at(const struct secrets *s, const char *text, size_t len)
-{
-	size_t longest = 0;
-
-	for (size_t i = 0; i < s->n_needles; i++) {
-		size_t n = strlen(s->needles[i]);
-
-		if (n > longest && n <= len && s->needles[i][0] == text[0] &&
-			memcmp(text, s->needles[i], n) == 0)
-			longest = n;
-	}
-	return longest;
-}
-
-static bool needle_begins(const struct secrets *s, const char *text, size_t len)
-{
-	for (size_t i = 0; i < s->n_needles; i++)
-		if (s->needles[i][0] == text[0] && strlen(s->needles[i]) > len &&
-			memcmp(text, s->needles[i], len) == 0)
-			return true;
-	return false;
-}
-
-static void redact(const struct secrets *s, char *text, size_t *len, bool cut)
-{
-	size_t from = 0, to = 0;
-
-	while (from < *len && !(cut && needle_begins(s, text + from, *len - from))) {
-		size_t n = needle_at(s, text + from, *len - from);
-
-		if (n == 0) {
-			text[to++] = text[from++];
-			continue;
-		}
-		memcpy(text + to, stars, sizeof(stars) - 1);
-		to += sizeof(stars) - 1;
-		from += n;
-	}
-	*len = to;
-	text[to] = '\0';
+	return needles_add(&s->needles, value);
 }
 
 void secrets_redact(const struct secrets *s, char *text, size_t *len)
 {
-	redact(s, text, len, false);
+	needles_redact(&s->needles, text, len, false);
 }
 
 void secrets_redact_cut(const struct secrets *s, char *text, size_t *len)
 {
-	redact(s, text, len, true);
+	needles_redact(&s->needles, text, len, true);
 }
 
 void secrets_show(const struct secrets *s, const char *text, char *buf, size_t size)
@@ -233,7 +68,7 @@ void secrets_show(const struct secrets *s, const char *text, char *buf, size_t s
 	size_t len = strlen(text);
 
 	if (copy)
-		redact(s, copy, &len, false);
+		needles_redact(&s->needles, copy, &len, false);
 	(void)snprintf(buf, size, "%s", copy ? copy : "no memory");
 	secrets_wipe(copy);
 }
@@ -286,7 +121,8 @@ static int append_secret(struct filled *f, const char *value, const char *name, 
 			"secret.%.*s holds a line break and cannot stand in a header",
 			(int)name_len, name);
 	if (place == SECRET_PERCENT || place == SECRET_JSON) {
-		escaped = escape(value, place == SECRET_JSON ? json_one : percent_one);
+		escaped = needles_escape(
+			value, place == SECRET_JSON ? needles_json : needles_percent);
 		if (!escaped)
 			return -ENOMEM;
 		value = escaped;

@@ -11,13 +11,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <tend/error.h>
+#include "base/needles.h"
 
 enum {
 	SECRETS_MARK_BYTES = 33,
-	SECRETS_MAX_HIDDEN = 32,      /* values that a flow has learned: tokens */
-	SECRETS_MIN_BYTES = 4,	      /* a shorter one is not looked for in answers */
-	SECRETS_HIDDEN_BYTES = 8192,  /* longer ones are none */
-	SECRETS_TEXT_BYTES = 1 << 20, /* of a text that was filled in */
+	SECRETS_MAX_HIDDEN = 32,	       /* values that a flow has learned: tokens */
+	SECRETS_MIN_BYTES = NEEDLES_MIN_BYTES, /* a shorter one is not looked for in answers */
+	SECRETS_HIDDEN_BYTES = 8192,	       /* longer ones are none */
+	SECRETS_TEXT_BYTES = 1 << 20,	       /* of a text that was filled in */
 };
 
 enum secret_place {
@@ -30,8 +31,8 @@ enum secret_place {
 struct secrets {
 	char *const *pairs; /* "NAME=value", NULL-terminated, borrowed; NULL: none */
 	char mark[SECRETS_MARK_BYTES];
-	char **needles; /* what to look for in answers */
-	size_t n_needles, needles_cap, n_hidden;
+	struct needles needles; /* what to look for in answers */
+	size_t n_hidden;
 };
 /* -ENOMEM; or of getrandom(). */
 int secrets_init(struct secrets *s, char *const *pairs);

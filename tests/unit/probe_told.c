@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A probe that answers what a file says: "REASON [METRIC[:INSTANCE]=VALUE]...", or "silence" until
- * its deadline. "remember=N" is kept for the next attempt, "recall=0" says it as a metric. With
- * `ask` it puts the file's number to a database by tend_sql(); as the service of one it gives what
- * it was asked. It is what tests of the core put in; it judges nothing.
+ * its deadline. "remember=N" is kept for the next attempt, "recall=0" says it as a metric;
+ * "remember:TEXT=0" keeps a text. `echo` stands in its own. With `ask` it puts the file's number to
+ * a database by tend_sql(); as the service of one it gives what it was asked. It is what tests of
+ * the core put in; it judges nothing.
  */
 #include <errno.h>
 #include <jansson.h>
@@ -13,7 +14,7 @@
 #include <tend/plugin.h>
 
 struct told_conf {
-	char *file, *ask, *database;
+	char *file, *ask, *database, *secret, *echo;
 	usec_t delay;
 	int64_t salt;
 };
@@ -27,6 +28,8 @@ static const struct tend_option told_options[] = {
 	TEND_OPT(STRING, struct told_conf, database, "database", NULL, "What it is about.",
 		.flags = TEND_OPTION_DATABASE),
 #endif
+	TEND_OPT(SECRET, struct told_conf, secret, "secret", NULL, "What nobody may see."),
+	TEND_OPT(STRING, struct told_conf, echo, "echo", NULL, "What the target says."),
 	TEND_OPT(STRING, struct told_conf, ask, "ask", NULL, "The database to ask; own: its own."),
 	TEND_OPTION_END,
 };
@@ -49,6 +52,8 @@ static void add_metric(struct tend_attempt *a, char *name, double value)
 
 		(void)tend_attempt_metric(a, "recall",
 			memory ? json_number_value(json_object_get(memory, "n")) : -1, "");
+	} else if (strncmp(name, "remember:", 9) == 0) {
+		(void)tend_attempt_remember(a, json_pack("{s:[s]}", "said", instance + 1));
 	} else if (instance) {
 		*instance++ = '\0';
 		(void)tend_attempt_metric_of(a, name, instance, value, "");
@@ -92,8 +97,8 @@ static void answer(struct tend_attempt *a, void *data)
 	if (words)
 		add_metrics(a, words);
 	reason = tend_reason_from_name(line);
-	tend_attempt_finish(
-		a, reason < 0 ? TEND_REASON_INTERNAL : (enum tend_reason)reason, "told: %s", line);
+	tend_attempt_finish(a, reason < 0 ? TEND_REASON_INTERNAL : (enum tend_reason)reason,
+		"told: %s%s", line, conf->echo ? conf->echo : "");
 }
 
 static void asked(struct tend_attempt *a, enum tend_reason reason, const char *text,

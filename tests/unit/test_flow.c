@@ -105,6 +105,8 @@ static void redacts_every_spelling(void **state)
 		{"p&quot;a\\s s&amp;&lt;%\xc3\xbc", "***"},
 		{PASSWORD "-and-more", "***"}, /* the longest: nothing of it is left */
 		{PASSWORD PASSWORD, "******"},
+		/* in base64, alone and behind "u:" */
+		{"cCJhXHMgcyY8JcO8 dTpwImFccyBzJjwlw7w=", "*** dTp***="},
 		{"123", "123"}, /* too short to be looked for */
 		{"one\r\ntwo", "***"},
 		{"p\"a", "p\"a"},

@@ -151,6 +151,52 @@ static void test_thresholds(void **state)
 	}
 }
 
+/* ---- secrets
+ * ------------------------------------------------------------------------------------------ */
+
+/* What the target says of them goes to logs, store and receivers: there it is stars. A short one
+ * may be a part of any name, so names keep it. */
+static void test_secrets(void **state)
+{
+	static const struct {
+		const char *secret, *echo, *text, *label, *shown;
+	} cases[] = {
+		{"s3cret+PW", "user s3cret+PW, s3cret%2BPW", "user ***, ***", "as3cret+PWb",
+			"a***b"},
+		{"s3cret+PW", "Basic dTpzM2NyZXQrUFc=, AHUAczNjcmV0K1BX", "Basic dTp***=, AHUA***",
+			"AHUAczNjcmV0K1BX", "AHUA***"},
+		{"s3cret+PW, which is long", "got 's3cret+PW, wh'", "got '***'", "x", "x"},
+		{"tend", "tend_read may not", "***_read may not", "tend_a", "tend_a"},
+		{"123", "123", "123", "123", "123"},
+	};
+	struct judge *j = *state;
+	auto_free char *path = str_printf("%s/secret", j->core.dir);
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		auto_free char *more = str_printf(
+			"secret = file:@/secret\necho = %s\nsalt = %zu\n", cases[i].echo, i);
+		auto_free char *body = str_printf("[system s]\nenvironment = staging\n"
+						  "[component s/db]\nkind = database\n%s%s",
+			CHECK("s/db/a", "s.db.a", ""), more);
+		auto_free char *answer =
+			str_printf("ok m:%s=1 remember:%s=0", cases[i].label, cases[i].label);
+		auto_free char *memory = NULL, *said = str_printf("[\"%s\"]", cases[i].shown);
+		const struct check *check;
+
+		core_write(path, cases[i].secret);
+		assert_int_equal(chmod(path, 0600), 0);
+		core_apply(&j->core, core_load(&j->core, "", body));
+		core_tell(&j->core, "s/db/a", answer);
+		core_run(&j->core, "s/db/a");
+		check = core_check(&j->core, "s/db/a");
+		if (!strstr(check->last.text, cases[i].text))
+			fail_msg("%s: %s", cases[i].echo, check->last.text);
+		assert_string_equal(check->last.metrics[0].instance, cases[i].shown);
+		memory = json_dumps(json_object_get(check->memory, "said"), JSON_COMPACT);
+		assert_string_equal(memory, said);
+	}
+}
+
 /* ---- locating
  * ---------------------------------------------------------------------------------------------- */
 
@@ -491,6 +537,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_thresholds),
+		TEST(test_secrets),
 		TEST(test_own_fault),
 		TEST(test_parents_fault),
 		TEST(test_root_check),

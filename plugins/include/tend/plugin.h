@@ -105,8 +105,8 @@ struct tend_probe {
 
 /* ---- attempt -------------------------------------------------------------------------------- */
 
-/* Text is foreign: it is cut to 512 bytes at a character boundary and control characters are
- * escaped. Ends the attempt. */
+/* Text is foreign: the values of SECRET options become ***, it is cut to 512 bytes at a character
+ * boundary and control characters are escaped. Ends the attempt. */
 __attribute__((format(printf, 3, 4))) void tend_attempt_finish(
 	struct tend_attempt *a, enum tend_reason reason, const char *format, ...);
 

@@ -12,7 +12,7 @@
 #include <time.h>
 #include "common/text.h"
 
-enum { MAX_CONTEXTS = 8, MAX_NAMES = 4 };
+enum { MAX_CONTEXTS = 8, MAX_NAMES = 4, MAX_DH_BITS = 4096, MIN_STRENGTH_BITS = 112 };
 
 const char *const tls_floor_names[] = {"1.0", "1.1", "1.2", "1.3", NULL};
 static const int floor_versions[TLS_FLOOR_MAX] = {
@@ -69,10 +69,24 @@ static int on_client_certificate(SSL *ssl, X509 **ret_cert, EVP_PKEY **ret_key)
 	return 0;
 }
 
+static int (*usual_security)(
+	const SSL *ssl, const SSL_CTX *ctx, int op, int bits, int nid, void *other, void *extra);
+
+/* The server chooses the prime: one of 9689 bits would hold the loop for a second. */
+static int on_security(
+	const SSL *ssl, const SSL_CTX *ctx, int op, int bits, int nid, void *other, void *extra)
+{
+	if (op == SSL_SECOP_TMP_DH && other && EVP_PKEY_get_bits(other) > MAX_DH_BITS)
+		return 0;
+	return usual_security(ssl, ctx, op, bits, nid, other, extra);
+}
+
 static int context_setup(struct context *c, const char *ca_file, struct tend_error *err)
 {
 	SSL_CTX_set_verify(c->ctx, SSL_VERIFY_PEER, on_verify);
 	SSL_CTX_set_client_cert_cb(c->ctx, on_client_certificate);
+	usual_security = SSL_CTX_get_security_callback(c->ctx);
+	SSL_CTX_set_security_callback(c->ctx, on_security);
 	(void)SSL_CTX_set_session_cache_mode(c->ctx, SSL_SESS_CACHE_OFF);
 	(void)SSL_CTX_set_mode(c->ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
 					       SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
@@ -356,6 +370,26 @@ static enum tls_staple read_staple(struct tls *tls, X509 *cert, STACK_OF(X509) *
 	return staple;
 }
 
+/* What level 2 of OpenSSL would refuse, which is not asked so that it can be named. */
+static void read_strength(struct tls_facts *f, X509 *cert)
+{
+	const EVP_PKEY *key = X509_get0_pubkey(cert);
+	char subject[128] = "";
+	int digest = NID_undef, bits = 0;
+
+	name_text(X509_get_subject_name(cert), subject, sizeof(subject));
+	if (key && EVP_PKEY_get_security_bits(key) < MIN_STRENGTH_BITS)
+		(void)snprintf(f->weak, sizeof(f->weak), "the key of '%.64s' has %d bits", subject,
+			EVP_PKEY_get_bits(key));
+	/* Nobody has to believe the signature of a root. */
+	else if (!(X509_get_extension_flags(cert) & EXFLAG_SS) &&
+		 X509_get_signature_info(cert, &digest, NULL, &bits, NULL) == 1 &&
+		 bits < MIN_STRENGTH_BITS)
+		(void)snprintf(f->weak, sizeof(f->weak),
+			"the certificate of '%.64s' is signed with %s", subject,
+			digest == NID_undef ? "a weak algorithm" : OBJ_nid2sn(digest));
+}
+
 static void read_facts(struct tls *tls)
 {
 	struct tls_facts *f = &tls->facts;
@@ -375,7 +409,10 @@ static void read_facts(struct tls *tls)
 	name_text(X509_get_subject_name(cert), f->subject, sizeof(f->subject));
 	name_text(X509_get_issuer_name(cert), f->issuer, sizeof(f->issuer));
 	read_names(f, cert);
+	read_strength(f, cert);
 	for (int i = 1; i < sk_X509_num(chain); i++) {
+		if (!f->weak[0])
+			read_strength(f, sk_X509_value(chain, i));
 		double days = days_until(X509_get0_notAfter(sk_X509_value(chain, i)));
 		f->chain_days = days < f->chain_days ? days : f->chain_days;
 	}

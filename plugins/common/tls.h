@@ -62,6 +62,7 @@ struct tls_facts {
 	int version; /* TLS1_2_VERSION, ... */
 	char version_text[16], cipher[64];
 	int cipher_bits;
+	char weak[160]; /* the first key or signature of the chain below 112 bits of strength */
 	bool must_staple;
 	enum tls_staple staple;
 	double staple_days; /* until it ends */

@@ -267,9 +267,10 @@ static void set_tls(struct run *run)
 	(void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, c->verify_tls ? 1L : 0L);
 	(void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, c->verify_tls ? 2L : 0L);
 	(void)curl_easy_setopt(easy, CURLOPT_SSLVERSION, floors[c->tls_floor]);
-	/* OpenSSL's own level of security forbids the old versions by default. */
-	if (c->tls_floor < TLS_1_2)
-		(void)curl_easy_setopt(easy, CURLOPT_SSL_CIPHER_LIST, "DEFAULT@SECLEVEL=0");
+	/* OpenSSL's own level of security forbids the old versions by default. Without kDHE: the
+	 * server would choose the prime, and a long one holds the loop for a second. */
+	(void)curl_easy_setopt(easy, CURLOPT_SSL_CIPHER_LIST,
+		c->tls_floor < TLS_1_2 ? "DEFAULT:!kDHE@SECLEVEL=0" : "DEFAULT:!kDHE");
 	if (c->ca_file)
 		(void)curl_easy_setopt(easy, CURLOPT_CAINFO, c->ca_file);
 	if (c->client_pem && !run->ask.foreign) {

@@ -61,6 +61,11 @@ static enum tend_reason judge_strength(
 			f->cipher, f->cipher_bits, (long long)conf->min_cipher_bits);
 		return TEND_REASON_TLS_WEAK;
 	}
+	/* Whoever takes an older version takes what came with it. */
+	if (f->weak[0] && conf->net.secure.floor >= TLS_1_2) {
+		(void)snprintf(text, TLS_TEXT_BYTES, "%s", f->weak);
+		return TEND_REASON_TLS_WEAK;
+	}
 	return TEND_REASON_OK;
 }
 

@@ -7,6 +7,7 @@ before a real server and makes it slow; `Odd` is a server of ours that is silent
 IPv4 and IPv6.
 """
 
+import base64
 import collections
 import contextlib
 import functools
@@ -295,19 +296,29 @@ class Authority:
         subprocess.run(["openssl", *argv], cwd=self.folder, check=True, capture_output=True,
                        **more)
 
-    def issue(self, name, names="DNS:localhost,IP:127.0.0.1,IP:::1", days=30, more=""):
+    def issue(self, name, names="DNS:localhost,IP:127.0.0.1,IP:::1", days=30, more="",
+              key=("ec", "-pkeyopt", "ec_paramgen_curve:P-256"), digest="-sha256"):
         """NAME.pem and NAME.key; `days` may be negative: it ended then."""
         self.database(f"{name}.ext", f"subjectAltName={names}\n{more}\n")
-        self.openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-                     "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr",
-                     "-subj", f"/CN={name}")
+        self.openssl("req", "-new", "-newkey", *key, "-nodes", "-keyout", f"{name}.key", "-out",
+                     f"{name}.csr", "-subj", f"/CN={name}")
         argv = ["x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
-                "-CAcreateserial", "-extfile", f"{name}.ext", "-out", f"{name}.pem"]
+                "-CAcreateserial", "-extfile", f"{name}.ext", "-out", f"{name}.pem", digest]
         if days < 0:
             self.openssl_then(argv + ["-days", "1"], days)
         else:
             self.openssl(*argv, "-days", str(days))
         return self.path(f"{name}.pem"), self.path(f"{name}.key")
+
+    def long_dh(self):
+        """Parameters of Diffie-Hellman with which a handshake takes a client a second."""
+        asn1 = "asn1=SEQUENCE:dh\n[dh]\np=INTEGER:0x" + f"{2 ** 9689 - 1:x}" + "\ng=INTEGER:5\n"
+        self.openssl("asn1parse", "-genconf", self.database("dh.cnf", asn1), "-noout", "-out",
+                     "dh.der")
+        with open(self.path("dh.der"), "rb") as der:
+            text = base64.encodebytes(der.read()).decode()
+        return self.database("dh.pem", f"-----BEGIN DH PARAMETERS-----\n{text}"
+                             "-----END DH PARAMETERS-----\n")
 
     def openssl_then(self, argv, days):
         """As if today were `days` + 1 days earlier; openssl x509 of Debian 12 has no -not_after."""

@@ -235,7 +235,8 @@ class Moods(Case):
             self.check(probes, f"{name}-v6", reason)
 
     def test_weak_tls(self):
-        cert, key = Authority(self.path("ca")).issue("weak")
+        authority = Authority(self.path("ca"))
+        cert, key = authority.issue("weak")
         port = tcp_port()
         Server(self, ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", cert, "-key",
                       key, "-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0", "-www", "-quiet"],
@@ -243,6 +244,12 @@ class Moods(Case):
         url = {"probe": "http", "url": f"https://localhost:{port}/",
                "ca_file": self.path("ca/ca.pem")}
         checks = {"weak": url, "taken": {**url, "tls_floor": "1.1"}}
+        checks["long"] = {**url, "url": f"https://localhost:{tcp_port()}/"}
+        port = int(checks["long"]["url"].rpartition(":")[2].rstrip("/"))
+        strong = authority.issue("strong", key=("rsa:2048",))
+        Server(self, ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", strong[0],
+                      "-key", strong[1], "-tls1_2", "-cipher", "kDHE:@SECLEVEL=0", "-dhparam",
+                      authority.long_dh(), "-www", "-quiet"], lambda: answers(port))
         for name in ("tls1_2", "tls1_3"):
             checks[name] = {**url, "url": f"https://localhost:{tcp_port()}/"}
             port = int(checks[name]["url"].rpartition(":")[2].rstrip("/"))
@@ -251,6 +258,7 @@ class Moods(Case):
                           self.path("ca/ca.pem"), "-www", "-quiet"], lambda port=port: answers(port))
         probes = Probes(self, checks)
         self.check(probes, "weak", "tls-weak")
+        self.check(probes, "long", "tls-failed", "handshake failure")
         self.check(probes, "taken", "ok")
         # nginx says 400 to those who bring no certificate; others end the handshake, which before
         # TLS 1.3 tells libcurl nothing of why.

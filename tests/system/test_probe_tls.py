@@ -50,6 +50,33 @@ class Tls(unittest.TestCase):
             self.assertAlmostEqual(got.metrics[metric], wanted, delta=0.1, msg=got)
         return got
 
+    def test_strength(self):
+        """What is too weak is told, and what would take us too long is not gone along with."""
+        rsa, short = ("rsa:2048",), ("rsa:1024",)
+        old = ("-tls1_2", "-cipher", "kDHE:@SECLEVEL=0")
+        strong = self.ca.issue("strong", days=90, key=rsa)
+        checks = {
+            "strong": self.serve(strong),
+            "short": self.serve(self.ca.issue("short", days=90, key=short), "-cipher",
+                                "DEFAULT:@SECLEVEL=0"),
+            "sha1": self.serve(self.ca.issue("sha1", days=90, key=rsa, digest="-sha1"), "-cipher",
+                               "DEFAULT:@SECLEVEL=0"),
+            "dh": self.serve(strong, *old),
+            "long": self.serve(strong, *old, "-dhparam", self.ca.long_dh()),
+        }
+        given = {"probe": "tls", "host": "127.0.0.1", "ca_file": self.ca.path("ca.pem")}
+        checks = {name: {**given, "port": port} for name, port in checks.items()}
+        checks["taken"] = {**checks["short"], "tls_floor": "1.1"}
+        checks["tcp"] = {**checks["long"], "probe": "tcp", "tls": "yes"}
+        probes = Probes(self, checks, timeout="5s")
+        self.check(probes, "strong", "ok")
+        self.check(probes, "dh", "ok", "DHE-RSA")
+        self.check(probes, "long", "tls-weak", "key exchange")
+        self.check(probes, "tcp", "tls-weak", "key exchange")
+        self.check(probes, "short", "tls-weak", "the key of 'short' has 1024 bits")
+        self.check(probes, "sha1", "tls-weak", "'sha1' is signed with")
+        self.check(probes, "taken", "ok")
+
     def test_moods(self):
         good = self.ca.issue("good", days=90)
         local = {"host": "127.0.0.1"}

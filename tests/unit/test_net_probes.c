@@ -331,6 +331,8 @@ static void test_tls_probe(void **state)
 		{{.min_cipher_bits = 128},
 			{.has_certificate = true, .version = TLS1_2_VERSION, .cipher_bits = 112},
 			TEND_REASON_TLS_WEAK},
+		{{.net.secure.floor = TLS_1_2}, {FACTS, .weak = "short"}, TEND_REASON_TLS_WEAK},
+		{{.net.secure.floor = TLS_1_1}, {FACTS, .weak = "short"}, TEND_REASON_OK},
 		{{.expires = 10 * 86400 * USEC_PER_SEC}, {FACTS, .days = 30, .chain_days = 9},
 			TEND_REASON_TLS_EXPIRES},
 		{{.net.secure.verify = true, .net.host = NULL}, {.has_certificate = false},

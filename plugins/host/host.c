@@ -20,8 +20,8 @@ static const struct tend_option host_options[] = {
 		"A file system that will be full by then is told; 0: none is.", .max = 3.2e13,
 		.unit = "s"),
 	TEND_OPT(USEC, struct host_conf, full_over, "full_over", "6h",
-		"The time that the trend of a file system is taken from.", .min = 6e7,
-		.max = 3.2e13, .unit = "s"),
+		"The time that the trend of a file system is taken from, and believed ahead.",
+		.min = 6e7, .max = 3.2e13, .unit = "s"),
 	TEND_OPTION_END,
 };
 

@@ -16,17 +16,18 @@ struct host_conf {
 void host_judge(
 	const void *conf, const json_t *doc, const json_t *memory, struct verdict *ret_verdict);
 
-enum { FORECAST_SAMPLES = 32 };
+enum { FORECAST_SAMPLES = 32, FORECAST_DAYS = 8 };
 struct forecast_sample {
 	double at, value;
 };
 /* The slope by Theil and Sen (the median of the slopes of all pairs), which single jumps do not
  * move; 0 for less than two. */
 double forecast_slope(const struct forecast_sample *samples, size_t n);
-/* Appends a sample to what is remembered of one file system, an array of [at, value], thinned so
- * that it reaches back `over` seconds; a new array. */
-json_t *forecast_append(const json_t *samples, double at, double value, double over);
+/* Appends a sample to what is remembered of one file system, {"samples": [[at, value], ...],
+ * "days": [[day, the most of it], ...]}: samples thinned so that they reach back `over` seconds,
+ * and the last days; a new object. */
+json_t *forecast_append(const json_t *past, double at, double value, double over);
 /* Seconds until `limit`; < 0: never, or nobody can tell yet. */
-double forecast_reaches(const json_t *samples, double limit, double over);
+double forecast_reaches(const json_t *past, double limit, double over);
 
 #endif

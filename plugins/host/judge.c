@@ -136,14 +136,14 @@ static void judge_forecast(struct scene *s, const char *mount, double used, doub
 {
 	double over = (double)s->conf->full_over / 1e6, left;
 	const json_t *before = json_object_get(json_object_get(s->memory, "fs"), mount);
-	json_t *samples;
+	json_t *past;
 	char text[32];
 
 	if (s->conf->full_within == 0)
 		return;
-	samples = forecast_append(before, doc_number(s->doc, "wall_usec", 0) / 1e6, used, over);
-	left = forecast_reaches(samples, limit, over);
-	(void)json_object_set_new(s->fs, mount, samples);
+	past = forecast_append(before, doc_number(s->doc, "wall_usec", 0) / 1e6, used, over);
+	left = forecast_reaches(past, limit, over);
+	(void)json_object_set_new(s->fs, mount, past);
 	if (left < 0)
 		return;
 	verdict_metric(s->v, "fs_full_in", mount, left, "s");

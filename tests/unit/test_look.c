@@ -6,6 +6,7 @@
 #include "plugin_fixture.h"
 #include <arpa/inet.h>
 #include <errno.h>
+#include <math.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -277,40 +278,159 @@ static void test_host_faults(void **state)
 	}
 }
 
-/* A disk that fills by 1 % an hour, with noise and one jump that is undone. */
+/* How full a file system is at an hour of its life, in % */
+static double logs_cleaned_daily(double hour)
+{
+	return 60 + fmod(hour, 24);
+}
+
+static double much_cleaned_daily(double hour)
+{
+	return 60 + fmod(hour, 24) * 1.5;
+}
+
+static double cleaned_every_week(double hour)
+{
+	return 60 + fmod(hour, 168) / 8;
+}
+
+/* From midnight on for two hours, gone at six. */
+static double nightly_dump(double hour)
+{
+	double since = fmod(hour, 24);
+
+	return 70 + (since < 6 ? fmin(since, 2) * 7.5 : 0);
+}
+
+static double nightly_dump_on_logs(double hour)
+{
+	return nightly_dump(hour) - 10 + fmod(hour, 24) / 2;
+}
+
+static double one_copy(double hour)
+{
+	return 55 + fmin(fmax(hour - 30, 0) * 30, 30);
+}
+
+static double one_jump_undone(double hour)
+{
+	return 60 + (hour >= 30 && hour < 30.2 ? 35 : 0);
+}
+
+static double still(double hour)
+{
+	return 90 + fmod(hour * 7, 3) / 10;
+}
+
+static double emptying(double hour)
+{
+	return 95 - hour / 10;
+}
+
+static double steady(double hour)
+{
+	return 60 + fmax(hour - 48, 0);
+}
+
+static double steady_over_midnight(double hour)
+{
+	return 70 + fmax(hour - 20, 0);
+}
+
+static double steady_from_the_start(double hour)
+{
+	return 60 + hour + fmod(hour * 60, 7) * 0.01;
+}
+
+static double slow(double hour)
+{
+	return 60 + hour / 5;
+}
+
+static double slow_with_logs_cleaned_daily(double hour)
+{
+	return 60 + hour / 12 + fmod(hour, 24) / 3;
+}
+
+/* Twice as fast every three hours. */
+static double accelerating(double hour)
+{
+	return 60 + 0.02 * exp2(hour / 3);
+}
+
+/* Three weeks of samples of five minutes: ordinary days are quiet, and what fills is told some
+ * hours before it is full, but not days before there is anything to be seen. */
 static void test_forecast(void **state)
 {
-	json_t *samples = json_array();
-	double at = 0, left = 0;
+	static const struct {
+		const char *what;
+		double (*used)(double hour);
+		double quiet_hours; /* nothing is told before: it may be learning */
+		double least, most; /* hours between the first word and the end; 0: no word */
+	} rows[] = {
+		{"logs cleaned daily", logs_cleaned_daily, 480, 0, 0},
+		{"a nightly dump", nightly_dump, 480, 0, 0},
+		{"a nightly dump on logs", nightly_dump_on_logs, 480, 0, 0},
+		{"cleaned every week", cleaned_every_week, 480, 0, 0},
+		{"one big copy", one_copy, 480, 0, 0},
+		{"a jump that is undone", one_jump_undone, 480, 0, 0},
+		{"still", still, 480, 0, 0},
+		{"emptying", emptying, 480, 0, 0},
+		{"1 %/h after quiet days", steady, 48, 5, 7},
+		{"1 %/h over midnight", steady_over_midnight, 24, 5, 7},
+		{"1 %/h from the start", steady_from_the_start, 24, 5, 7},
+		{"0.2 %/h", slow, 72, 48, 73},
+		{"2 % a day, and logs", slow_with_logs_cleaned_daily, 72, 48, 96},
+		{"accelerating", accelerating, 12, 1.5, 6},
+	};
+	const double over = 6 * 3600, within = 3 * 86400;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		json_t *seen = json_object();
+		double told = -1, hour = 0, used = 0;
+
+		for (int k = 0; k < 480 * 12 && used < 100; k++) {
+			hour = k / 12.0;
+			used = rows[i].used(hour);
+			json_t *next = forecast_append(seen, hour * 3600, used, over);
+			double left = forecast_reaches(next, 100, over);
+
+			json_decref(seen);
+			seen = next;
+			if (told < 0 && used < 100 && left >= 0 && left < within)
+				told = hour;
+			/* But the daily cleaning hides it for some hours. */
+			if (told >= 0 && left < 0 && rows[i].used != slow_with_logs_cleaned_daily)
+				fail_msg("%s: silent again in hour %.1f", rows[i].what, hour);
+		}
+		json_decref(seen);
+		if (rows[i].most > 0
+				? told < 0 || hour - told < rows[i].least ||
+					  hour - told > rows[i].most || told < rows[i].quiet_hours
+				: told >= 0)
+			fail_msg("%s: told in hour %.1f, the end in hour %.1f", rows[i].what, told,
+				hour);
+	}
+}
+
+/* What is kept stays small, and a day that was that full before is an ordinary one. */
+static void test_forecast_learns(void **state)
+{
+	json_t *seen = json_object();
 
 	assert_true(forecast_slope(NULL, 0) == 0);
-	for (int i = 0; i <= 360; i++, at += 60) {
-		double used = 50 + at / 3600 + (i % 7) * 0.01 + (i == 200 ? 30 : 0);
-		json_t *next = forecast_append(samples, at, used, 6 * 3600);
+	for (int k = 0; k < 336 * 12; k++) {
+		json_t *next =
+			forecast_append(seen, k * 300.0, much_cleaned_daily(k / 12.0), 6 * 3600);
 
-		json_decref(samples);
-		samples = next;
-		assert_true(json_array_size(samples) <= FORECAST_SAMPLES);
-		if (i < 80)
-			assert_true(forecast_reaches(samples, 100, 6 * 3600) < 0);
+		json_decref(seen);
+		seen = next;
+		assert_true(json_array_size(json_object_get(seen, "samples")) <= FORECAST_SAMPLES);
+		assert_true(json_array_size(json_object_get(seen, "days")) <= FORECAST_DAYS);
+		if (k > 48 * 12 && forecast_reaches(seen, 100, 6 * 3600) >= 0)
+			fail_msg("told in hour %.1f", k / 12.0);
 	}
-	left = forecast_reaches(samples, 100, 6 * 3600);
-	if (left < 43 * 3600 || left > 45 * 3600)
-		fail_msg("full in %.1f h", left / 3600);
-	json_decref(samples);
-	/* One that stands still, or empties, is never full. */
-	for (int slope = 0; slope >= -1; slope--) {
-		samples = json_array();
-		for (int i = 0; i <= 360; i++) {
-			json_t *next = forecast_append(
-				samples, i * 60, 50 + slope * i / 60.0 + (i % 5) * 0.05, 6 * 3600);
-
-			json_decref(samples);
-			samples = next;
-		}
-		assert_true(forecast_reaches(samples, 100, 6 * 3600) < 0);
-		json_decref(samples);
-	}
+	json_decref(seen);
 }
 
 /* ---- the whole way ---- */
@@ -408,6 +528,7 @@ int main(void)
 		cmocka_unit_test(test_host_rates),
 		cmocka_unit_test(test_host_faults),
 		cmocka_unit_test(test_forecast),
+		cmocka_unit_test(test_forecast_learns),
 		cmocka_unit_test_setup_teardown(test_the_whole_way, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_tend_look, setup_without, teardown),
 	};

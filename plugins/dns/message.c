@@ -4,7 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { HEADER_BYTES = 12, MAX_JUMPS = 32, MAX_WIRE_NAME_BYTES = 255, MAX_SECTION_RECORDS = 512 };
+enum {
+	HEADER_BYTES = 12,
+	MAX_JUMPS = 32,
+	MAX_WIRE_NAME_BYTES = 255,
+	MAX_SECTION_RECORDS = 512,
+	MAX_ALIASES = 16
+};
 
 static unsigned get16(const struct dns_bytes *m, size_t at)
 {
@@ -64,6 +70,7 @@ struct section {
 	size_t at;
 };
 struct record {
+	char owner[DNS_NAME_BYTES];
 	unsigned type;
 	uint32_t ttl;
 	size_t data, len;
@@ -71,33 +78,56 @@ struct record {
 
 static bool next_record(struct section *s, struct record *ret)
 {
-	char name[DNS_NAME_BYTES];
-	size_t at = dns_name(s->m, s->at, name);
+	size_t at = dns_name(s->m, s->at, ret->owner);
 
 	if (at == 0 || at + 10 > s->m->len)
 		return false;
-	*ret = (struct record){
-		.type = get16(s->m, at),
-		.ttl = get32(s->m, at + 4),
-		.data = at + 10,
-		.len = get16(s->m, at + 8),
-	};
+	ret->type = get16(s->m, at);
+	ret->ttl = get32(s->m, at + 4);
+	ret->data = at + 10;
+	ret->len = get16(s->m, at + 8);
 	if (ret->data + ret->len > s->m->len)
 		return false;
 	s->at = ret->data + ret->len;
 	return true;
 }
 
-static int take_answers(
-	struct section *s, unsigned count, unsigned type, struct dns_message *message)
+/* One step from a name to what it is an alias of: 1 = taken, 0 = it is none. */
+static int follow_alias(struct section s, unsigned count, char name[DNS_NAME_BYTES])
 {
 	struct record record;
+
+	for (unsigned i = 0; i < count && i < MAX_SECTION_RECORDS && next_record(&s, &record); i++)
+		if (record.type == DNS_CNAME && strcmp(record.owner, name) == 0)
+			return dns_name(s.m, record.data, name) ? 1 : -EBADMSG;
+	return 0;
+}
+
+/* In any order, for some servers mix them. */
+static int follow_aliases(const struct section *s, unsigned count, char name[DNS_NAME_BYTES])
+{
+	int r = 1;
+
+	for (int i = 0; r > 0; i++)
+		r = i < MAX_ALIASES ? follow_alias(*s, count, name) : -EBADMSG;
+	return r;
+}
+
+static int take_answers(struct section *s, unsigned count, unsigned type, char name[DNS_NAME_BYTES],
+	struct dns_message *message)
+{
+	struct record record;
+	int r = type == DNS_CNAME ? 0 : follow_aliases(s, count, name);
+
+	if (r < 0)
+		return r;
 
 	for (unsigned i = 0; i < count; i++) {
 		if (i == MAX_SECTION_RECORDS || !next_record(s, &record))
 			return -EBADMSG;
-		/* CNAMEs on the way to the wanted records are no answers. */
-		if (record.type != type || message->n_records == DNS_MAX_RECORDS)
+		/* CNAMEs on the way and records of other names are no answers. */
+		if (record.type != type || strcmp(record.owner, name) != 0 ||
+			message->n_records == DNS_MAX_RECORDS)
 			continue;
 		if (dns_record_text(s->m, type, record.data, record.len,
 			    message->records[message->n_records], &message->serial) < 0)
@@ -129,7 +159,7 @@ int dns_message_parse(const void *data, size_t len, unsigned type, struct dns_me
 {
 	const struct dns_bytes m = {data, len};
 	struct section s = {&m, HEADER_BYTES};
-	char name[DNS_NAME_BYTES];
+	char name[DNS_NAME_BYTES] = "";
 	int r;
 
 	if (len < HEADER_BYTES || !(m.data[2] & 0x80))
@@ -146,6 +176,6 @@ int dns_message_parse(const void *data, size_t len, unsigned type, struct dns_me
 			return -EBADMSG;
 		s.at += 4;
 	}
-	r = take_answers(&s, get16(&m, 6), type, ret_message);
+	r = take_answers(&s, get16(&m, 6), type, name, ret_message);
 	return r < 0 ? r : take_authority(&s, get16(&m, 8), ret_message);
 }

@@ -136,6 +136,88 @@ static void test_info(void **state)
 
 /* ---- dns ---------------------------------------------------------------------------------- */
 
+struct dns_row {
+	const char *owner;
+	unsigned type;
+	const char *data; /* of an A the last byte, of a CNAME the name */
+};
+
+static size_t put_name(unsigned char *out, const char *name)
+{
+	size_t n = 0;
+
+	for (size_t len; *name; name += len + (name[len] == '.')) {
+		len = strcspn(name, ".");
+		out[n++] = (unsigned char)len;
+		memcpy(out + n, name, len);
+		n += len;
+	}
+	out[n++] = 0;
+	return n;
+}
+
+/* An answer to a question for the A of www.crm.test. */
+static size_t put_answer(unsigned char out[1000], const struct dns_row *rows, size_t n_rows)
+{
+	const unsigned char header[] = {
+		0, 7, 0x81, 0x80, 0, 1, 0, (unsigned char)n_rows, 0, 0, 0, 0};
+	size_t n = sizeof(header);
+
+	memcpy(out, header, n);
+	n += put_name(out + n, "www.crm.test");
+	memcpy(out + n, "\0\1\0\1", 4);
+	n += 4;
+	for (size_t i = 0; i < n_rows; i++) {
+		unsigned char data[300] = {192, 0, 2, (unsigned char)rows[i].data[0]};
+		size_t len = rows[i].type == DNS_A ? 4 : put_name(data, rows[i].data);
+		unsigned char fixed[] = {
+			0, (unsigned char)rows[i].type, 0, 1, 0, 0, 0, 60, 0, (unsigned char)len};
+
+		n += put_name(out + n, rows[i].owner);
+		memcpy(out + n, fixed, sizeof(fixed));
+		memcpy(out + n + sizeof(fixed), data, len);
+		n += sizeof(fixed) + len;
+	}
+	return n;
+}
+
+/* Whose records count: those of the name that was asked for, and of what it is an alias of. */
+static void test_dns_owners(void **state)
+{
+	static const struct {
+		struct dns_row answers[4];
+		int r;
+		size_t n_records;
+	} rows[] = {
+		{{{"www.crm.test", DNS_A, "1"}}, 0, 1},
+		{{{"WWW.crm.TEST", DNS_A, "1"}, {"www.crm.test", DNS_A, "2"}}, 0, 2},
+		{{{"evil.test", DNS_A, "1"}}, 0, 0},
+		{{{"evil.test", DNS_A, "1"}, {"www.crm.test", DNS_A, "2"}}, 0, 1},
+		{{{"www.crm.test", DNS_CNAME, "a.test"}, {"a.test", DNS_A, "1"}}, 0, 1},
+		{{{"a.test", DNS_A, "1"}, {"www.crm.test", DNS_CNAME, "a.test"}}, 0, 1},
+		{{{"www.crm.test", DNS_CNAME, "a.test"}, {"a.test", DNS_CNAME, "b.test"},
+			 {"b.test", DNS_A, "1"}, {"c.test", DNS_A, "2"}},
+			0, 1},
+		{{{"www.crm.test", DNS_CNAME, "a.test"}, {"b.test", DNS_A, "1"}}, 0, 0},
+		{{{"www.crm.test", DNS_CNAME, "a.test"}}, 0, 0},
+		{{{"www.crm.test", DNS_CNAME, "a.test"}, {"a.test", DNS_CNAME, "www.crm.test"}},
+			-EBADMSG, 0},
+	};
+
+	for (size_t i = 0; i < N(rows); i++) {
+		static struct dns_message message;
+		unsigned char data[1000];
+		size_t n = 0;
+
+		while (n < N(rows[i].answers) && rows[i].answers[n].owner)
+			n++;
+		n = put_answer(data, rows[i].answers, n);
+		assert_int_equal(dns_message_parse(data, n, DNS_A, &message), rows[i].r);
+		if (rows[i].r == 0 && message.n_records != rows[i].n_records)
+			fail_msg("row %zu: %zu records", i, message.n_records);
+	}
+}
+
 static void test_dns_judge(void **state)
 {
 	static char ten[] = "192.0.2.10", eleven[] = "192.0.2.11", mail[] = "10 MAIL.crm.test.";
@@ -357,6 +439,7 @@ int main(void)
 		cmocka_unit_test(test_resp_reasons),
 		cmocka_unit_test(test_redis_judge),
 		cmocka_unit_test(test_info),
+		cmocka_unit_test(test_dns_owners),
 		cmocka_unit_test(test_dns_judge),
 		cmocka_unit_test(test_dns_no_answer),
 		cmocka_unit_test(test_dns_same),

@@ -253,13 +253,12 @@ static void follow_flapping(
 
 static int set_root(struct incident *incident, const struct check *check)
 {
-	char *fingerprint = strdup(check->conf->name), *name = strdup(check->conf->name);
+	char *name = strdup(check->conf->name);
 	char *component = strdup(check->conf->component->name);
 	char *system = strdup(check->conf->component->system->name);
 	char *text = strdup(check->last.text);
 
-	if (!fingerprint || !name || !component || !system || !text) {
-		free(fingerprint);
+	if (!name || !component || !system || !text) {
 		free(name);
 		free(component);
 		free(system);
@@ -267,10 +266,6 @@ static int set_root(struct incident *incident, const struct check *check)
 		return -ENOMEM;
 	}
 	/* The fingerprint stays: receivers match a clear to its raise by it. */
-	if (incident->fingerprint)
-		free(fingerprint);
-	else
-		incident->fingerprint = fingerprint;
 	free(incident->check);
 	free(incident->component);
 	free(incident->system);
@@ -299,7 +294,9 @@ static void open_incident(struct incidents *incidents, struct check *check)
 	struct incident_hold hold = {0};
 	bool held;
 
-	if (!incident || set_root(incident, check) < 0 ||
+	if (incident)
+		incident->fingerprint = incident_new_fingerprint(incidents, check->conf->name);
+	if (!incident || !incident->fingerprint || set_root(incident, check) < 0 ||
 		vec_push(&incidents->open, incident) < 0) {
 		log_error("check '%s': out of memory, no incident is opened", check->conf->name);
 		store_batch_free(batch);
@@ -758,6 +755,7 @@ struct incidents *incidents_free(struct incidents *incidents)
 	vec_clear(&incidents->recent);
 	map_clear(&incidents->by_check);
 	map_clear(&incidents->by_component);
+	map_clear(&incidents->by_fingerprint);
 	loop_source_free(incidents->release_defer);
 	loop_source_free(incidents->save_defer);
 	loop_source_free(incidents->settle_timer);

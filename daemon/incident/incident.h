@@ -40,7 +40,7 @@ struct timeline_entry {
 
 struct incident {
 	char id[UUID_TEXT_BYTES];
-	char *fingerprint; /* system/component/check of its root */
+	char *fingerprint; /* system/component/check of its first root, #N where another has that */
 	char *system, *component,
 		*check; /* of the root, as names ("crm", "crm/database", "crm/database/login") */
 	enum incident_phase phase;

@@ -17,9 +17,10 @@ struct incidents {
 	struct store *store;
 	struct watch *watch;
 	struct incidents_hooks hooks;
-	struct vec open, recent; /* struct incident *, in order of their opening / closing */
-	struct map by_check;	 /* member's name -> open incident */
-	struct map by_component; /* of its root -> the oldest open incident there */
+	struct vec open, recent;   /* struct incident *, in order of their opening / closing */
+	struct map by_check;	   /* member's name -> open incident */
+	struct map by_component;   /* of its root -> the oldest open incident there */
+	struct map by_fingerprint; /* -> open incident */
 	uint32_t next_index;
 	incidents_hold_fn hold;
 	void *hold_data;
@@ -52,6 +53,8 @@ void incident_settle(struct incidents *incidents, struct incident *incident);
 /* place.c: `incident` is at its component from now on, or is not any more. */
 void incident_enter(struct incidents *incidents, struct incident *incident);
 void incident_leave(struct incidents *incidents, struct incident *incident);
+/* The check's name, or NAME#2 and so on while another open incident has that. NULL: no memory. */
+char *incident_new_fingerprint(const struct incidents *incidents, const char *check);
 
 struct incident *incident_free(struct incident *incident);
 DEFINE_AUTO(struct incident *, incident_free)

@@ -199,6 +199,39 @@ static void test_reparent(void **state)
 	assert_string_equal(w->fingerprint, "s/web/a");
 }
 
+/* The child whose incident has moved to the parent fails anew for itself: no receiver may take the
+ * end of the one for that of the other. */
+static void test_fingerprints_differ(void **state)
+{
+	struct world *w = *state;
+
+	core_fail(&w->core, "s/web/a", "too-slow");
+	core_fail(&w->core, "s/db/a", "connect-refused");
+	core_fail(&w->core, "s/app/a", "connect-refused");
+	check_counts(w, 1, 1, 0);
+	core_tell(&w->core, "s/web/a", "ok");
+	core_tell(&w->core, "s/db/a", "ok");
+	core_run(&w->core, "s/web/a");
+	core_run(&w->core, "s/db/a");
+	WAIT_FOR(w->core.loop, quiet(w));
+	check_counts(w, 1, 1, 0); /* s/app/a fails still */
+	core_fail(&w->core, "s/web/a", "connect-refused");
+	check_counts(w, 2, 1, 0);
+	assert_string_equal(w->fingerprint, "s/web/a#2");
+	restart(w);
+	core_tell(&w->core, "s/app/a", "ok");
+	core_run(&w->core, "s/app/a");
+	core_run(&w->core, "s/db/a");
+	WAIT_FOR(w->core.loop, w->n[INCIDENT_CLEARED] == 1);
+	assert_string_equal(w->fingerprint, "s/web/a");
+	assert_string_equal(only(w)->fingerprint, "s/web/a#2");
+	core_tell(&w->core, "s/web/a", "ok");
+	core_run(&w->core, "s/web/a");
+	WAIT_FOR(w->core.loop, w->n[INCIDENT_CLEARED] == 2);
+	core_fail(&w->core, "s/web/a", "connect-refused");
+	assert_string_equal(w->fingerprint, "s/web/a");
+}
+
 /* What fails after its parent is well again has an incident of its own; the parent's ends without
  * it. */
 static void test_child_stays(void **state)
@@ -540,11 +573,14 @@ static void test_places(void **unused)
 		{{2, 1, 3}, {1, 3, 2}, {2, 2, 0}},
 	};
 	char component[] = "s/web", other[] = "s/db";
+	char fingerprints[][2] = {"0", "1", "2", "3", "4"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct incident list[5] = {
-			{.component = other, .snmp_index = 9}, [4] = {.component = component,
-								       .snmp_index = 4}};
+			{.component = other, .fingerprint = fingerprints[0], .snmp_index = 9},
+			[4] = {.component = component,
+				.fingerprint = fingerprints[4],
+				.snmp_index = 4}};
 		struct incidents incidents = {0};
 
 		incident_enter(&incidents, &list[0]);
@@ -552,6 +588,7 @@ static void test_places(void **unused)
 			struct incident *incident = &list[rows[i].comes[k]];
 
 			incident->component = component;
+			incident->fingerprint = fingerprints[rows[i].comes[k]];
 			incident->snmp_index = rows[i].comes[k];
 			incident_enter(&incidents, incident);
 		}
@@ -568,6 +605,7 @@ static void test_places(void **unused)
 		incident_leave(&incidents, &list[4]); /* who never came */
 		assert_ptr_equal(incidents_at(&incidents, other), &list[0]);
 		map_clear(&incidents.by_component);
+		map_clear(&incidents.by_fingerprint);
 	}
 }
 
@@ -599,6 +637,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_parent_and_children),
 		TEST(test_reparent),
+		TEST(test_fingerprints_differ),
 		TEST(test_child_stays),
 		TEST(test_severity),
 		TEST(test_what_still_fails_is_less),

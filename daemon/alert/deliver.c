@@ -31,14 +31,19 @@ static void log_end(const struct delivery *d)
 		delivery_state_names[d->state], d->n_tries, d->error[0] ? ": " : "", d->error);
 }
 
-/* A raise that was never even tried: the receiver is not to hear of the end either, but may be told
- * anew by a later change. */
+/* A raise that was never even tried, or was refused: the receiver is not to hear of the end either,
+ * but may be told anew by a later change. */
 static void forget_untold(const struct delivery *d)
 {
 	const struct notice *n = &d->record->notice;
+	struct alert *alert = d->receiver->alert;
 
-	if (n->kind == NOTICE_INCIDENT_RAISED && n->incident_id && d->n_tries == 0)
-		told_remove(d->receiver->alert, n->incident_id, d->receiver->name);
+	if (n->kind != NOTICE_INCIDENT_RAISED || !n->incident_id)
+		return;
+	if (d->n_tries == 0)
+		told_remove(alert, n->incident_id, d->receiver->name);
+	else if (d->refused && !outbox_find(&d->receiver->outbox, n, NOTICE_INCIDENT_CHANGED))
+		told_refuse(alert, n->incident_id, d->receiver->name);
 }
 
 static void note_error(struct receiver *receiver, const char *error)
@@ -298,18 +303,35 @@ static void land(struct receiver *receiver, struct shipment *s)
 static void count_try(struct shipment *s, struct judgement *j)
 {
 	struct receiver *receiver = s->receiver;
+	bool refused = j->verdict == VERDICT_FAILED || j->verdict == VERDICT_GONE;
 
 	receiver->n_tries++;
 	rate_add(&receiver->rate_tries, clock_now(), 1);
 	s->n_tries++;
 	VEC_FOREACH (&s->deliveries, struct delivery *, d)
-		d->n_tries++;
+		d->refused = ++d->n_tries == 1 && refused;
 	if (!j->elapsed && s->started_at)
 		j->elapsed = clock_now() - s->started_at;
 	secrets_redact(s->conf, j->error);
 	secrets_redact(s->conf, j->detail);
 	ledger_add_try(s, j);
 	shipment_forget_conf(s);
+}
+
+/* It has said no: so have all of them ended, and what waits behind a raise among them. */
+static void shipment_refused(struct shipment *s, const char *why)
+{
+	auto(shipment_unref) struct shipment *held = shipment_ref(s);
+	struct receiver *receiver = s->receiver;
+
+	shipment_end(s, DELIVERY_FAILED, why, true);
+	VEC_FOREACH (&held->deliveries, const struct delivery *, d) {
+		struct delivery *orphan;
+
+		while (d->refused && (orphan = outbox_orphan(&receiver->outbox, d)))
+			delivery_end(
+				orphan, DELIVERY_FAILED, "the raise before it was refused", true);
+	}
 }
 
 static void take_judgement(struct shipment *s, const struct judgement *judgement)
@@ -334,13 +356,13 @@ static void take_judgement(struct shipment *s, const struct judgement *judgement
 		break;
 	case VERDICT_FAILED:
 		close_breaker(receiver);
-		shipment_end(s, DELIVERY_FAILED, j.error, true);
+		shipment_refused(s, j.error);
 		break;
 	case VERDICT_MAX:
 	case VERDICT_GONE:
 		if (!receiver->disabled_wall)
 			disable(receiver);
-		shipment_end(s, DELIVERY_FAILED, j.error, true);
+		shipment_refused(s, j.error);
 		break;
 	}
 	receiver_pump(receiver);
@@ -398,9 +420,11 @@ static void start_try(struct shipment *s)
 		snprintf(j.error, sizeof(j.error), "the secret is not whsec_ and base64");
 	else
 		snprintf(j.error, sizeof(j.error), "cannot start the try: %s", strerror(-r));
+	if (r == -EOPNOTSUPP)
+		j.verdict = VERDICT_FAILED;
 	count_try(s, &j);
 	if (r == -EOPNOTSUPP) {
-		shipment_end(s, DELIVERY_FAILED, j.error, true);
+		shipment_refused(s, j.error);
 		return;
 	}
 	note_failure(receiver, &j);

@@ -184,7 +184,7 @@ static int add_reminder(
 {
 	usec_t due;
 
-	if (told->receiver->type == RECEIVER_SNMP) /* a manager reads the table */
+	if (told->refused || told->receiver->type == RECEIVER_SNMP) /* a manager reads the table */
 		return 0;
 	due = reminder_due(q, told);
 	if (due > q->plan.wall) {

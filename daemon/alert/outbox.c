@@ -524,11 +524,12 @@ struct delivery *outbox_victim(const struct outbox *outbox)
 
 struct delivery *outbox_orphan(const struct outbox *outbox, const struct delivery *ended)
 {
-	static const enum notice_kind kinds[] = {
-		NOTICE_INCIDENT_CHANGED, NOTICE_INCIDENT_REMINDER, NOTICE_INCIDENT_ACKNOWLEDGED};
+	static const enum notice_kind kinds[] = {NOTICE_INCIDENT_CHANGED, NOTICE_INCIDENT_REMINDER,
+		NOTICE_INCIDENT_ACKNOWLEDGED, NOTICE_INCIDENT_CLEARED};
 	const struct notice *n = &ended->record->notice;
 
-	if (n->kind != NOTICE_INCIDENT_RAISED || ended->n_tries > 0)
+	if (n->kind != NOTICE_INCIDENT_RAISED || (ended->n_tries > 0 && !ended->refused) ||
+		(ended->refused && outbox_find(outbox, n, NOTICE_INCIDENT_CHANGED)))
 		return NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		struct delivery *d = outbox_find(outbox, n, kinds[i]);

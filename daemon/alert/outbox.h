@@ -35,6 +35,7 @@ struct delivery {
 	uint64_t sequence;
 	enum delivery_state state;
 	unsigned n_tries;
+	bool refused;	  /* its only try got a clear no: the receiver has not got it */
 	bool released;	  /* may be sent: its batch has ended, or is late */
 	bool undurable;	  /* was sent, or will be, before the store had it */
 	bool memory_only; /* it never has a row, nor a sequence of its own (a heartbeat) */
@@ -172,8 +173,9 @@ struct shipment *outbox_expired_shipment(const struct outbox *outbox, usec_t now
 /* The one to give up when it is full: least severe, then oldest; nothing that is in flight or in a
  * shipment of several, and no clear whose raise went. NULL. */
 struct delivery *outbox_victim(const struct outbox *outbox);
-/* After a raise that ended without a try: what waits of its incident, which would come out of the
- * blue and must end as well, one by one. NULL: no more, or `ended` is no such raise. */
+/* After a raise that ended without a try, or was refused: what waits of its incident, which would
+ * come out of the blue and must end as well, one by one. NULL: no more, or `ended` is no such
+ * raise. Where a change follows one that was refused, that one tells it. */
 struct delivery *outbox_orphan(const struct outbox *outbox, const struct delivery *ended);
 usec_t outbox_oldest_wall(const struct outbox *outbox); /* 0 */
 /* Each lives for the ttl of its severity from when it was added. */

@@ -69,6 +69,7 @@ struct follow_told { /* who was told */
 	const struct conf_receiver *receiver;
 	usec_t told_wall, last_wall; /* of the raise; of the last reminder, or the raise */
 	unsigned n_reminders;
+	bool refused;  /* it does not want to know: not raised again, nor reminded */
 	usec_t repeat; /* the receiver wants to hear again so often, whatever the routes say; 0 */
 };
 struct follow_question {

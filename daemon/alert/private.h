@@ -80,14 +80,16 @@ struct told_one { /* a receiver that was told of an incident */
 	char *name;
 	usec_t told_wall, last_wall; /* of the raise; of the last reminder, or the raise */
 	unsigned n_reminders;
+	bool refused; /* it said no: it hears no more of it, unless a change is told anew */
 };
 /* It gets the incident's raise. Where that cannot be kept, told_knows() is false from then on. */
 void told_add(struct alert *alert, const char *incident, const char *receiver, usec_t wall);
 void told_remind(
 	struct alert *alert, const char *incident, const char *receiver, usec_t wall, unsigned n);
-/* struct told_one *, in the order of the telling; NULL: nobody. */
+/* struct told_one *, in the order of the telling, also who refused; NULL: nobody. */
 const struct vec *told_list(const struct alert *alert, const char *incident);
 void told_remove(struct alert *alert, const char *incident, const char *receiver);
+void told_refuse(struct alert *alert, const char *incident, const char *receiver);
 void told_drop(struct alert *alert, const char *incident);	 /* it was cleared */
 bool told_open(const struct alert *alert, const char *incident); /* raised, not cleared */
 bool told_has(const struct alert *alert, const char *incident, const char *receiver);

@@ -299,6 +299,7 @@ static size_t list_told(struct alert *alert, const char *incident, struct follow
 				.told_wall = one->told_wall,
 				.last_wall = one->last_wall,
 				.n_reminders = one->n_reminders,
+				.refused = one->refused,
 				.repeat = repeat_of(alert, conf)};
 	}
 	*ret_list = list;

@@ -76,7 +76,9 @@ static struct told_one *told_find(
 
 bool told_has(const struct alert *alert, const char *incident, const char *receiver)
 {
-	return told_find(alert, incident, receiver);
+	const struct told_one *one = told_find(alert, incident, receiver);
+
+	return one && !one->refused;
 }
 
 const struct vec *told_list(const struct alert *alert, const char *incident)
@@ -94,11 +96,19 @@ bool told_knows(const struct alert *alert, const char *incident)
 static int told_note(struct alert *alert, const char *incident, const char *receiver, usec_t wall)
 {
 	auto(one_free) struct told_one *one = NULL;
+	struct told_one *before;
 	struct told *told;
 	int r = told_need(alert, incident, &told);
 
-	if (r < 0 || told_has(alert, incident, receiver))
+	if (r < 0)
 		return r;
+	before = told_find(alert, incident, receiver);
+	if (before) {
+		if (before->refused)
+			before->told_wall = before->last_wall = wall;
+		before->refused = false;
+		return 0;
+	}
 	if (told->list.len >= TOLD_MAX_RECEIVERS)
 		return -ENOSPC;
 	one = calloc(1, sizeof(*one));
@@ -151,6 +161,14 @@ void told_remove(struct alert *alert, const char *incident, const char *receiver
 	}
 }
 
+void told_refuse(struct alert *alert, const char *incident, const char *receiver)
+{
+	struct told_one *one = told_find(alert, incident, receiver);
+
+	if (one)
+		one->refused = true;
+}
+
 void told_drop(struct alert *alert, const char *incident)
 {
 	told_free(map_remove(&alert->told, incident));
@@ -173,7 +191,7 @@ int told_match(const struct alert *alert, const char *incident, struct vec *ret_
 		const struct told_one *one = told->list.items[i];
 		struct conf_receiver *conf = map_get(&alert->conf->receivers, one->name);
 
-		if (conf)
+		if (conf && !one->refused)
 			r = vec_push(&found, conf);
 	}
 	if (r < 0) {
@@ -206,6 +224,8 @@ static int load_rows(struct alert *alert, enum store_query query,
 static void load_told(struct alert *alert, const char *incident, const char *receiver, json_t *row)
 {
 	told_add(alert, incident, receiver, (usec_t)json_integer_value(json_object_get(row, "at")));
+	if (json_integer_value(json_object_get(row, "refused")))
+		told_refuse(alert, incident, receiver);
 }
 
 static void load_reminded(

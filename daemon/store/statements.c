@@ -191,7 +191,11 @@ const struct store_sql store_queries[STORE_QUERY_MAX] = {
 		"?3) "
 		"ORDER BY d.sequence, d.notice LIMIT ?4"),
 	/* What was shed, or refused before any try, was never told. */
-	QUERY(RECEIVERS_TOLD, "SELECT i.id AS incident, d.receiver AS receiver, n.at AS at "
+	QUERY(RECEIVERS_TOLD, "SELECT i.id AS incident, d.receiver AS receiver, n.at AS at, "
+			      "n.kind = 'incident.raised' AND d.state = 'failed' AND d.tries = 1 "
+			      "AND EXISTS (SELECT 1 FROM try t WHERE t.shipment = "
+			      "ifnull(d.batch, d.notice) AND t.receiver = d.receiver AND "
+			      "t.verdict IN ('failed', 'gone')) AS refused "
 			      "FROM incident i "
 			      "JOIN notice n ON n.incident = i.id "
 			      "AND n.kind IN ('incident.raised', 'incident.changed') "

@@ -90,8 +90,67 @@ static void test_told_by_fallback(void **state)
 	add_as(w, NOTICE_INCIDENT_RAISED, "i1", SEVERITY_WARNING, false);
 	assert_kinds(w, 1, "raised ");
 	add_as(w, NOTICE_INCIDENT_CLEARED, "i1", SEVERITY_WARNING, false);
-	assert_kinds(w, 0, "raised cleared ");
+	assert_kinds(w, 0, "raised "); /* it refused that */
 	assert_kinds(w, 1, "raised cleared ");
+}
+
+/* Who refuses the raise hears neither of a change nor of the end, over a restart too; as with one
+ * who was not told, a change comes to it as a raise, and then also the end. */
+static void test_refused(void **state)
+{
+	struct world *w = *state;
+	int a = sink_start(w, 0, "400 204 400 410");
+
+	world_open(w, RECEIVER("a", "") "[route r]\nreceivers = a\nmin_severity = warning\n", a,
+		w->f->dir);
+	put_open(w, "i1");
+	add_as(w, NOTICE_INCIDENT_RAISED, "i1", SEVERITY_WARNING, false);
+	add_as(w, NOTICE_INCIDENT_CHANGED, "i1", SEVERITY_INFO, false);
+	assert_kinds(w, 0, "raised ");
+	world_restart(w);
+	add_as(w, NOTICE_INCIDENT_CHANGED, "i1", SEVERITY_INFO, false);
+	assert_kinds(w, 0, "raised ");
+	add_as(w, NOTICE_INCIDENT_CHANGED, "i1", SEVERITY_CRITICAL, false);
+	assert_kinds(w, 0, "raised raised ");
+	world_restart(w);
+	add_as(w, NOTICE_INCIDENT_CLEARED, "i1", SEVERITY_INFO, true);
+	assert_kinds(w, 0, "raised raised cleared ");
+}
+
+/* What waits while the raise is refused: an end alone goes with it, a change tells what is so. */
+static void test_refused_with_more(void **state)
+{
+	static const struct {
+		enum notice_kind kind;
+		const char *kinds;
+	} rows[] = {
+		{NOTICE_INCIDENT_CLEARED, "raised "},
+		{NOTICE_INCIDENT_CHANGED, "raised changed cleared "},
+	};
+	struct world *w = *state;
+	char incident[] = "i0";
+
+	for (int i = 0; i < (int)ARRAY_SIZE(rows); i++) {
+		auto_free char *go = str_printf("sink.%d.go", i);
+		int a = sink_start(w, 0, "wait-400");
+
+		incident[1] = (char)('1' + i);
+		if (w->alert) {
+			w->alert = alert_free(w->alert);
+			w->f->store = store_free(w->f->store);
+			w->conf = conf_unref(w->conf);
+		}
+		world_open(w, RECEIVER("a", ""), a, w->f->dir);
+		add(w, NOTICE_INCIDENT_RAISED, incident, NULL);
+		WAIT_FOR(w->f->loop, sink_n(w, i) == 1);
+		add(w, rows[i].kind, incident, NULL);
+		write_file(w, go, "");
+		WAIT_FOR(w->f->loop, alert_outbox_depth(w->alert) == 0);
+		if (rows[i].kind == NOTICE_INCIDENT_CHANGED)
+			add(w, NOTICE_INCIDENT_CLEARED, incident, NULL);
+		WAIT_FOR(w->f->loop, alert_outbox_depth(w->alert) == 0);
+		assert_kinds(w, i, rows[i].kinds);
+	}
 }
 
 /* The caller's batch is full to the last byte: told all the same, and in the ledger afterwards. */
@@ -201,6 +260,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ALERT_TEST(test_told),
 		ALERT_TEST(test_told_by_fallback),
+		ALERT_TEST(test_refused),
+		ALERT_TEST(test_refused_with_more),
 		ALERT_TEST(test_no_room),
 		ALERT_TEST(test_much_at_the_end),
 		ALERT_TEST(test_silenced),

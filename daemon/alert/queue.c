@@ -268,7 +268,8 @@ static void hand_over_clear(struct hand_over *h, struct receiver *from, const st
 {
 	struct delivery *clear;
 
-	if (n->kind != NOTICE_INCIDENT_RAISED && n->kind != NOTICE_INCIDENT_CHANGED)
+	if (n->kind != NOTICE_INCIDENT_RAISED && n->kind != NOTICE_INCIDENT_CHANGED &&
+		n->kind != NOTICE_INCIDENT_REMINDER)
 		return;
 	/* Now it knows of the incident, so the end is for it as well. */
 	clear = outbox_find(&from->outbox, n, NOTICE_INCIDENT_CLEARED);
@@ -276,6 +277,36 @@ static void hand_over_clear(struct hand_over *h, struct receiver *from, const st
 		hand_over(h, clear);
 	else if (n->incident_id && told_open(from->alert, n->incident_id))
 		told_add(from->alert, n->incident_id, h->to->name, n->wall);
+}
+
+static bool was_raised_and_cleared(const struct delivery *d)
+{
+	const char *raised = notice_kind_name(NOTICE_INCIDENT_RAISED);
+	json_t *one;
+	size_t i;
+
+	json_array_foreach (d->merged, i, one)
+		if (str_eq(json_string_value(json_object_get(one, "kind")), raised))
+			return true;
+	return false;
+}
+
+/* That somebody has it, or that it is over, is for those only who know of it. Who was told by then
+ * has it already: what is left is one that got the beginning just now, with this. */
+static bool comes_out_of_the_blue(const struct hand_over *h, const struct delivery *d)
+{
+	static const enum notice_kind beginnings[] = {
+		NOTICE_INCIDENT_RAISED, NOTICE_INCIDENT_CHANGED, NOTICE_INCIDENT_REMINDER};
+	const struct notice *n = &d->record->notice;
+
+	if (n->kind == NOTICE_INCIDENT_ACKNOWLEDGED)
+		return !n->incident_id || !told_has(h->alert, n->incident_id, h->to->name);
+	if (n->kind != NOTICE_INCIDENT_CLEARED || was_raised_and_cleared(d))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(beginnings); i++)
+		if (outbox_find(&h->to->outbox, n, beginnings[i]))
+			return false;
+	return true;
 }
 
 /* One hop only: what a fallback cannot deliver either is shown as undelivered. */
@@ -291,6 +322,8 @@ void queue_fall_back(struct receiver *receiver, const struct vec *deliveries)
 	h.target = (struct plan_target){.receiver = h.to->conf, .group = no_group, .storm = true};
 	VEC_FOREACH (deliveries, const struct delivery *, d) {
 		if (d->via || d->memory_only || d->record->notice.kind == NOTICE_TEST)
+			continue;
+		if (comes_out_of_the_blue(&h, d))
 			continue;
 		hand_over(&h, d);
 		hand_over_clear(&h, receiver, &d->record->notice);

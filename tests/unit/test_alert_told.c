@@ -117,6 +117,50 @@ static void test_refused(void **state)
 	assert_kinds(w, 0, "raised raised cleared ");
 }
 
+/* An end that cannot be delivered is not for a fallback that never heard of the beginning. */
+static void test_end_by_fallback(void **state)
+{
+	struct world *w = *state;
+	int a = sink_start(w, 0, "204 400"), b = sink_start(w, 0, "");
+
+	world_open(w, RECEIVER("a", "fallback = b") RECEIVER("b", "") "[route r]\nreceivers = a\n",
+		a, w->f->dir, b, w->f->dir);
+	add_as(w, NOTICE_INCIDENT_RAISED, "i1", SEVERITY_WARNING, false);
+	add_as(w, NOTICE_INCIDENT_CLEARED, "i1", SEVERITY_WARNING, false);
+	assert_string_equal(w->ends, "a:delivered a:failed ");
+	assert_kinds(w, 1, "");
+}
+
+/* One that says both is. */
+static void test_both_by_fallback(void **state)
+{
+	struct world *w = *state;
+
+	world_open(w,
+		RECEIVER("a", "fallback = b\nttl = 1s")
+			RECEIVER("b", "") "[route r]\nreceivers = a\n",
+		free_port(), w->f->dir, sink_start(w, 0, ""), w->f->dir);
+	add(w, NOTICE_INCIDENT_RAISED, "i1", NULL);
+	add(w, NOTICE_INCIDENT_CLEARED, "i1", NULL);
+	WAIT_FOR(w->f->loop, alert_outbox_depth(w->alert) == 0 && sink_n(w, 0) > 0);
+	assert_kinds(w, 0, "cleared ");
+}
+
+/* A reminder is of what is still so: the fallback hears of the end then. */
+static void test_reminder_by_fallback(void **state)
+{
+	struct world *w = *state;
+	int a = sink_start(w, 0, "204 400"), b = sink_start(w, 0, "");
+
+	world_open(w, RECEIVER("a", "fallback = b") RECEIVER("b", "") "[route r]\nreceivers = a\n",
+		a, w->f->dir, b, w->f->dir);
+	add_as(w, NOTICE_INCIDENT_RAISED, "i1", SEVERITY_WARNING, false);
+	add_as(w, NOTICE_INCIDENT_REMINDER, "i1", SEVERITY_WARNING, false);
+	assert_kinds(w, 1, "reminder ");
+	add_as(w, NOTICE_INCIDENT_CLEARED, "i1", SEVERITY_WARNING, false);
+	assert_kinds(w, 1, "reminder cleared ");
+}
+
 /* What waits while the raise is refused: an end alone goes with it, a change tells what is so. */
 static void test_refused_with_more(void **state)
 {
@@ -261,6 +305,9 @@ int main(void)
 		ALERT_TEST(test_told),
 		ALERT_TEST(test_told_by_fallback),
 		ALERT_TEST(test_refused),
+		ALERT_TEST(test_end_by_fallback),
+		ALERT_TEST(test_both_by_fallback),
+		ALERT_TEST(test_reminder_by_fallback),
 		ALERT_TEST(test_refused_with_more),
 		ALERT_TEST(test_no_room),
 		ALERT_TEST(test_much_at_the_end),

@@ -138,14 +138,14 @@ bool event_is_over(const struct check *check)
 	return is_idle(check) && check->state.hard_since_wall + LINGER_USEC < clock_wall();
 }
 
-void event_report(const struct event *event, const struct report *report, usec_t wall,
+void event_report(const struct event *event, const struct report *report, usec_t now,
 	struct report *ret_report)
 {
 	char span[CLOCK_TEXT_BYTES];
 
 	*ret_report = *report;
 	ret_report->judged = true;
-	if (!state_failed(report->state) || wall < report->at_wall + event->ttl)
+	if (!state_failed(report->state) || report->aged + (now - report->at) < event->ttl)
 		return;
 	ret_report->state = TEND_STATE_OK;
 	ret_report->reason = TEND_REASON_OK;
@@ -291,6 +291,7 @@ static void take_report(struct check *check, const struct event_in *in, bool *re
 		.state = in->state,
 		.reason = reasons[in->state],
 		.at_wall = clock_wall(),
+		.at = clock_now(),
 	};
 
 	str_sanitize(said.text, sizeof(said.text), in->text, strlen(in->text));
@@ -299,8 +300,9 @@ static void take_report(struct check *check, const struct event_in *in, bool *re
 		(void)snprintf(said.metrics[0].name, sizeof(said.metrics[0].name), "%s", "reports");
 		said.metrics[0].value = in->count;
 	}
-	*ret_new =
-		said.state != check->report->state || strcmp(said.text, check->report->text) != 0;
+	/* Or it was taken to be over meanwhile. */
+	*ret_new = said.state != check->report->state || said.state != check->state.now ||
+		   strcmp(said.text, check->report->text) != 0;
 	*check->report = said;
 }
 

@@ -115,7 +115,7 @@ void events_restore(struct watch *w);
 void event_drop(struct watch *w, struct event *event); /* frees it */
 json_t *event_to_json(const struct event *event);      /* NULL: it is none */
 bool event_is_over(const struct check *check);
-void event_report(const struct event *event, const struct report *report, usec_t wall,
+void event_report(const struct event *event, const struct report *report, usec_t now,
 	struct report *ret_report);
 /* watch.c: its check, which owns it from there on; it is removed as if it were gone from the
  * configuration */

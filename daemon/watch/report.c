@@ -79,6 +79,7 @@ void report_from_json(const json_t *doc, struct report *report)
 	const char *text = json_string_value(json_object_get(doc, "text"));
 	int s = state ? tend_state_from_name(state) : -ENOENT;
 	int why = reason ? tend_reason_from_name(reason) : -ENOENT;
+	usec_t wall = clock_wall();
 
 	*report = (struct report){.state = TEND_STATE_PENDING};
 	if (s < 0 || why < 0)
@@ -86,6 +87,8 @@ void report_from_json(const json_t *doc, struct report *report)
 	report->state = (enum tend_state)s;
 	report->reason = (enum tend_reason)why;
 	report->at_wall = (usec_t)json_integer_value(json_object_get(doc, "at"));
+	report->at = clock_now();
+	report->aged = wall > report->at_wall ? wall - report->at_wall : 0;
 	report->started_wall = (usec_t)json_integer_value(json_object_get(doc, "started"));
 	report->runtime = (usec_t)json_integer_value(json_object_get(doc, "runtime"));
 	report->resumed_wall = (usec_t)json_integer_value(json_object_get(doc, "resumed"));
@@ -113,7 +116,8 @@ int watch_await_report(struct check *check)
 		return 0;
 	/* From now on it is waited for: this too must outlive restarts, or a daemon that is started
 	 * each day would wait for ever. */
-	*check->report = (struct report){.state = TEND_STATE_PENDING, .at_wall = clock_wall()};
+	*check->report = (struct report){
+		.state = TEND_STATE_PENDING, .at_wall = clock_wall(), .at = clock_now()};
 	if (wants_reports(check))
 		watch_save_state(check->watch, check);
 	return 0;
@@ -128,7 +132,7 @@ const struct report *report_of(const struct check *check, struct report *into)
 	if (!check->report)
 		return NULL;
 	if (check->event)
-		event_report(check->event, check->report, clock_wall(), into);
+		event_report(check->event, check->report, clock_now(), into);
 	else if (check->conf->heartbeat)
 		heartbeat_report(check->conf, check->report, clock_wall(), into);
 	else
@@ -205,6 +209,6 @@ int watch_report(struct watch *watch, const char *check_name, const char *state,
 void watch_clock_jumped(struct watch *watch)
 {
 	MAP_FOREACH (&watch->checks, struct check *, check)
-		if (wants_reports(check) || check->event)
+		if (wants_reports(check))
 			(void)watch_run_now(watch, check->conf->name, clock_now(), NULL, NULL);
 }

@@ -504,6 +504,7 @@ int watch_add_event(struct watch *w, struct event *event, struct check **ret_che
 		&(struct map){0});
 	if (r < 0)
 		return r;
+	arm_timer(w);
 	*ret_check = check;
 	return 0;
 }

@@ -46,6 +46,7 @@ struct report {
 	enum tend_reason reason;
 	char text[RESULT_TEXT_BYTES];
 	usec_t at_wall;
+	usec_t at, aged; /* clock_now() of it, and its age then: more than 0 only after a restart */
 	/* of heartbeats */
 	usec_t started_wall; /* of a run that goes on; 0 */
 	usec_t runtime;	     /* of the last one, if it had said start; 0 */

@@ -486,6 +486,68 @@ static void make_due(struct core *c, struct check *check)
 	loop_timer_set(c->watch->timer, clock_now());
 }
 
+/* Nothing else need be due for it to be looked at, and after its ttl the same words are news. */
+static void an_event_is_looked_at(void **state)
+{
+	struct core *c = *state;
+	struct check *check;
+	uint64_t number;
+
+	start_events(c);
+	check = push(c, "s/a", ONE, TEND_STATE_CRITICAL, "disk full", 9, 0);
+	assert_non_null(check);
+	number = check->last.number;
+	WAIT_FOR(c->loop, check->last.number > number);
+	check->report->aged += HOUR_USEC;
+	core_run(c, "s/a/am-" ONE);
+	assert_string_equal(state_of(c, "s/a/am-" ONE), "ok");
+	(void)push(c, "s/a", ONE, TEND_STATE_CRITICAL, "disk full", 9, 0);
+	assert_string_equal(state_of(c, "s/a/am-" ONE), "critical");
+}
+
+/* A clock that is set neither ends what stands nor keeps it; of a run before only the time of day
+ * tells how old it is. */
+static void an_event_ages_by_no_calendar(void **state)
+{
+	static const struct clock_source shifted = {shifted_now, shifted_wall};
+	static const struct {
+		int64_t clock_hours, aged_minutes;
+		bool restart;
+		int state;
+	} rows[] = {
+		{2, 0, false, BAD},
+		{87600, 59, false, BAD},
+		{-2, 59, false, BAD},
+		{-2, 61, false, OK},
+		{0, 59, true, BAD},
+		{2, 0, true, OK},
+		{-87600, 0, true, BAD},
+	};
+	struct core *c = *state;
+
+	clock_set_source(&shifted);
+	start_events(c);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		ahead = 0;
+		(void)push(c, "s/a", ONE, TEND_STATE_OK, "over", 9, 0);
+		(void)push(c, "s/a", ONE, TEND_STATE_CRITICAL, "disk full", 9, 0);
+		ahead = (usec_t)rows[i].clock_hours * HOUR_USEC;
+		if (rows[i].restart) {
+			core_close(c);
+			core_open(c);
+			core_apply(c, core_load(c, "", event_body));
+		}
+		core_check(c, "s/a/am-" ONE)->report->aged +=
+			(usec_t)rows[i].aged_minutes * MIN_USEC;
+		core_run(c, "s/a/am-" ONE);
+		if ((int)core_check(c, "s/a/am-" ONE)->state.now != rows[i].state)
+			fail_msg("row %zu: %s: %s", i, state_of(c, "s/a/am-" ONE),
+				core_check(c, "s/a/am-" ONE)->last.text);
+	}
+	clock_set_source(NULL);
+	ahead = 0;
+}
+
 /* Silent for its ttl it is over; over for ten minutes it is gone, from the store as well. */
 static void an_event_is_forgotten(void **state)
 {
@@ -498,11 +560,11 @@ static void an_event_is_forgotten(void **state)
 	(void)push(c, "s/a", ONE, TEND_STATE_CRITICAL, "disk full", 9, 0);
 	component = watch_find_component(c->watch, "s/a");
 	assert_int_equal(component->checks.len, 2);
-	ahead = HOUR_USEC + MIN_USEC;
+	core_check(c, "s/a/am-" ONE)->report->aged = HOUR_USEC;
 	make_due(c, core_check(c, "s/a/am-" ONE));
 	WAIT_FOR(c->loop, strcmp(state_of(c, "s/a/am-" ONE), "ok") == 0);
 	assert_non_null(strstr(core_check(c, "s/a/am-" ONE)->last.text, "it was: disk full"));
-	ahead += 9 * MIN_USEC;
+	ahead = 9 * MIN_USEC;
 	core_run(c, "s/a/am-" ONE);
 	ahead += 2 * MIN_USEC;
 	make_due(c, core_check(c, "s/a/am-" ONE));
@@ -534,6 +596,8 @@ int main(void)
 		TEST(no_source_takes_all),
 		TEST(events_are_bounded),
 		TEST(an_event_goes),
+		TEST(an_event_is_looked_at),
+		TEST(an_event_ages_by_no_calendar),
 		TEST(an_event_is_forgotten),
 	};
 

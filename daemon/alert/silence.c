@@ -114,12 +114,38 @@ static void trim(struct silences *s, usec_t wall)
 	}
 }
 
+static int put(struct store_batch *batch, const struct silence *silence, usec_t ended_wall,
+	const char *ended_by);
+
+/* What its time has ended stays ended when the clock is set back, also over a restart: a quiet that
+ * came back would have nobody who expects it. */
+static void end_expired(struct silences *s, usec_t wall)
+{
+	auto(store_batch_free) struct store_batch *batch = NULL;
+	int r = 0;
+
+	VEC_FOREACH (&s->list, struct silence *, silence) {
+		if (silence->ended_wall || silence->ends_wall > wall)
+			continue;
+		silence->ended_wall = silence->ends_wall;
+		if (r == 0 && !batch)
+			r = store_batch_new(&batch);
+		if (r == 0)
+			r = put(batch, silence, silence->ended_wall, NULL);
+	}
+	if (r == 0 && batch)
+		r = store_commit(s->store, TAKE(batch), NULL, NULL);
+	if (r < 0)
+		log_warning("silences: the end of some is not in the store: %s", strerror(-r));
+}
+
 static void look(struct silences *s)
 {
 	usec_t wall = clock_wall(), next = next_edge(s, wall);
 	size_t n_active = count(s, SILENCE_ACTIVE, wall);
 	bool changed = n_active != s->n_active;
 
+	end_expired(s, wall);
 	trim(s, wall);
 	s->n_active = n_active;
 	loop_timer_set(s->timer,

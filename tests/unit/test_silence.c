@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Silences with a real store: what counts, when, and over a restart; and who inhibits whom. */
 #include "store_fixture.h"
+#include <time.h>
 #include "alert/inhibit.h"
 #include "alert/silence.h"
 #include "base/clock.h"
@@ -153,6 +154,48 @@ static void test_times(void **state)
 	assert_null(silences_match(w->silences, labels, false));
 }
 
+static usec_t behind;
+
+static usec_t read_clock(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (usec_t)ts.tv_sec * USEC_PER_SEC + (usec_t)ts.tv_nsec / 1000;
+}
+
+static usec_t real_now(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
+}
+
+static usec_t late_wall(void)
+{
+	return read_clock(CLOCK_REALTIME) - behind;
+}
+
+/* What has ended stays ended, however the clock is set: nothing would be there to end it again. */
+static void test_clock_set_back(void **state)
+{
+	static const struct clock_source late = {real_now, late_wall};
+	struct world *w = *state;
+	auto_json json_t *labels = json_pack("{s:s}", "a", "b");
+
+	clock_set_source(&late);
+	must_add(w, "a=b", 0, USEC_PER_SEC / 2, false);
+	assert_int_equal(w->n_changes, 1);
+	WAIT_FOR(w->f->loop, w->n_changes == 2);
+	behind = HOUR;
+	assert_null(silences_match(w->silences, labels, false));
+	WAIT_FOR(w->f->loop, store_idle(w->f->store));
+	restart(w);
+	assert_null(silences_match(w->silences, labels, false));
+	assert_int_equal(
+		silence_state(silences_find(w->silences, w->id), clock_wall()), SILENCE_ENDED);
+	behind = 0;
+	clock_set_source(NULL);
+}
+
 static void test_refused(void **state)
 {
 	static const struct {
@@ -283,6 +326,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_life, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_times, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_clock_set_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_until_resolved, setup, teardown),
 		cmocka_unit_test(test_inhibit),

@@ -41,14 +41,24 @@ static usec_t latest_after(const struct conf_check *conf, const struct report *r
 	return report->resumed_wall ? MAX(due, add_spans(report->resumed_wall, conf->grace)) : due;
 }
 
+/* Until when a run must have ended. */
+static usec_t end_of_run(const struct conf_check *conf, const struct report *report)
+{
+	usec_t started = report->lost_wall ? report->lost_wall : report->started_wall;
+	usec_t next = latest_after(conf, report, started);
+	usec_t longest = conf->max_runtime ? add_spans(started, conf->max_runtime) : next;
+
+	/* A job that dies each time begins anew each time: that is no news of an end. */
+	return report->lost_wall ? MIN(next, longest) : longest;
+}
+
 enum heartbeat_state heartbeat_judge(const struct conf_check *conf, const struct report *report,
 	usec_t wall, usec_t *ret_deadline)
 {
 	usec_t deadline;
 
 	if (report->started_wall) {
-		deadline = conf->max_runtime ? add_spans(report->started_wall, conf->max_runtime)
-					     : latest_after(conf, report, report->started_wall);
+		deadline = end_of_run(conf, report);
 		*ret_deadline = deadline;
 		return wall > deadline ? HEARTBEAT_STUCK : HEARTBEAT_RUNNING;
 	}
@@ -93,8 +103,12 @@ void heartbeat_report(const struct conf_check *conf, const struct report *report
 	} else if (state == HEARTBEAT_STUCK) {
 		said.reason = TEND_REASON_JOB_STUCK;
 		(void)snprintf(said.text, sizeof(said.text),
-			"stuck: it began at %s and has not ended by %s",
-			clock_format(report->started_wall, since), clock_format(deadline, limit));
+			report->lost_wall ? "stuck: it began at %s, and again since, and has not "
+					    "ended by %s"
+					  : "stuck: it began at %s and has not ended by %s",
+			clock_format(report->lost_wall ? report->lost_wall : report->started_wall,
+				since),
+			clock_format(deadline, limit));
 	} else if (state == HEARTBEAT_RUNNING && report->state != TEND_STATE_PENDING) {
 		(void)snprintf(said.text, sizeof(said.text),
 			"runs since %s; the last one said %s: %.300s",
@@ -122,6 +136,8 @@ static void take_signal(struct report *report, enum heartbeat_signal signal, con
 {
 	report->resumed_wall = 0;
 	if (signal == HEARTBEAT_START) {
+		if (!report->lost_wall)
+			report->lost_wall = report->started_wall;
 		report->started_wall = wall;
 		return;
 	}
@@ -129,6 +145,7 @@ static void take_signal(struct report *report, enum heartbeat_signal signal, con
 				  ? wall - report->started_wall
 				  : 0;
 	report->started_wall = 0;
+	report->lost_wall = 0;
 	report->at_wall = wall;
 	report->state = signal == HEARTBEAT_OK ? TEND_STATE_OK : TEND_STATE_CRITICAL;
 	report->reason = signal == HEARTBEAT_OK ? TEND_REASON_OK : TEND_REASON_REPORTED_CRITICAL;

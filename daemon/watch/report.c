@@ -26,11 +26,12 @@ json_t *report_to_json(const struct report *report)
 	for (size_t i = 0; metrics && i < report->n_metrics; i++)
 		(void)json_object_set_new(
 			metrics, report->metrics[i].name, json_real(report->metrics[i].value));
-	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "state",
+	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o}", "state",
 		tend_state_name(report->state), "reason", tend_reason_name(report->reason), "text",
 		report->text, "at", (json_int_t)report->at_wall, "started",
-		(json_int_t)report->started_wall, "runtime", (json_int_t)report->runtime, "resumed",
-		(json_int_t)report->resumed_wall, "metrics", metrics);
+		(json_int_t)report->started_wall, "lost", (json_int_t)report->lost_wall, "runtime",
+		(json_int_t)report->runtime, "resumed", (json_int_t)report->resumed_wall, "metrics",
+		metrics);
 }
 
 static bool metric_fits(const char *name, const json_t *value)
@@ -90,6 +91,7 @@ void report_from_json(const json_t *doc, struct report *report)
 	report->at = clock_now();
 	report->aged = wall > report->at_wall ? wall - report->at_wall : 0;
 	report->started_wall = (usec_t)json_integer_value(json_object_get(doc, "started"));
+	report->lost_wall = (usec_t)json_integer_value(json_object_get(doc, "lost"));
 	report->runtime = (usec_t)json_integer_value(json_object_get(doc, "runtime"));
 	report->resumed_wall = (usec_t)json_integer_value(json_object_get(doc, "resumed"));
 	(void)snprintf(report->text, sizeof(report->text), "%s", text ? text : "");

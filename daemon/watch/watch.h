@@ -49,6 +49,7 @@ struct report {
 	usec_t at, aged; /* clock_now() of it, and its age then: more than 0 only after a restart */
 	/* of heartbeats */
 	usec_t started_wall; /* of a run that goes on; 0 */
+	usec_t lost_wall;    /* of the first one that was begun, with no end before the next; 0 */
 	usec_t runtime;	     /* of the last one, if it had said start; 0 */
 	usec_t resumed_wall; /* a window that paused the check ended, and nothing came since; 0 */
 	bool judged;	     /* its age has been judged: what it says holds */

@@ -100,6 +100,19 @@ class Heartbeats(unittest.TestCase):
         tend.request("POST", f"/v1/heartbeats/{JOB}/ok")
         tend.wait_told("crm/jobs/nightly", ["raised", "cleared"])
 
+    def test_one_that_dies_each_time(self):
+        tend = self.tend(every="2s")
+
+        def begun():
+            tend.request("POST", f"/v1/heartbeats/{JOB}/start")
+            return self.beat(tend)["state"] == "stuck"
+
+        tend.wait(begun, 15, "it to be stuck, though it begins all the time")
+        tend.wait_told("crm/jobs/nightly", ["raised"])
+        self.assertIn("and again since", tend.sink.told[0][2]["text"])
+        tend.request("POST", f"/v1/heartbeats/{JOB}/ok")
+        tend.wait_told("crm/jobs/nightly", ["raised", "cleared"])
+
     def test_what_is_refused(self):
         tend = self.tend()
         for path, status in ((f"/v1/heartbeats/{JOB}x", 404), ("/v1/heartbeats/x", 404),

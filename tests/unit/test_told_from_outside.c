@@ -24,30 +24,36 @@ static const struct {
 	int now;
 	enum heartbeat_state is;
 	int deadline;
+	int lost; /* the first of the runs that were begun and did not end; 0 = not */
 } beats[] = {
-	{NULL, 10, 0, PENDING, 5, 0, 0, 74, HEARTBEAT_WAITING, 75},
-	{NULL, 10, 0, PENDING, 5, 0, 0, 76, HEARTBEAT_LATE, 75},
-	{NULL, 10, 0, OK, 5, 0, 0, 75, HEARTBEAT_WELL, 75},
-	{NULL, 10, 0, OK, 5, 0, 0, 76, HEARTBEAT_LATE, 75},
-	{NULL, 10, 0, BAD, 5, 0, 0, 70, HEARTBEAT_FAILED, 75},
-	{NULL, 10, 0, BAD, 5, 0, 0, 76, HEARTBEAT_LATE, 75},
+	{NULL, 10, 0, PENDING, 5, 0, 0, 74, HEARTBEAT_WAITING, 75, 0},
+	{NULL, 10, 0, PENDING, 5, 0, 0, 76, HEARTBEAT_LATE, 75, 0},
+	{NULL, 10, 0, OK, 5, 0, 0, 75, HEARTBEAT_WELL, 75, 0},
+	{NULL, 10, 0, OK, 5, 0, 0, 76, HEARTBEAT_LATE, 75, 0},
+	{NULL, 10, 0, BAD, 5, 0, 0, 70, HEARTBEAT_FAILED, 75, 0},
+	{NULL, 10, 0, BAD, 5, 0, 0, 76, HEARTBEAT_LATE, 75, 0},
 	/* it runs: stuck after max_runtime, else when the next word would be late */
-	{NULL, 10, 30, OK, 5, 70, 0, 99, HEARTBEAT_RUNNING, 100},
-	{NULL, 10, 30, OK, 5, 70, 0, 101, HEARTBEAT_STUCK, 100},
-	{NULL, 10, 0, OK, 5, 70, 0, 140, HEARTBEAT_RUNNING, 140},
-	{NULL, 10, 0, OK, 5, 70, 0, 141, HEARTBEAT_STUCK, 140},
-	{NULL, 10, 30, PENDING, 5, 70, 0, 80, HEARTBEAT_RUNNING, 100},
+	{NULL, 10, 30, OK, 5, 70, 0, 99, HEARTBEAT_RUNNING, 100, 0},
+	{NULL, 10, 30, OK, 5, 70, 0, 101, HEARTBEAT_STUCK, 100, 0},
+	{NULL, 10, 0, OK, 5, 70, 0, 140, HEARTBEAT_RUNNING, 140, 0},
+	{NULL, 10, 0, OK, 5, 70, 0, 141, HEARTBEAT_STUCK, 140, 0},
+	{NULL, 10, 30, PENDING, 5, 70, 0, 80, HEARTBEAT_RUNNING, 100, 0},
+	/* one begun over one that never ended has no more time than that had */
+	{NULL, 10, 0, OK, 5, 130, 0, 139, HEARTBEAT_RUNNING, 140, 70},
+	{NULL, 10, 0, OK, 5, 130, 0, 141, HEARTBEAT_STUCK, 140, 70},
+	{NULL, 10, 300, OK, 5, 130, 0, 141, HEARTBEAT_STUCK, 140, 70},
+	{NULL, 10, 30, OK, 5, 130, 0, 131, HEARTBEAT_STUCK, 100, 70},
 	/* a window kept it from being looked at: it has the grace anew */
-	{NULL, 10, 0, OK, 5, 0, 300, 309, HEARTBEAT_WELL, 310},
-	{NULL, 10, 0, OK, 5, 0, 300, 311, HEARTBEAT_LATE, 310},
-	{NULL, 10, 0, OK, 5, 0, 20, 75, HEARTBEAT_WELL, 75},
+	{NULL, 10, 0, OK, 5, 0, 300, 309, HEARTBEAT_WELL, 310, 0},
+	{NULL, 10, 0, OK, 5, 0, 300, 311, HEARTBEAT_LATE, 310, 0},
+	{NULL, 10, 0, OK, 5, 0, 20, 75, HEARTBEAT_WELL, 75, 0},
 	/* at two each night */
-	{"0 2 * * *", 15, 0, OK, 125, 0, 0, 26 * 60 + 15, HEARTBEAT_WELL, 26 * 60 + 15},
-	{"0 2 * * *", 15, 0, OK, 125, 0, 0, 26 * 60 + 16, HEARTBEAT_LATE, 26 * 60 + 15},
-	{"0 2 * * *", 15, 0, PENDING, 60, 0, 0, 134, HEARTBEAT_WAITING, 135},
+	{"0 2 * * *", 15, 0, OK, 125, 0, 0, 26 * 60 + 15, HEARTBEAT_WELL, 26 * 60 + 15, 0},
+	{"0 2 * * *", 15, 0, OK, 125, 0, 0, 26 * 60 + 16, HEARTBEAT_LATE, 26 * 60 + 15, 0},
+	{"0 2 * * *", 15, 0, PENDING, 60, 0, 0, 134, HEARTBEAT_WAITING, 135, 0},
 	/* a minute early by a clock that is ahead: it is that night's */
-	{"0 2 * * *", 15, 0, OK, 119, 0, 0, 200, HEARTBEAT_WELL, 26 * 60 + 15},
-	{"0 2 * * *", 15, 0, OK, 117, 0, 0, 200, HEARTBEAT_LATE, 135},
+	{"0 2 * * *", 15, 0, OK, 119, 0, 0, 200, HEARTBEAT_WELL, 26 * 60 + 15, 0},
+	{"0 2 * * *", 15, 0, OK, 117, 0, 0, 200, HEARTBEAT_LATE, 135, 0},
 };
 
 static void silence_is_judged(void **unused)
@@ -69,6 +75,8 @@ static void silence_is_judged(void **unused)
 
 		if (beats[i].started)
 			report.started_wall = DAY_0 + (usec_t)beats[i].started * MIN_USEC;
+		if (beats[i].lost)
+			report.lost_wall = DAY_0 + (usec_t)beats[i].lost * MIN_USEC;
 		if (beats[i].resumed)
 			report.resumed_wall = DAY_0 + (usec_t)beats[i].resumed * MIN_USEC;
 		if (beats[i].cron) {

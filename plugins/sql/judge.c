@@ -122,6 +122,17 @@ static void add_metric(
 		look_for_drop(j, name, instance, value);
 }
 
+/* Of a figure that this result cannot know: nothing is missed. */
+static void keep_usual(struct judging *j, const char *name, const char *instance)
+{
+	char key[KEY_BYTES];
+	json_t *before =
+		json_object_get(json_object_get(j->memory, "usual"), key_of(name, instance, key));
+
+	if (before)
+		(void)json_object_set(j->usual, key, before);
+}
+
 /* A counter that is lower than before was set anew: what it has counted since is not known. */
 static void add_counter(struct judging *j, const char *name, const char *instance, double value)
 {
@@ -134,6 +145,8 @@ static void add_counter(struct judging *j, const char *name, const char *instanc
 	(void)snprintf(rate, sizeof(rate), "%.22s_per_hour", name);
 	if (json_is_number(before) && j->elapsed > 0 && value >= last)
 		add_metric(j, rate, instance, (value - last) * 3600 / j->elapsed, "");
+	else
+		keep_usual(j, rate, instance);
 }
 
 static void instance_of(const struct judging *j, size_t row, char *buf, size_t size)
@@ -225,23 +238,23 @@ static void look_at_expected(struct judging *j)
 			cell && !json_is_null(cell) ? "'" : "");
 }
 
-/* A row that is missing is a figure that has fallen to nothing, when it is one that must not. */
+/* A row that is missing, or one with NULL (the sum of no rows), is a figure that has fallen to
+ * nothing, when it is one that must not. */
 static void look_for_gone(struct judging *j)
 {
 	const char *key;
 	json_t *value;
 
 	json_object_foreach (json_object_get(j->memory, "usual"), key, value) {
-		const char *colon = strchr(key, ':');
+		size_t n = strcspn(key, ":");
 		char name[32];
 
-		if (json_object_get(j->usual, key) || !colon ||
-			(size_t)(colon - key) >= sizeof(name))
+		if (json_object_get(j->usual, key) || n >= sizeof(name))
 			continue;
-		(void)snprintf(name, sizeof(name), "%.*s", (int)(colon - key), key);
+		(void)snprintf(name, sizeof(name), "%.*s", (int)n, key);
 		if (is_one_of(j->conf->drop, name) &&
 			json_object_size(j->usual) < (size_t)TEND_SAMPLES_MAX)
-			look_for_drop(j, name, colon + 1, 0);
+			look_for_drop(j, name, key[n] ? key + n + 1 : "", 0);
 	}
 }
 

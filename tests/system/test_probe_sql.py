@@ -66,8 +66,11 @@ class Sql(Case):
         self.serve(
             ("drop", "sql", drop),
             ("gone", "sql", "query = select region, count(*) as orders from orders group by 1\n"
-             "instance = region\ndrop = orders\ndrop_share = 50\n"))
+             "instance = region\ndrop = orders\ndrop_share = 50\n"),
+            ("sum", "sql", "query = select sum(total) as revenue, max(id) as last from orders where"
+             " total < 100\ndrop = revenue\n"))
         for _ in range(3):
+            self.expect("sum", "ok")
             self.expect("drop", "ok")
             self.expect("gone", "ok")
         self.assertGreaterEqual(self.metrics(self.run_check("drop"))["last_per_hour", ""], 0)
@@ -82,6 +85,9 @@ class Sql(Case):
         self.expect("drop", "threshold", "orders has fallen to 0 since [0-9]+ s; usual is about"
                     " [1-9]")
         self.expect("drop", "threshold", "fallen to 0")
+        # The sum of no rows is no 0, it is NULL.
+        self.expect("sum", "threshold", "revenue has fallen to 0 since")
+        self.expect("sum", "threshold", "revenue has fallen to 0 since")
         self.expect("gone", "threshold", "orders of south has fallen to 0")
         self.pg.sql("insert into orders (region, total) select 'south', 1 from"
                     " generate_series(1, 2)")

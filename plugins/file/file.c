@@ -93,7 +93,7 @@ static const struct tend_metric_doc file_metric_docs[] = {
 static const struct tend_reason_doc file_reason_docs[] = {
 	{TEND_REASON_FILE_MISSING, "it does not exist; a folder has too few files"},
 	{TEND_REASON_FILE_CHANGED, "type, owner, group, mode or content is not as declared"},
-	{TEND_REASON_STALE, "it is older than it may be"},
+	{TEND_REASON_STALE, "it is older than it may be, or dated ahead"},
 	{TEND_REASON_UNDECLARED, "`absent = yes', and it is there"},
 	{TEND_REASON_ACCESS_DENIED, "the user tend-probe may not look there"},
 	MACHINE_REASONS,

@@ -3,6 +3,9 @@
 #include <string.h>
 #include "file.h"
 
+/* Clocks of file servers are not quite ours. */
+enum { MAX_AHEAD_SEC = 300 };
+
 static const char *const type_names[] = {"", "file", "folder", "socket"};
 
 bool file_wants_checksum(const struct file_conf *conf)
@@ -35,6 +38,9 @@ static void judge_age(const char *what, double mtime, double now, usec_t max, st
 {
 	char age[32], limit[32];
 
+	if (max > 0 && mtime - now > MAX_AHEAD_SEC)
+		verdict_fault(v, TEND_REASON_STALE, "%s is dated %s ahead, its age is unknown",
+			what, span_text(mtime - now, age));
 	if (max > 0 && now - mtime > (double)max / 1e6)
 		verdict_fault(v, TEND_REASON_STALE, "%s was written %s ago, more than %s", what,
 			span_text(now - mtime, age), span_text((double)max / 1e6, limit));
@@ -45,8 +51,13 @@ static void judge_checksum(
 {
 	const char *sum = doc_text(doc, "sha256"), *known = doc_text(memory, "sha256");
 
-	if (!c->checksum || !sum[0])
+	if (!c->checksum)
 		return;
+	if (!sum[0]) {
+		verdict_fault(v, TEND_REASON_FILE_CHANGED, "%s is a %s, which has no checksum",
+			c->path, doc_text(doc, "type"));
+		return;
+	}
 	if (strcmp(c->checksum, "remember") != 0)
 		known = c->checksum;
 	if (known[0] && strcasecmp(sum, known) != 0)
@@ -78,6 +89,9 @@ static void judge_inside(const struct file_conf *c, const json_t *doc, const jso
 	if (doc_number(inside, "unreadable", 0) > 0)
 		verdict_fault(v, TEND_REASON_ACCESS_DENIED, "%.0f folders in %s cannot be read",
 			doc_number(inside, "unreadable", 0), c->path);
+	if (doc_flag(inside, "cut"))
+		verdict_fault(
+			v, TEND_REASON_NO_EVIDENCE, "%s holds more than was counted", c->path);
 	if (files < (double)c->min_files)
 		verdict_fault(v, TEND_REASON_FILE_MISSING, "%s has %.0f files, %lld are needed",
 			c->path, files, (long long)c->min_files);
@@ -101,6 +115,9 @@ static void judge_there(
 	judge_checksum(c, doc, memory, v);
 	if (inside)
 		judge_inside(c, doc, inside, memory, v);
+	else if (c->min_files > 0 || c->drop_pct > 0 || c->max_age_inside > 0)
+		verdict_fault(v, TEND_REASON_FILE_CHANGED, "%s is a %s, no folder", c->path,
+			doc_text(doc, "type"));
 	(void)span_text(now - mtime, age);
 	if (inside)
 		verdict_well(v, "%s has %.0f files, %s", c->path, doc_number(inside, "files", 0),

@@ -147,6 +147,8 @@ static void test_process_cpu(void **state)
 	"\"a\","                                                                                   \
 	"\"group\":\"b\",\"mode\":\"0640\""
 
+#define PIPE_DOC "\"exists\":true,\"type\":\"pipe\",\"now\":1000,\"mtime\":900"
+
 static void test_file(void **state)
 {
 	static char path[] = "/x", a[] = "a", c[] = "c", m640[] = "640", m600[] = "0600",
@@ -202,6 +204,22 @@ static void test_file(void **state)
 			TEND_REASON_OK, ""},
 		{&fresh, "{" FILE_DOC ",\"inside\":{\"files\":0}}", NULL, TEND_REASON_STALE,
 			"has no file"},
+		/* What cannot have what is asked for has changed; a time to come is no age. */
+		{&sum, "{" PIPE_DOC "}", "{\"sha256\":\"ab\"}", TEND_REASON_FILE_CHANGED,
+			"/x is a pipe, which has no checksum"},
+		{&fixed, "{" PIPE_DOC "}", NULL, TEND_REASON_FILE_CHANGED, "is a pipe"},
+		{&least, "{" FILE_DOC "}", NULL, TEND_REASON_FILE_CHANGED,
+			"/x is a file, no folder"},
+		{&fresh, "{" FILE_DOC "}", NULL, TEND_REASON_FILE_CHANGED, "no folder"},
+		{&drop, "{" FILE_DOC "}", NULL, TEND_REASON_FILE_CHANGED, "no folder"},
+		{&age, "{\"exists\":true,\"type\":\"file\",\"now\":1000,\"mtime\":1400}", NULL,
+			TEND_REASON_STALE, "dated 7 min ahead"},
+		{&age, "{\"exists\":true,\"type\":\"file\",\"now\":1000,\"mtime\":1010}", NULL,
+			TEND_REASON_OK, ""},
+		{&fresh, "{" FILE_DOC ",\"inside\":{\"files\":1,\"newest\":9900}}", NULL,
+			TEND_REASON_STALE, "ahead"},
+		{&plain, "{" FILE_DOC ",\"inside\":{\"files\":9,\"cut\":true}}", NULL,
+			TEND_REASON_NO_EVIDENCE, "/x holds more than was counted"},
 	};
 
 	JUDGE(file_judge, rows);

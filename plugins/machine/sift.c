@@ -139,6 +139,7 @@ static void judge_pattern(struct scene *s, const char *name, const char *allowed
 	const char *sample = n > 0 ? doc_text(now, "sample") : doc_text(before, "sample");
 	double limit = allowed ? strtod(allowed, NULL) : 0;
 	json_t *events = count_events(s, json_object_get(before, "events"), n, &sum);
+	double undecided = doc_number(json_object_get(s->doc, "undecided"), name, 0);
 	char span[32];
 
 	verdict_metric(s->v, "matches", name, sum, "");
@@ -149,6 +150,10 @@ static void judge_pattern(struct scene *s, const char *name, const char *allowed
 	if (sum > limit)
 		verdict_fault(s->v, TEND_REASON_PATTERN_SEEN, "%s: %.0f in %s, the last: %.160s",
 			name, sum, span_text(s->window, span), sample);
+	if (undecided > 0)
+		verdict_fault(s->v, TEND_REASON_NO_EVIDENCE,
+			"%s: %.0f lines took too long to be matched, the expression is too costly",
+			name, undecided);
 }
 
 static json_t *judge_patterns(struct scene *s)

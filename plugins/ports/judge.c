@@ -114,7 +114,11 @@ void ports_judge(
 		n_exposed += !is_loopback(doc_text(port, "address"));
 	}
 	verdict_metric(ret_verdict, "undeclared", NULL, (double)ret_verdict->n_faults, "");
-	for (i = 0; i < c->n_rules; i++)
+	/* Beyond what is told there may be any. */
+	if (doc_flag(doc, "cut"))
+		verdict_fault(ret_verdict, TEND_REASON_NO_EVIDENCE,
+			"more than %zu ports listen, the rest is not seen", json_array_size(ports));
+	for (i = 0; i < c->n_rules && !doc_flag(doc, "cut"); i++)
 		judge_missing(&c->rules[i], ports, ret_verdict);
 	verdict_metric(ret_verdict, "open", NULL, (double)json_array_size(ports), "");
 	verdict_metric(ret_verdict, "exposed", NULL, (double)n_exposed, "");

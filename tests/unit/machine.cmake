@@ -2,9 +2,11 @@
 # The probes of a machine: what is pure, and the whole way to tend-look.
 set(plugin_dir ${PROJECT_SOURCE_DIR}/plugins)
 tend_unit_test(test_look
-	SOURCES test_look.c ${plugin_dir}/machine/verdict.c ${plugin_dir}/host/host.c
+	SOURCES test_look.c ${plugin_dir}/machine/verdict.c ${plugin_dir}/machine/sift.c
+		${plugin_dir}/host/host.c
 		${plugin_dir}/host/judge.c ${plugin_dir}/host/forecast.c
-	LIBS tend_watch tend_spawn tend_spawn_client tend_look_pure PkgConfig::JANSSON)
+	LIBS tend_watch tend_spawn tend_spawn_client tend_look_pure PkgConfig::JANSSON
+		PkgConfig::PCRE2)
 if(TARGET test_look)
 	target_compile_definitions(test_look PRIVATE LOOK_PROGRAM="$<TARGET_FILE:tend-look>")
 	add_dependencies(test_look tend-look)

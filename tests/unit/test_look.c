@@ -11,8 +11,10 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include "../../plugins/host/host.h"
+#include "../../plugins/machine/sift.h"
 #include "exec/look/answer.h"
 #include "exec/look/proc.h"
+#include "exec/look/sieve.h"
 #include "exec/spawn/client.h"
 #include "exec/spawn/server.h"
 
@@ -433,6 +435,32 @@ static void test_forecast_learns(void **state)
 	json_decref(seen);
 }
 
+/* ---- expressions ---- */
+
+/* An expression that takes too long has not been looked for, which is not that it is not there. */
+static void test_sieve_gives_up(void **state)
+{
+	static const char line[] =
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa ERROR";
+	static char rule[] = "bad=(a+)+X|ERROR", *rules[] = {rule, NULL};
+	static const struct sift_conf conf = {.patterns = rules, .window = 60 * USEC_PER_SEC};
+	auto_json json_t *patterns = json_pack("{s:s}", "bad", "(a+)+X|ERROR");
+	auto(sieve_free) struct sieve *sieve = NULL;
+	auto_json json_t *doc = NULL;
+	struct verdict v = {0};
+
+	assert_int_equal(sieve_new(patterns, NULL, NULL, &sieve, NULL), 0);
+	sieve_line(sieve, "", line, strlen(line));
+	sieve_line(sieve, "", "well", 4);
+	doc = sieve_result(sieve);
+	(void)json_object_set_new(doc, "now", json_real(1000));
+	sift_judge(&conf, doc, NULL, false, &v);
+	assert_int_equal(v.reason, TEND_REASON_NO_EVIDENCE);
+	if (!strstr(v.text, "bad: 1 lines took too long to be matched"))
+		fail_msg("%s", v.text);
+	verdict_clear(&v);
+}
+
 /* ---- the whole way ---- */
 
 static struct fixture fixture;
@@ -529,6 +557,7 @@ int main(void)
 		cmocka_unit_test(test_host_faults),
 		cmocka_unit_test(test_forecast),
 		cmocka_unit_test(test_forecast_learns),
+		cmocka_unit_test(test_sieve_gives_up),
 		cmocka_unit_test_setup_teardown(test_the_whole_way, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_tend_look, setup_without, teardown),
 	};

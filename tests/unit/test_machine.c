@@ -394,6 +394,11 @@ static void test_ports(void **state)
 			"{\"ports\":[" PORT("22", "udp", "::1") "," PORT(
 				"5432", "tcp", "127.0.0.1") "]}",
 			NULL, TEND_REASON_OBJECT_MISSING, "nothing listens on ssh: 22/tcp"},
+		/* What is declared or not may be among those that were not told. */
+		{&conf, "{\"cut\":true,\"ports\":[" PORT("22", "tcp", "::1") "]}", NULL,
+			TEND_REASON_NO_EVIDENCE, "more than 1 ports listen"},
+		{&conf, "{\"cut\":true,\"ports\":[" PORT("80", "tcp", "::") "]}", NULL,
+			TEND_REASON_UNDECLARED, "80/tcp"},
 	};
 
 	JUDGE(ports_judge, rows);

@@ -13,7 +13,7 @@ enum { MATCH_LIMIT = 100000, DEPTH_LIMIT = 5000, SAMPLE_BYTES = 240, TABLE_SLOTS
 struct pattern {
 	const char *name; /* of the argument; NULL: ignore */
 	pcre2_code *code;
-	uint64_t n;
+	uint64_t n, n_undecided; /* lines */
 	char sample[SAMPLE_BYTES];
 };
 
@@ -192,9 +192,13 @@ static int add_pattern(
 	return 0;
 }
 
-static bool fits(const struct sieve *s, const struct pattern *p, const char *line, size_t len)
+static bool fits(const struct sieve *s, struct pattern *p, const char *line, size_t len)
 {
-	return pcre2_match(p->code, (PCRE2_SPTR)line, len, 0, 0, s->data, s->context) >= 0;
+	int r = pcre2_match(p->code, (PCRE2_SPTR)line, len, 0, 0, s->data, s->context);
+
+	/* Over a limit, mostly: it may fit or not. */
+	p->n_undecided += r < 0 && r != PCRE2_ERROR_NOMATCH;
+	return r >= 0;
 }
 
 static void add_known(struct sieve *s, const char *seen)
@@ -285,7 +289,7 @@ void sieve_line(struct sieve *sieve, const char *source, const char *line, size_
 
 json_t *sieve_result(const struct sieve *sieve)
 {
-	json_t *matches = json_object(), *fresh = json_array();
+	json_t *matches = json_object(), *undecided = json_object(), *fresh = json_array();
 
 	for (size_t i = 0; i < sieve->n_patterns; i++) {
 		const struct pattern *p = &sieve->patterns[i];
@@ -294,6 +298,9 @@ json_t *sieve_result(const struct sieve *sieve)
 			(void)json_object_set_new(matches, p->name,
 				json_pack(
 					"{s:I, s:s}", "n", (json_int_t)p->n, "sample", p->sample));
+		if (p->name && p->n_undecided > 0)
+			(void)json_object_set_new(
+				undecided, p->name, json_integer((json_int_t)p->n_undecided));
 	}
 	for (size_t i = 0; i < sieve->n_fresh; i++)
 		(void)json_array_append_new(
@@ -301,6 +308,6 @@ json_t *sieve_result(const struct sieve *sieve)
 				       json_sprintf("%08x", sieve->fresh[i].hash), "template",
 				       sieve->fresh[i].template, "source", sieve->fresh[i].source,
 				       "n", (json_int_t)sieve->fresh[i].n));
-	return json_pack("{s:I, s:o, s:o, s:b}", "lines", (json_int_t)sieve->n_lines, "matches",
-		matches, "new", fresh, "cut", sieve->cut);
+	return json_pack("{s:I, s:o, s:o, s:o, s:b}", "lines", (json_int_t)sieve->n_lines,
+		"matches", matches, "undecided", undecided, "new", fresh, "cut", sieve->cut);
 }

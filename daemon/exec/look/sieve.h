@@ -31,7 +31,8 @@ struct sieve *sieve_free(struct sieve *sieve);
 DEFINE_AUTO(struct sieve *, sieve_free)
 /* `source`: who wrote it; part of its kind. */
 void sieve_line(struct sieve *sieve, const char *source, const char *line, size_t len);
-/* {"lines","matches":{NAME:{"n","sample"}},"new":[{"hash","template","source","n"}],"cut"} */
+/* {"lines","matches":{NAME:{"n","sample"}},"undecided":{NAME:n},"new":[{"hash","template","source",
+ * "n"}],"cut"}; undecided: lines that an expression took too long for. */
 json_t *sieve_result(const struct sieve *sieve);
 
 void sieve_template(const char *line, size_t len, char ret_text[SIEVE_TEMPLATE_BYTES]);

@@ -14,6 +14,8 @@ static const struct tend_option certfile_options[] = {
 	TEND_OPT(STRING, struct certfile_conf, key, "key", NULL,
 		"The private key that they must belong to; the user tend-probe must be able to "
 		"read it."),
+	TEND_OPT(BOOL, struct certfile_conf, bundle, "bundle", "no",
+		"They are lists of authorities, which do not follow on each other."),
 	TEND_OPT(USEC, struct certfile_conf, expires_within, "expires_within", "14d",
 		"One that expires within this time is told.", .max = 3.2e14, .unit = "s"),
 	TEND_OPT(INT, struct certfile_conf, min_bits, "min_bits", "2048",
@@ -61,7 +63,7 @@ static const struct tend_reason_doc certfile_reason_docs[] = {
 	{TEND_REASON_TLS_NAME, "it is not for one of `names'"},
 	{TEND_REASON_TLS_WEAK, "its key is too short, it is signed with SHA-1 or MD5"},
 	{TEND_REASON_CONTENT_UNEXPECTED, "it does not belong to `key'"},
-	{TEND_REASON_PROTOCOL, "no certificate in the file"},
+	{TEND_REASON_PROTOCOL, "no certificate in the file, or one that cannot be read"},
 	{TEND_REASON_FILE_MISSING, "a path or pattern that fits nothing"},
 	{TEND_REASON_ACCESS_DENIED, "the user tend-probe may not look there"},
 	MACHINE_REASONS,

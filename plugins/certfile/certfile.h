@@ -8,6 +8,7 @@
 struct certfile_conf {
 	char **paths, **names;
 	char *key;
+	bool bundle;
 	usec_t expires_within;
 	int64_t min_bits;
 };

@@ -57,11 +57,15 @@ static void judge_key(
 			doc_text(file, "key_error"));
 	if (strcmp(doc_text(file, "key"), "RSA") == 0 && bits < (double)c->min_bits)
 		verdict_fault(v, TEND_REASON_TLS_WEAK, "%s has a key of %.0f bits", path, bits);
-	if (strstr(doc_text(file, "signature"), "SHA1") ||
-		strstr(doc_text(file, "signature"), "MD5"))
+	if (!doc_flag(file, "self_signed") && (strstr(doc_text(file, "signature"), "SHA1") ||
+						      strstr(doc_text(file, "signature"), "MD5")))
 		verdict_fault(v, TEND_REASON_TLS_WEAK, "%s is signed by %s", path,
 			doc_text(file, "signature"));
-	if (json_is_false(json_object_get(file, "joined")))
+	if (doc_flag(file, "broken"))
+		verdict_fault(v, TEND_REASON_PROTOCOL,
+			"%s: what follows on certificate %.0f cannot be read", path,
+			doc_number(file, "chain", 0));
+	if (!c->bundle && json_is_false(json_object_get(file, "joined")))
 		verdict_fault(v, TEND_REASON_TLS_UNTRUSTED,
 			"%s: the certificates of its chain do not follow on each other", path);
 }

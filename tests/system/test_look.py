@@ -344,6 +344,15 @@ class Certificates(Folder):
                          key=self.path("ca.key"))["files"]
         self.assertEqual((one["joined"], one["key_matches"], one["names_missing"]),
                          (False, False, ["b.a.crm.example", "192.0.2.2"]))
+        # What cannot be read, or is too much, is told, not left out.
+        cut = self.write("cut.crt", leaf + ca[:300] + "!!!" + ca[303:])
+        one, = self.look("certfile", paths=[cut])["files"]
+        self.assertEqual((one["chain"], one["broken"]), (1, True))
+        many = self.write("many.crt", (other + ca) * 150)
+        one, = self.look("certfile", paths=[many])["files"]
+        self.assertEqual((one["chain"], one["broken"], one["self_signed"]), (300, False, True))
+        one, = self.look("certfile", paths=[self.write("more.crt", ca * 401)])["files"]
+        self.assertTrue(one["broken"])
         openssl(self.folder, "x509", "-in", "leaf.crt", "-outform", "DER", "-out", "leaf.der")
         self.assertEqual(self.look("certfile", paths=[self.path("leaf.der")])["files"][0]["subject"],
                          "leaf")

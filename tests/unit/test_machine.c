@@ -286,8 +286,10 @@ static void test_timer(void **state)
 static void test_certfile(void **state)
 {
 	static char key[] = "/k";
-	static const struct certfile_conf conf = {
-		.key = key, .expires_within = 86400 * USEC_PER_SEC, .min_bits = 2048};
+	static const struct certfile_conf conf = {.key = key,
+						  .expires_within = 86400 * USEC_PER_SEC,
+						  .min_bits = 2048},
+					  bundle = {.bundle = true};
 	static const struct row rows[] = {
 		{&conf, CERT("\"not_after\":865000"), NULL, TEND_REASON_OK, "expires in 10 days"},
 		{&conf, CERT("\"not_after\":999"), NULL, TEND_REASON_TLS_EXPIRED, "ca has expired"},
@@ -314,6 +316,15 @@ static void test_certfile(void **state)
 			TEND_REASON_ACCESS_DENIED, "/c: x"},
 		{&conf, CERT("\"error\":\"no certificate\""), NULL, TEND_REASON_PROTOCOL, ""},
 		{&conf, "{}", NULL, TEND_REASON_NO_EVIDENCE, ""},
+		{&conf, CERT("\"not_after\":865000,\"chain\":1,\"broken\":true"), NULL,
+			TEND_REASON_PROTOCOL, "/c: what follows on certificate 1 cannot be read"},
+		/* Nobody has to believe a signature of one's own; a bundle is no chain. */
+		{&conf,
+			CERT("\"not_after\":865000,\"signature\":\"RSA-SHA1\",\"self_signed\":"
+			     "true"),
+			NULL, TEND_REASON_OK, ""},
+		{&bundle, CERT("\"not_after\":865000,\"joined\":false"), NULL, TEND_REASON_OK, ""},
+		{&bundle, CERT("\"not_after\":999"), NULL, TEND_REASON_TLS_EXPIRED, "ca has"},
 	};
 
 	JUDGE(certfile_judge, rows);

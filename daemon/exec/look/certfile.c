@@ -13,7 +13,7 @@
 #include "base/fs.h"
 #include "exec/look/look.h"
 
-enum { MAX_FILES = 100, MAX_FILE_BYTES = 1 << 20, MAX_CHAIN = 10, MAX_NAMES = 40 };
+enum { MAX_FILES = 100, MAX_FILE_BYTES = 1 << 20, MAX_CHAIN = 400, MAX_NAMES = 40 };
 
 /* No password is asked for on a terminal. */
 static int no_password(char *buf, int size, int writing, void *data)
@@ -83,13 +83,14 @@ static void add_leaf(json_t *doc, X509 *cert, const json_t *wanted)
 		if (!is_for(cert, json_string_value(name)))
 			(void)json_array_append_new(missing, look_string(json_string_value(name)));
 	(void)json_object_update_new(doc,
-		json_pack("{s:o, s:o, s:I, s:o, s:o, s:i, s:s, s:s}", "subject",
+		json_pack("{s:o, s:o, s:I, s:o, s:o, s:i, s:s, s:s, s:b}", "subject",
 			name_of(X509_get_subject_name(cert)), "issuer",
 			name_of(X509_get_issuer_name(cert)), "not_before",
 			(json_int_t)time_of(X509_get0_notBefore(cert)), "names", names_of(cert),
 			"names_missing", missing, "bits", key ? EVP_PKEY_get_bits(key) : 0, "key",
 			key && EVP_PKEY_get0_type_name(key) ? EVP_PKEY_get0_type_name(key) : "?",
-			"signature", OBJ_nid2sn(X509_get_signature_nid(cert))));
+			"signature", OBJ_nid2sn(X509_get_signature_nid(cert)), "self_signed",
+			(X509_get_extension_flags(cert) & EXFLAG_SS) != 0));
 }
 
 /* The chain is as good as the one of it that ends first. */
@@ -140,20 +141,27 @@ static void add_key(json_t *doc, X509 *cert, const char *path)
 	explicit_bzero(text, len);
 }
 
-static size_t read_chain(const char *text, size_t len, X509 **ret_chain)
+/* `broken`: there is more, but it cannot be read, or is too much. */
+static size_t read_chain(const char *text, size_t len, X509 **ret_chain, bool *ret_broken)
 {
 	BIO *bio = BIO_new_mem_buf(text, (int)len);
 	size_t n = 0;
+	X509 *cert;
 
-	while (bio && n < MAX_CHAIN) {
-		ret_chain[n] = PEM_read_bio_X509_AUX(bio, NULL, no_password, NULL);
-		if (!ret_chain[n])
+	ERR_clear_error();
+	while (bio && (cert = PEM_read_bio_X509_AUX(bio, NULL, no_password, NULL))) {
+		if (n == MAX_CHAIN) {
+			X509_free(cert);
 			break;
-		n++;
+		}
+		ret_chain[n++] = cert;
 	}
+	*ret_broken = ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE;
 	/* DER has no lines to begin with. */
-	if (bio && n == 0 && BIO_reset(bio) == 1 && (ret_chain[0] = d2i_X509_bio(bio, NULL)))
+	if (bio && n == 0 && BIO_reset(bio) == 1 && (ret_chain[0] = d2i_X509_bio(bio, NULL))) {
 		n = 1;
+		*ret_broken = false;
+	}
 	BIO_free(bio);
 	ERR_clear_error();
 	return n;
@@ -165,6 +173,7 @@ static json_t *look_at(const char *path, const json_t *args)
 	auto_free char *text = NULL;
 	X509 *chain[MAX_CHAIN];
 	size_t len = 0, n;
+	bool broken = false;
 	int r = fs_read_file(path, MAX_FILE_BYTES, &text, &len);
 
 	if (r < 0) {
@@ -175,13 +184,14 @@ static json_t *look_at(const char *path, const json_t *args)
 						   : "other"));
 		return doc;
 	}
-	n = read_chain(text, len, chain);
+	n = read_chain(text, len, chain, &broken);
 	if (n == 0) {
 		(void)json_object_set_new(doc, "error", json_string("no certificate in it"));
 		return doc;
 	}
 	add_leaf(doc, chain[0], json_object_get(args, "names"));
 	add_chain(doc, chain, n);
+	(void)json_object_set_new(doc, "broken", json_boolean(broken));
 	if (look_text(args, "key"))
 		add_key(doc, chain[0], look_text(args, "key"));
 	for (size_t i = 0; i < n; i++)

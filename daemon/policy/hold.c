@@ -157,7 +157,7 @@ static void load_one(struct policies *p, const json_t *row)
 {
 	const json_t *doc = json_object_get(row, "doc_json");
 	const char *policy = text_of(row, "policy"), *incident = text_of(row, "incident");
-	usec_t ended = (usec_t)json_integer_value(json_object_get(row, "ended"));
+	struct moment ended = {.wall = (usec_t)json_integer_value(json_object_get(row, "ended"))};
 	enum limits_hold what =
 		limits_hold(strcmp(text_of(row, "state"), run_state_names[RUN_UNKNOWN]) == 0,
 			json_is_true(json_object_get(doc, "stopped")));
@@ -166,7 +166,8 @@ static void load_one(struct policies *p, const json_t *row)
 		return;
 	if (by_hand(text_of(doc, "author")))
 		release_incident(p, incident, policy);
-	if (what != LIMITS_HOLD_NONE && ended > breakers_closed_until(p, policy))
+	ended.mono = limits_mono_of(ended, limits_now());
+	if (what != LIMITS_HOLD_NONE && !limits_until(ended, breakers_closed_at(p, policy)))
 		add(p, what, incident, policy, text_of(row, "id"));
 }
 

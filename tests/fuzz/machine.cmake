@@ -15,4 +15,4 @@ tend_fuzz_target(machine
 		${PROJECT_SOURCE_DIR}/plugins/ports/judge.c
 		${PROJECT_SOURCE_DIR}/plugins/firewall/judge.c
 		${PROJECT_SOURCE_DIR}/plugins/antivirus/judge.c
-	LIBS tend_base PkgConfig::JANSSON PkgConfig::PCRE2)
+	LIBS tend_base PkgConfig::JANSSON PkgConfig::PCRE2 m)

@@ -415,22 +415,55 @@ static bool has_metric(const struct result *result, const char *threshold)
 	return false;
 }
 
-static const char *missing_metric(const struct result *result, char *const *thresholds)
+/* Where the configuration makes the metrics (a column, a program's figure), what it names must
+ * come. A row of the probe's own table may have nothing to say just now (a rate the first time,
+ * archiving that is off), and instances come and go. */
+static bool must_come(const struct tend_probe *probe, const char *threshold)
 {
-	for (; thresholds && *thresholds; thresholds++)
-		if (!has_metric(result, *thresholds))
-			return *thresholds;
-	return NULL;
+	size_t n = strcspn(threshold, "=");
+	bool by_conf = false;
+
+	for (const struct tend_metric_doc *doc = probe->metric_docs; doc && doc->name; doc++) {
+		size_t capitals = strspn(doc->name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+		size_t end = strlen(doc->name + capitals);
+
+		if (capitals == 0 && end == n && strncmp(doc->name, threshold, n) == 0)
+			return false;
+		if (capitals && end && n > end &&
+			strncmp(threshold + n - end, doc->name + capitals, end) == 0)
+			return false;
+		by_conf |= capitals && !end && !doc->instances;
+	}
+	return by_conf;
 }
 
-/* A threshold that is never judged looks like one that holds: a good result says so. */
+/* One that must come before one that need not. */
+static const char *missing_metric(
+	const struct check *check, const struct result *result, bool *ret_must_come)
+{
+	char *const *const rows[] = {
+		check->conf->thresholds_critical, check->conf->thresholds_warning};
+	const char *missing = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		for (char *const *row = rows[i]; row && *row; row++) {
+			if (has_metric(result, *row))
+				continue;
+			*ret_must_come = must_come(check->conf->probe, *row);
+			if (*ret_must_come)
+				return *row;
+			missing = missing ? missing : *row;
+		}
+	return missing;
+}
+
+/* A threshold that is never judged looks like one that holds: a good result says so, or is none. */
 static void tell_missing(struct check *check, struct result *result)
 {
-	const char *missing = missing_metric(result, check->conf->thresholds_critical);
+	bool is_needed = false;
+	const char *missing = missing_metric(check, result, &is_needed);
 	auto_str struct str text = STR_INIT(sizeof(result->text));
 
-	if (!missing)
-		missing = missing_metric(result, check->conf->thresholds_warning);
 	if (!missing || result->reason != TEND_REASON_OK)
 		return;
 	if (check->report)
@@ -445,6 +478,10 @@ static void tell_missing(struct check *check, struct result *result)
 		log_warning("check '%s': %s", check->conf->name, str_get(&text));
 	check->missing_told = true;
 	(void)snprintf(result->text, sizeof(result->text), "%s", str_get(&text));
+	if (!is_needed)
+		return;
+	result->reason = TEND_REASON_NO_EVIDENCE;
+	result->verdict = tend_reason_verdict(result->reason);
 }
 
 static enum tend_state apply_severity(const struct conf_check *conf, enum tend_state verdict)

@@ -171,6 +171,13 @@ static int told_start(struct tend_attempt *a, const void *conf)
 #define TOLD_NAME "told"
 #endif
 
+static const struct tend_metric_doc told_metrics[] = {
+	TEND_METRIC("sometimes", "", "what may have nothing to say"),
+	TEND_METRIC("NAME_rate", "", "what is known the second time"),
+	TEND_METRIC("NAME", "", "what the file says"),
+	{0},
+};
+
 static const struct tend_probe told_probe = {
 	.abi = TEND_PLUGIN_ABI,
 	.name = TOLD_NAME,
@@ -179,6 +186,7 @@ static const struct tend_probe told_probe = {
 	.conf_size = sizeof(struct told_conf),
 	.start = told_start,
 	.call = told_call,
+	.metric_docs = told_metrics,
 };
 #ifdef TOLD_OF_DATABASE
 TEND_PROBE(tolddb, &told_probe);

@@ -44,6 +44,9 @@ static const struct row rows[] = {
 	FLAG("master_sync_in_progress", syncing, "1"),
 	UNLESS("rdb_last_bgsave_status", save_failed, "ok"),
 	UNLESS("aof_last_write_status", aof_write_failed, "ok"),
+	FLAG("maxmemory_policy", no_eviction, "noeviction"),
+	/* Told when min-replicas-to-write is set. */
+	FLAG("min_slaves_good_slaves", no_good_replica, "0"),
 	NUM("loading_eta_seconds", loading_eta),
 	NUM("uptime_in_seconds", uptime),
 	NUM("connected_clients", clients),
@@ -51,6 +54,7 @@ static const struct row rows[] = {
 	NUM("blocked_clients", blocked),
 	NUM("used_memory", memory),
 	NUM("maxmemory", max_memory),
+	NUM("mem_not_counted_for_evict", not_counted),
 	NUM("used_memory_rss", rss),
 	NUM("mem_fragmentation_ratio", fragmentation),
 	NUM("instantaneous_ops_per_sec", ops),

@@ -16,9 +16,9 @@ struct info_replica {
 struct info {
 	char version[32], role[16], run_id[44], master[64];
 	bool loading, aof_enabled, aof_write_failed, save_failed, saving, link_down, syncing;
-	bool has_save;
-	double loading_eta, uptime, clients, max_clients, blocked, memory, max_memory, rss,
-		fragmentation, ops, hits, misses, evicted, rejected, keys, unsaved, save_at,
+	bool has_save, no_eviction, no_good_replica;
+	double loading_eta, uptime, clients, max_clients, blocked, memory, max_memory, not_counted,
+		rss, fragmentation, ops, hits, misses, evicted, rejected, keys, unsaved, save_at,
 		link_down_seconds, master_io_seconds, replicas, offset;
 	size_t n_replicas;
 	struct info_replica replica[INFO_MAX_REPLICAS];

@@ -68,6 +68,27 @@ static enum tend_reason judge_persistence(const struct redis_conf *conf, const s
 	return TEND_REASON_OK;
 }
 
+/* What INFO tells of writes that are refused. A replica takes none anyway. */
+static enum tend_reason judge_writes(const struct info *info, char text[REDIS_TEXT_BYTES])
+{
+	if (is_replica(info))
+		return TEND_REASON_OK;
+	if (info->no_eviction && info->max_memory > 0 &&
+		info->memory - info->not_counted > info->max_memory) {
+		(void)snprintf(text, REDIS_TEXT_BYTES,
+			"maxmemory (%.1f MiB) is reached and nothing is evicted: writes are "
+			"refused",
+			info->max_memory / 1048576);
+		return TEND_REASON_READ_ONLY;
+	}
+	if (info->no_good_replica) {
+		(void)snprintf(text, REDIS_TEXT_BYTES,
+			"no replica is near enough for min-replicas-to-write: writes are refused");
+		return TEND_REASON_READ_ONLY;
+	}
+	return TEND_REASON_OK;
+}
+
 enum tend_reason redis_judge(const struct redis_conf *conf, const struct info *info, double now,
 	char text[REDIS_TEXT_BYTES])
 {
@@ -81,6 +102,8 @@ enum tend_reason redis_judge(const struct redis_conf *conf, const struct info *i
 	reason = judge_role(conf, info, text);
 	if (reason == TEND_REASON_OK)
 		reason = judge_replication(conf, info, text);
+	if (reason == TEND_REASON_OK)
+		reason = judge_writes(info, text);
 	if (reason == TEND_REASON_OK)
 		reason = judge_persistence(conf, info, now, text);
 	if (reason == TEND_REASON_OK)

@@ -196,8 +196,10 @@ static void all_said(struct stream *s, struct run *run)
 	double now = (double)wall.tv_sec + (double)wall.tv_nsec / 1e9;
 	reason = redis_judge(run->conf, &run->info, now, text);
 	stream_metric_seconds(s, "answer_seconds", run->info_usec);
-	add_metrics(stream_attempt(s), &run->info, now);
-	for (size_t i = 0; i < run->n_queues; i++)
+	/* While it loads, its figures are not yet those of its data, and no queue was asked. */
+	if (!run->info.loading)
+		add_metrics(stream_attempt(s), &run->info, now);
+	for (size_t i = 0; i < run->n_queues && !run->info.loading; i++)
 		(void)tend_attempt_metric_of(stream_attempt(s), "queue_length",
 			run->conf->queues[i], run->lengths[i], "");
 	stream_finish(s, reason, "%s", text);

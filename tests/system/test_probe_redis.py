@@ -202,6 +202,22 @@ class Redis(unittest.TestCase):
         self.assertIn("link_down_seconds", got.metrics)
         self.check(probes, "master", "connect-refused")
 
+    def test_writes_refused(self):
+        """INFO tells why, and nothing has to be written to find it out."""
+        _, port = self.server("full")
+        admin = self.client(port)
+        probes = Probes(self, {"full": {"probe": "redis", "host": "127.0.0.1", "port": port}})
+        self.check(probes, "full", "ok")
+        admin.say("CONFIG", "SET", "min-replicas-to-write", "1")
+        self.assertIn("NOREPLICAS", admin.say("SET", "x", "y"))
+        self.check(probes, "full", "read-only", "no replica is near enough")
+        admin.say("CONFIG", "SET", "min-replicas-to-write", "0")
+        admin.say("CONFIG", "SET", "maxmemory", "100kb")
+        self.assertIn("OOM", admin.say("SET", "x", "y"))
+        self.check(probes, "full", "read-only", "maxmemory")
+        admin.say("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+        self.check(probes, "full", "ok")
+
     def test_loading(self):
         server, port = self.server("load")
         client = self.client(port)
@@ -215,7 +231,8 @@ class Redis(unittest.TestCase):
         server.start()
         probes = Probes(self, {"load": {"probe": "redis", "host": "127.0.0.1", "port": port,
                                         "queues": "key1"}})
-        self.check(probes, "load", "starting")
+        got = self.check(probes, "load", "starting")
+        self.assertFalse({"memory_bytes", "keys", "queue_length/key1"} & set(got.metrics), got)
         server.kill()
 
     def test_tls(self):

@@ -76,6 +76,8 @@ static void test_resp_reasons(void **state)
 			resp_error_reason(rows[i].text, strlen(rows[i].text)), rows[i].want);
 }
 
+#define FULL "role:master\r\nused_memory:102\r\nmaxmemory:100\r\n"
+
 static void test_redis_judge(void **state)
 {
 	static const struct {
@@ -95,6 +97,16 @@ static void test_redis_judge(void **state)
 			TEND_REASON_OK},
 		{"role:master\r\nloading:1\r\n", {.db = 0}, TEND_REASON_STARTING},
 		{"role:master\r\nrdb_last_bgsave_status:err\r\n", {.db = 0}, TEND_REASON_READ_ONLY},
+		/* What Redis refuses writes for, as it counts it. */
+		{FULL "maxmemory_policy:noeviction\r\n", {.db = 0}, TEND_REASON_READ_ONLY},
+		{FULL "maxmemory_policy:allkeys-lru\r\n", {.db = 0}, TEND_REASON_OK},
+		{FULL "maxmemory_policy:noeviction\r\nmem_not_counted_for_evict:2\r\n", {.db = 0},
+			TEND_REASON_OK},
+		{FULL "maxmemory_policy:noeviction\r\nrole:slave\r\n", {.db = 0}, TEND_REASON_OK},
+		{"role:master\r\nused_memory:9\r\nmaxmemory:0\r\nmaxmemory_policy:noeviction\r\n",
+			{.db = 0}, TEND_REASON_OK},
+		{"role:master\r\nmin_slaves_good_slaves:0\r\n", {.db = 0}, TEND_REASON_READ_ONLY},
+		{"role:master\r\nmin_slaves_good_slaves:1\r\n", {.db = 0}, TEND_REASON_OK},
 		{"role:master\r\naof_last_write_status:err\r\n", {.db = 0}, TEND_REASON_OK},
 		{"role:master\r\naof_enabled:1\r\naof_last_write_status:err\r\n", {.db = 0},
 			TEND_REASON_READ_ONLY},

@@ -108,6 +108,7 @@ static void finish_by_status(
 		TEND_REASON_PROGRAM_CRITICAL, TEND_REASON_PROGRAM_UNKNOWN};
 	struct output_line complaint = first_line(result->err, result->err_len);
 	struct output out;
+	char unread[48] = "";
 
 	output_parse(result->out, result->out_len, &out);
 	if (result->exit_status >= (int)(sizeof(reasons) / sizeof(reasons[0]))) {
@@ -121,10 +122,15 @@ static void finish_by_status(
 	for (size_t i = 0; i < out.n_metrics; i++)
 		(void)tend_attempt_metric(
 			a, out.metrics[i].name, out.metrics[i].value, out.metrics[i].unit);
-	tend_attempt_finish(a, reasons[result->exit_status], "%s",
+	if (out.n_unread > 0)
+		(void)snprintf(
+			unread, sizeof(unread), " (%zu figures cannot be read)", out.n_unread);
+	tend_attempt_finish(a, reasons[result->exit_status], "%.*s%s",
+		(int)(OUTPUT_TEXT_BYTES - (unread[0] ? sizeof(unread) : 0)),
 		out.text[0]	    ? out.text
 		: complaint.text[0] ? complaint.text + 2
-				    : "the program wrote nothing");
+				    : "the program wrote nothing",
+		unread);
 }
 
 static void on_end(

@@ -44,6 +44,11 @@ static void append_text(struct output *out, struct span line)
 
 /* ---- performance data ---- */
 
+static bool is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
 static bool is_name_char(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
@@ -88,7 +93,32 @@ static void make_unique(const struct output *out, char name[OUTPUT_NAME_BYTES])
 		(void)snprintf(name, OUTPUT_NAME_BYTES, "%.*s_%u", OUTPUT_NAME_BYTES - 5, base, i);
 }
 
-static bool read_unit(struct span unit, const char **ret_unit, double *ret_factor)
+/* Letters, signs and what is beyond ASCII; not the rest of a number ("1,5", "0x10"). */
+static bool is_unit(struct span text)
+{
+	for (; text.at < text.end; text.at++)
+		if ((unsigned char)*text.at < 0x80 && !is_letter(*text.at) &&
+			!(*text.at && strchr("/%_-*", *text.at)))
+			return false;
+	return true;
+}
+
+/* As it stands, if there is room for it. */
+static bool copy_unit(struct span unit, char ret_unit[OUTPUT_UNIT_BYTES])
+{
+	size_t n = (size_t)(unit.end - unit.at);
+
+	if (!is_unit(unit))
+		return false;
+	ret_unit[0] = '\0';
+	for (size_t i = 0; i < n; i++)
+		if (n >= OUTPUT_UNIT_BYTES || (unsigned char)unit.at[i] >= 0x80)
+			return true;
+	(void)snprintf(ret_unit, OUTPUT_UNIT_BYTES, "%.*s", (int)n, unit.at);
+	return true;
+}
+
+static bool read_unit(struct span unit, char ret_unit[OUTPUT_UNIT_BYTES], double *ret_factor)
 {
 	static const struct {
 		const char *from, *to;
@@ -98,23 +128,31 @@ static bool read_unit(struct span unit, const char **ret_unit, double *ret_facto
 		{"s", "s", 1},
 		{"ms", "s", 1e-3},
 		{"us", "s", 1e-6},
+		{"ns", "s", 1e-9},
 		{"%", "%", 1},
 		{"B", "B", 1},
 		{"KB", "B", 1024.0},
 		{"MB", "B", 1048576.0},
 		{"GB", "B", 1073741824.0},
 		{"TB", "B", 1099511627776.0},
+		{"PB", "B", 1125899906842624.0},
+		{"KiB", "B", 1024.0},
+		{"MiB", "B", 1048576.0},
+		{"GiB", "B", 1073741824.0},
+		{"TiB", "B", 1099511627776.0},
+		{"PiB", "B", 1125899906842624.0},
 		{"c", "c", 1},
 	};
 	size_t n = (size_t)(unit.end - unit.at);
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (strlen(rows[i].from) == n && memcmp(rows[i].from, unit.at, n) == 0) {
-			*ret_unit = rows[i].to;
+			(void)snprintf(ret_unit, OUTPUT_UNIT_BYTES, "%s", rows[i].to);
 			*ret_factor = rows[i].factor;
 			return true;
 		}
-	return false;
+	*ret_factor = 1;
+	return copy_unit(unit, ret_unit);
 }
 
 /* Copies characters of this kind, as many as there are and fit. */
@@ -127,7 +165,7 @@ static size_t take_chars(struct span *field, const char *kind, char *to, size_t 
 	return n;
 }
 
-/* A decimal number in the C locale, the unit after it. "U" (the plugin cannot tell) is none. */
+/* A decimal number in the C locale, the unit after it. */
 static bool read_value(struct span field, double *ret_value, struct span *ret_unit)
 {
 	char number[48];
@@ -151,20 +189,20 @@ static bool read_value(struct span field, double *ret_value, struct span *ret_un
 static void add_metric(struct output *out, struct span label, struct span fields)
 {
 	struct output_metric m = {.name = ""};
-	struct span unit_text;
-	const char *unit;
+	struct span unit_text, value = take_until(&fields, ';');
 	double factor;
 
-	if (out->n_metrics == OUTPUT_MAX_METRICS ||
-		!read_value(take_until(&fields, ';'), &m.value, &unit_text) ||
-		!read_unit(unit_text, &unit, &factor) || !isfinite(m.value * factor)) {
+	/* "U": the program cannot tell. */
+	if (value.end - value.at == 1 && *value.at == 'U')
+		return;
+	if (out->n_metrics == OUTPUT_MAX_METRICS || !read_value(value, &m.value, &unit_text) ||
+		!read_unit(unit_text, m.unit, &factor) || !isfinite(m.value * factor)) {
 		out->n_unread++;
 		return;
 	}
 	m.value *= factor;
 	make_name(label, m.name);
 	make_unique(out, m.name);
-	(void)snprintf(m.unit, sizeof(m.unit), "%s", unit);
 	out->metrics[out->n_metrics++] = m;
 }
 

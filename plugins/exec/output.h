@@ -18,7 +18,7 @@ enum {
 
 struct output_metric {
 	char name[OUTPUT_NAME_BYTES]; /* [a-z0-9_]+, each once */
-	char unit[OUTPUT_UNIT_BYTES]; /* "", s, %, B or c: ms, us, KB ... TB are converted */
+	char unit[OUTPUT_UNIT_BYTES]; /* of time s, of size B; others as they stand, or "" */
 	double value;		      /* finite */
 };
 

@@ -27,8 +27,15 @@ static const struct output_row output_rows[] = {
 	{"x | 'é'=1 'Ü b'=2", "x", "value=1 b=2", 0},
 	{"x | a=1 A=2 a_2=3", "x", "a=1 a_2=2 a_2_2=3", 0},
 	{"x | a=1e3 b=-2.5E-1s c=+3", "x", "a=1000 b=-0.25s c=3", 0},
-	{"x | a=U b=1", "x", "b=1", 1},
-	{"x | a=1,5s b=0x10 c=nan d=inf e= f=1.2.3 g=1furlong h=--1", "x", "", 8},
+	{"x | a=U b=1", "x", "b=1", 0},
+	{"x | a=1,5s b=0x10 c=nan d=inf e= f=1.2.3 g=1;2 h=--1 i=U1", "x", "g=1", 8},
+	/* Units of all kinds; what there is no room for, or is no ASCII, is left out. */
+	{"x | a=2KiB b=1MiB c=1GiB d=1TiB e=1PB f=5ns", "x",
+		"a=2048B b=1048576B c=1073741824B d=1099511627776B e=1.12589990684262e+15B "
+		"f=5e-09s",
+		0},
+	{"x | a=9Mbps b=21.5C c=1req/s d=1furlong e=2furlongs f=3°C g=4\x01", "x",
+		"a=9Mbps b=21.5C c=1req/s d=1furlong e=2 f=3", 1},
 	{"x | junk more=1 =5 'open=3", "x", "more=1", 3},
 	{"x | 'closed'5 b=2", "x", "b=2", 1},
 	{"first | a=1\nlong one\n\nlong two | b=2\nc=3\nd=4 e=5\n", "first; long one; long two",

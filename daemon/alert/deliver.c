@@ -85,26 +85,25 @@ void delivery_settle(struct delivery *d, enum delivery_state state, const char *
 			d->n_tries, deps->data);
 }
 
-static void fall_back_one(struct receiver *receiver, struct delivery *d)
+static size_t fall_back_one(struct receiver *receiver, struct delivery *d)
 {
 	void *item = d;
 	const struct vec one = {.items = &item, .len = 1, .cap = 1};
 
-	queue_fall_back(receiver, &one);
+	return queue_fall_back(receiver, &one);
 }
 
-void delivery_end(struct delivery *d, enum delivery_state state, const char *why, bool fall_back)
+size_t delivery_end(struct delivery *d, enum delivery_state state, const char *why, bool fall_back)
 {
 	auto(delivery_unref) struct delivery *held = delivery_ref(d);
 
 	outbox_remove(&d->receiver->outbox, d, clock_now());
 	delivery_settle(held, state, why);
-	if (fall_back)
-		fall_back_one(held->receiver, held);
+	return fall_back ? fall_back_one(held->receiver, held) : 0;
 }
 
-/* All of it ends alike. */
-static void shipment_end(
+/* All of it ends alike. Returns how many nobody gets. */
+static size_t shipment_end(
 	struct shipment *s, enum delivery_state state, const char *why, bool fall_back)
 {
 	auto(shipment_unref) struct shipment *held = shipment_ref(s);
@@ -121,8 +120,7 @@ static void shipment_end(
 			why ? ": " : "", why ? why : "");
 		ledger_put_shipment(held, false);
 	}
-	if (fall_back)
-		queue_fall_back(receiver, &held->deliveries);
+	return fall_back ? queue_fall_back(receiver, &held->deliveries) : 0;
 }
 
 /* ---- what is lost --------------------------------------------------------------------------- */
@@ -131,15 +129,17 @@ static void shipment_end(
 
 static void tell_lost(struct receiver *receiver)
 {
-	auto_json json_t *details = json_pack("{s:s, s:I, s:I, s:I}", "receiver", receiver->name,
-		"shed", (json_int_t)receiver->n_untold_shed, "expired",
-		(json_int_t)receiver->n_untold_expired, "waiting",
+	auto_json json_t *details = json_pack("{s:s, s:I, s:I, s:I, s:I}", "receiver",
+		receiver->name, "shed", (json_int_t)receiver->n_untold_shed, "expired",
+		(json_int_t)receiver->n_untold_expired, "refused",
+		(json_int_t)receiver->n_untold_refused, "waiting",
 		(json_int_t)receiver->outbox.n_waiting);
 	auto_free char *text = str_printf(
 		"receiver '%s' does not get its notices: %llu given up for want of room, %llu "
-		"because they waited too long, %zu wait; last error: %s",
+		"because they waited too long, %llu refused, %zu wait; last error: %s",
 		receiver->name, (unsigned long long)receiver->n_untold_shed,
-		(unsigned long long)receiver->n_untold_expired, receiver->outbox.n_waiting,
+		(unsigned long long)receiver->n_untold_expired,
+		(unsigned long long)receiver->n_untold_refused, receiver->outbox.n_waiting,
 		receiver->last_error[0] ? receiver->last_error : "none");
 	auto_free char *fingerprint = str_printf("daemon/receiver/%s", receiver->name);
 	struct notice notice = {.kind = NOTICE_RECEIVER_FAILING,
@@ -153,7 +153,7 @@ static void tell_lost(struct receiver *receiver)
 	if (r < 0)
 		log_error("receiver '%s': cannot tell that it loses notices: %s", receiver->name,
 			strerror(-r));
-	receiver->n_untold_shed = receiver->n_untold_expired = 0;
+	receiver->n_untold_shed = receiver->n_untold_expired = receiver->n_untold_refused = 0;
 }
 
 void receiver_tell_lost(void *data)
@@ -161,17 +161,19 @@ void receiver_tell_lost(void *data)
 	struct receiver *receiver = data;
 
 	receiver->told_failing_at = clock_now();
-	if (receiver->n_untold_shed + receiver->n_untold_expired > 0)
+	if (receiver->n_untold_shed + receiver->n_untold_expired + receiver->n_untold_refused > 0)
 		tell_lost(receiver);
 }
 
 /* Not from here: whoever lost something may be in the middle of adding to another receiver. */
-void receiver_note_lost(struct receiver *receiver, uint64_t n_shed, uint64_t n_expired)
+void receiver_note_lost(
+	struct receiver *receiver, uint64_t n_shed, uint64_t n_expired, uint64_t n_refused)
 {
 	usec_t now = clock_now(), at = now;
 
 	receiver->n_untold_shed += n_shed;
 	receiver->n_untold_expired += n_expired;
+	receiver->n_untold_refused += n_refused;
 	if (receiver->told_failing_at)
 		at = MAX(now, receiver->told_failing_at + TELL_LOST_INTERVAL);
 	loop_timer_set(receiver->tell_timer, at);
@@ -318,20 +320,28 @@ static void count_try(struct shipment *s, struct judgement *j)
 	shipment_forget_conf(s);
 }
 
-/* It has said no: so have all of them ended, and what waits behind a raise among them. */
-static void shipment_refused(struct shipment *s, const char *why)
+/* It has said no: so have all of them ended, and what waits behind a raise among them. Returns how
+ * many nobody gets. */
+static size_t shipment_refused(struct shipment *s, const char *why)
 {
 	auto(shipment_unref) struct shipment *held = shipment_ref(s);
 	struct receiver *receiver = s->receiver;
+	size_t n_lost = shipment_end(s, DELIVERY_FAILED, why, true);
 
-	shipment_end(s, DELIVERY_FAILED, why, true);
 	VEC_FOREACH (&held->deliveries, const struct delivery *, d) {
 		struct delivery *orphan;
 
 		while (d->refused && (orphan = outbox_orphan(&receiver->outbox, d)))
-			delivery_end(
+			n_lost += delivery_end(
 				orphan, DELIVERY_FAILED, "the raise before it was refused", true);
 	}
+	return n_lost;
+}
+
+static void note_refused(struct receiver *receiver, size_t n_lost)
+{
+	if (n_lost > 0)
+		receiver_note_lost(receiver, 0, 0, n_lost);
 }
 
 static void take_judgement(struct shipment *s, const struct judgement *judgement)
@@ -356,13 +366,13 @@ static void take_judgement(struct shipment *s, const struct judgement *judgement
 		break;
 	case VERDICT_FAILED:
 		close_breaker(receiver);
-		shipment_refused(s, j.error);
+		note_refused(receiver, shipment_refused(s, j.error));
 		break;
 	case VERDICT_MAX:
 	case VERDICT_GONE:
 		if (!receiver->disabled_wall)
 			disable(receiver);
-		shipment_refused(s, j.error);
+		(void)shipment_refused(s, j.error);
 		break;
 	}
 	receiver_pump(receiver);
@@ -424,7 +434,7 @@ static void start_try(struct shipment *s)
 		j.verdict = VERDICT_FAILED;
 	count_try(s, &j);
 	if (r == -EOPNOTSUPP) {
-		shipment_refused(s, j.error);
+		note_refused(receiver, shipment_refused(s, j.error));
 		return;
 	}
 	note_failure(receiver, &j);
@@ -569,7 +579,7 @@ static bool expire(struct receiver *receiver)
 	if (lost.len > 0)
 		queue_fall_back(receiver, &lost);
 	if (n > 0)
-		receiver_note_lost(receiver, 0, n);
+		receiver_note_lost(receiver, 0, n, 0);
 	VEC_FOREACH (&lost, struct delivery *, one)
 		delivery_unref(one);
 	vec_clear(&lost);

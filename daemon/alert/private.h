@@ -191,7 +191,7 @@ struct receiver {
 	/* what it lost is told to the others, not each time */
 	struct loop_source *tell_timer;
 	usec_t told_failing_at;
-	uint64_t n_untold_shed, n_untold_expired;
+	uint64_t n_untold_shed, n_untold_expired, n_untold_refused;
 	/* heartbeats */
 	struct loop_source *heartbeat;
 };
@@ -205,15 +205,16 @@ usec_t receiver_ttl(const struct conf_receiver *conf, enum conf_severity severit
 void receiver_pump(struct receiver *receiver); /* tries what is due, arms the timer */
 /* A delivery that has left its outbox is over: ledger, log, the caller's on_delivery. */
 void delivery_settle(struct delivery *d, enum delivery_state state, const char *why);
-/* Takes a waiting one out of its outbox and settles it; `fall_back`: its fallback gets the notice.
- */
-void delivery_end(struct delivery *d, enum delivery_state state, const char *why, bool fall_back);
+/* Takes a waiting one out of its outbox and settles it; `fall_back`: its fallback gets the notice,
+ * else it is 1 that nobody gets. */
+size_t delivery_end(struct delivery *d, enum delivery_state state, const char *why, bool fall_back);
 void receiver_enable(struct receiver *receiver); /* an operator reloaded: 410 is forgotten */
 void shipment_forget_conf(struct shipment *s);	 /* its try is over */
 /* The set of a shipment is in the store, or is not going to be in time: it may be tried. */
 void shipment_committed(struct shipment *s);
 /* It lost n notices: the others hear of it. */
-void receiver_note_lost(struct receiver *receiver, uint64_t n_shed, uint64_t n_expired);
+void receiver_note_lost(
+	struct receiver *receiver, uint64_t n_shed, uint64_t n_expired, uint64_t n_refused);
 void receiver_tell_lost(void *data); /* struct receiver *; of its tell_timer */
 
 /* ---- test_notice.c -------------------------------------------------------------------------- */
@@ -308,8 +309,10 @@ int alert_queue(struct alert *alert, struct record *record, struct receiver *rec
 	struct token *token);
 /* The same in a batch of its own, at once. */
 int alert_queue_now(struct alert *alert, struct record *record, struct receiver *receiver);
-/* All of them, which `receiver` could not deliver, to its fallback. */
-void queue_fall_back(struct receiver *receiver, const struct vec *deliveries);
+/* All of them, which `receiver` could not deliver, to its fallback. Returns how many nobody gets;
+ * of what is of a receiver's trouble none counts, or two that fail would tell of each other for
+ * ever. */
+size_t queue_fall_back(struct receiver *receiver, const struct vec *deliveries);
 /* What is of a receiver's own trouble is not for itself. */
 bool notice_is_for(const struct notice *notice, const char *receiver);
 

@@ -69,7 +69,7 @@ static void shed(struct receiver *receiver)
 		n += shed_one(receiver, victim);
 	receiver->n_shed += n;
 	if (n > 0)
-		receiver_note_lost(receiver, n, 0);
+		receiver_note_lost(receiver, n, 0, 0);
 }
 
 /* During an outage all that comes is for one digest. */
@@ -210,10 +210,14 @@ int alert_queue_now(struct alert *alert, struct record *record, struct receiver 
 	return r == 0 ? alert_commit_own(alert, TAKE(batch), TAKE(token)) : r;
 }
 
+static bool is_of_receiver(const struct notice *notice)
+{
+	return notice->kind == NOTICE_RECEIVER_FAILING || notice->kind == NOTICE_RECEIVER_DISABLED;
+}
+
 bool notice_is_for(const struct notice *notice, const char *receiver)
 {
-	return (notice->kind != NOTICE_RECEIVER_FAILING &&
-		       notice->kind != NOTICE_RECEIVER_DISABLED) ||
+	return !is_of_receiver(notice) ||
 	       !str_eq(json_string_value(json_object_get(notice->details, "receiver")), receiver);
 }
 
@@ -310,23 +314,29 @@ static bool comes_out_of_the_blue(const struct hand_over *h, const struct delive
 }
 
 /* One hop only: what a fallback cannot deliver either is shown as undelivered. */
-void queue_fall_back(struct receiver *receiver, const struct vec *deliveries)
+size_t queue_fall_back(struct receiver *receiver, const struct vec *deliveries)
 {
 	static char no_group[] = "";
 	const struct conf_receiver *conf = receiver->conf;
 	struct hand_over h = {.alert = receiver->alert, .via = receiver->name};
+	size_t n_lost = 0;
 
 	h.to = conf && conf->fallback ? alert_find_receiver(receiver->alert, conf->fallback) : NULL;
-	if (!h.to || h.to == receiver)
-		return;
-	h.target = (struct plan_target){.receiver = h.to->conf, .group = no_group, .storm = true};
+	if (h.to == receiver)
+		h.to = NULL;
+	if (h.to)
+		h.target = (struct plan_target){
+			.receiver = h.to->conf, .group = no_group, .storm = true};
 	VEC_FOREACH (deliveries, const struct delivery *, d) {
-		if (d->via || d->memory_only || d->record->notice.kind == NOTICE_TEST)
+		if (d->memory_only || d->record->notice.kind == NOTICE_TEST)
 			continue;
-		if (comes_out_of_the_blue(&h, d))
+		if (d->via || !h.to || comes_out_of_the_blue(&h, d)) {
+			n_lost += !is_of_receiver(&d->record->notice);
 			continue;
+		}
 		hand_over(&h, d);
 		hand_over_clear(&h, receiver, &d->record->notice);
 	}
 	hand_over_end(&h);
+	return n_lost;
 }

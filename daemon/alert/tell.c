@@ -84,13 +84,33 @@ static int queue_raise(struct alert *alert, struct record *record, const struct 
 	return queue_all(alert, record, plan, batch, token);
 }
 
+/* Whoever stands in for it, or else all others: of those who are told of the daemon's troubles
+ * nobody is left. */
+static int add_others(
+	const struct alert *alert, const struct notice *n, const char *subject, struct plan *plan)
+{
+	const struct plan_question question = question_of(alert, n);
+	const struct conf_receiver *conf = map_get(&alert->conf->receivers, subject);
+	const struct conf_receiver *fallback =
+		conf && conf->fallback ? map_get(&alert->conf->receivers, conf->fallback) : NULL;
+	int r = 0;
+
+	if (fallback && fallback != conf)
+		return plan_add_told(&question, fallback, plan);
+	MAP_FOREACH (&alert->conf->receivers, const struct conf_receiver *, other)
+		if (r == 0 && other != conf)
+			r = plan_add_told(&question, other, plan);
+	return r;
+}
+
 /* A receiver that fails does not hear of its own failure. */
-static void leave_out_subject(const struct notice *n, struct plan *plan)
+static int leave_out_subject(const struct alert *alert, const struct notice *n, struct plan *plan)
 {
 	const char *name = json_string_value(json_object_get(n->details, "receiver"));
+	size_t n_before = plan->targets.len;
 
 	if ((n->kind != NOTICE_RECEIVER_FAILING && n->kind != NOTICE_RECEIVER_DISABLED) || !name)
-		return;
+		return 0;
 	for (size_t i = plan->targets.len; i-- > 0;) {
 		struct plan_target *target = plan->targets.items[i];
 
@@ -99,6 +119,7 @@ static void leave_out_subject(const struct notice *n, struct plan *plan)
 		plan_target_free(target);
 		vec_remove(&plan->targets, i);
 	}
+	return plan->targets.len == 0 && n_before > 0 ? add_others(alert, n, name, plan) : 0;
 }
 
 static bool is_of_policy(const struct notice *n)
@@ -168,9 +189,10 @@ static int tell_routed(struct alert *alert, struct record *record, bool told_onl
 		r = plan_make(&question, &plan);
 		alert->n_unrouted++;
 	}
+	if (r == 0)
+		r = leave_out_subject(alert, n, &plan);
 	if (r < 0)
 		return r;
-	leave_out_subject(n, &plan);
 	if (!silent)
 		wait_for_window(alert, n, &plan);
 	if (n->kind == NOTICE_INCIDENT_RAISED && n->incident_id)

@@ -229,6 +229,65 @@ static void test_lost(void **state)
 	assert_int_equal(alert_find_receiver(w->alert, "a")->outbox.n_waiting, 100);
 }
 
+/* A receiver that refuses for good, and no fallback: the others hear of that too, once; but not of
+ * a refused word about another's trouble, which would go to and fro. */
+static void test_lost_by_refusal(void **state)
+{
+	struct world *w = *state;
+	int a = sink_start(w, 0, "404 404 404 404"), b = sink_start(w, 0, "400");
+
+	world_open(w,
+		RECEIVER("a", "storm_burst = 0")
+			RECEIVER("b", "") "[route own]\nmatch = source=daemon\n"
+					  "receivers = a, b\n"
+					  "[route all]\nreceivers = a\n",
+		a, w->f->dir, b, w->f->dir);
+	add(w, NOTICE_POLICY_MESSAGE, NULL, NULL);
+	WAIT_FOR(w->f->loop, sink_n(w, 1) == 1);
+	auto_json json_t *log = sink_log(w, 1);
+	json_t *data = entry_data(log, 0);
+	assert_string_equal(json_string_value(json_object_get(data, "receiver")), "a");
+	assert_int_equal(json_integer_value(json_object_get(data, "refused")), 1);
+	WAIT_FOR(w->f->loop, alert_outbox_depth(w->alert) == 0);
+	assert_int_equal(alert_find_receiver(w->alert, "b")->told_failing_at, 0);
+	assert_int_equal(alert_find_receiver(w->alert, "b")->n_untold_refused, 0);
+	add(w, NOTICE_POLICY_MESSAGE, NULL, NULL);
+	WAIT_FOR(w->f->loop, alert_outbox_depth(w->alert) == 0);
+	assert_int_equal(alert_find_receiver(w->alert, "a")->n_untold_refused, 1);
+	assert_int_equal(sink_n(w, 1), 1);
+}
+
+/* The route of all names only the receiver whose trouble it is: then the others hear of it. */
+static void test_lost_by_the_only(void **state)
+{
+	struct world *w = *state;
+	int a = sink_start(w, 0, "404"), b = sink_start(w, 0, "");
+
+	world_open(w,
+		RECEIVER("a", "min_severity = critical")
+			RECEIVER("b", "") "[route all]\nreceivers = a\n",
+		a, w->f->dir, b, w->f->dir);
+	add(w, NOTICE_POLICY_MESSAGE, NULL, NULL);
+	WAIT_FOR(w->f->loop, sink_n(w, 1) == 1);
+	assert_int_equal(sink_n(w, 0), 1);
+}
+
+/* Its fallback, where it has one: what was refused, and that it is gone. */
+static void test_gone_of_the_only(void **state)
+{
+	struct world *w = *state;
+	int a = sink_start(w, 0, "410"), b = sink_start(w, 0, ""), c = sink_start(w, 0, "");
+
+	world_open(w,
+		RECEIVER("a", "fallback = c") RECEIVER("b", "")
+			RECEIVER("c", "") "[route all]\nreceivers = a\n",
+		a, w->f->dir, b, w->f->dir, c, w->f->dir);
+	add(w, NOTICE_POLICY_MESSAGE, NULL, NULL);
+	WAIT_FOR(w->f->loop, sink_n(w, 2) == 2);
+	assert_int_equal(sink_n(w, 0), 1);
+	assert_int_equal(sink_n(w, 1), 0);
+}
+
 static void add_incident(
 	struct world *w, enum notice_kind kind, unsigned i, enum conf_severity severity)
 {
@@ -427,6 +486,9 @@ int main(void)
 		TEST(test_tries),
 		cmocka_unit_test(test_redact),
 		TEST(test_lost),
+		TEST(test_lost_by_refusal),
+		TEST(test_lost_by_the_only),
+		TEST(test_gone_of_the_only),
 		TEST(test_shed_change),
 		TEST(test_ttl),
 		TEST(test_heartbeat),

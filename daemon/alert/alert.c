@@ -157,8 +157,10 @@ int alert_apply(struct alert *alert, struct conf *conf)
 		return r;
 	/* A format that cannot start has its receivers look at what waits, before we get there. */
 	alert->conf = conf_ref(conf);
-	MAP_FOREACH (&alert->receivers, struct receiver *, receiver)
+	MAP_FOREACH (&alert->receivers, struct receiver *, receiver) {
+		receiver_keep_fallback(receiver);
 		receiver->conf = map_get(&conf->receivers, receiver->name);
+	}
 	r = formats_apply(alert->formats, conf);
 	MAP_FOREACH (&alert->receivers, struct receiver *, receiver)
 		receiver_set_conf(receiver, map_get(&conf->receivers, receiver->name), reload);

@@ -338,6 +338,8 @@ static size_t shipment_refused(struct shipment *s, const char *why)
 	return n_lost;
 }
 
+static const char unconfigured[] = "the receiver is no longer configured";
+
 static void note_refused(struct receiver *receiver, size_t n_lost)
 {
 	if (n_lost > 0)
@@ -352,7 +354,7 @@ static void take_judgement(struct shipment *s, const struct judgement *judgement
 	land(receiver, s);
 	count_try(s, &j);
 	if (!receiver->conf && j.verdict != VERDICT_DELIVERED) {
-		shipment_end(s, DELIVERY_FAILED, "the receiver is no longer configured", false);
+		note_refused(receiver, shipment_end(s, DELIVERY_FAILED, unconfigured, true));
 		return;
 	}
 	switch (j.verdict) {
@@ -595,36 +597,39 @@ static struct delivery *find_idle(const struct receiver *receiver)
 	return NULL;
 }
 
-static void fail_released(struct receiver *receiver, const char *why)
+/* Returns how many nobody gets. */
+static size_t fail_released(struct receiver *receiver, const char *why)
 {
 	struct vec lost = {0};
 	struct delivery *d;
+	size_t n_lost = 0;
 
 	while ((d = find_idle(receiver))) {
 		if (d->shipment && d->shipment->deliveries.len > 1) {
-			shipment_end(d->shipment, DELIVERY_FAILED, why, true);
+			n_lost += shipment_end(d->shipment, DELIVERY_FAILED, why, true);
 			continue;
 		}
 		if (vec_push(&lost, d) < 0) {
-			delivery_end(d, DELIVERY_FAILED, why, true);
+			n_lost += delivery_end(d, DELIVERY_FAILED, why, true);
 			continue;
 		}
 		delivery_ref(d);
 		delivery_end(d, DELIVERY_FAILED, why, false);
 	}
 	if (lost.len > 0)
-		queue_fall_back(receiver, &lost);
+		n_lost += queue_fall_back(receiver, &lost);
 	VEC_FOREACH (&lost, struct delivery *, one)
 		delivery_unref(one);
 	vec_clear(&lost);
+	return n_lost;
 }
 
 static usec_t pump(struct receiver *receiver)
 {
 	if (!receiver->conf) {
-		fail_released(receiver, "the receiver is no longer configured");
+		note_refused(receiver, fail_released(receiver, unconfigured));
 	} else if (receiver->disabled_wall) {
-		fail_released(receiver, receiver->disabled_why);
+		(void)fail_released(receiver, receiver->disabled_why);
 	} else {
 		if (expire(receiver))
 			return clock_now();

@@ -170,6 +170,7 @@ struct receiver {
 	struct alert *alert;
 	char *name;
 	const struct conf_receiver *conf; /* NULL: no longer configured */
+	char *fallback;			  /* by the last configuration that had it; NULL */
 	struct outbox outbox;
 	uint64_t sequence;
 	struct bucket bucket, drain;
@@ -198,6 +199,8 @@ struct receiver {
 int receiver_new(struct alert *alert, const char *name, struct receiver **ret_receiver);
 struct receiver *receiver_free(struct receiver *receiver);
 DEFINE_AUTO(struct receiver *, receiver_free)
+/* Its configuration is about to go: who stands in for it must be known still. */
+void receiver_keep_fallback(struct receiver *receiver);
 void receiver_set_conf(struct receiver *receiver, const struct conf_receiver *conf, bool reload);
 /* What the type, or the format, says of grouping may be known only after a while. */
 void receiver_set_pace(struct receiver *receiver);

@@ -317,12 +317,12 @@ static bool comes_out_of_the_blue(const struct hand_over *h, const struct delive
 size_t queue_fall_back(struct receiver *receiver, const struct vec *deliveries)
 {
 	static char no_group[] = "";
-	const struct conf_receiver *conf = receiver->conf;
+	const char *fallback = receiver->conf ? receiver->conf->fallback : receiver->fallback;
 	struct hand_over h = {.alert = receiver->alert, .via = receiver->name};
 	size_t n_lost = 0;
 
-	h.to = conf && conf->fallback ? alert_find_receiver(receiver->alert, conf->fallback) : NULL;
-	if (h.to == receiver)
+	h.to = fallback ? alert_find_receiver(receiver->alert, fallback) : NULL;
+	if (h.to == receiver || (h.to && !h.to->conf))
 		h.to = NULL;
 	if (h.to)
 		h.target = (struct plan_target){

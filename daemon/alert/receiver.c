@@ -5,6 +5,7 @@
 #include <string.h>
 #include "alert/private.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/str.h"
 
 static void on_timer(void *data)
@@ -54,6 +55,7 @@ struct receiver *receiver_free(struct receiver *receiver)
 	loop_source_free(receiver->tell_timer);
 	loop_source_free(receiver->heartbeat);
 	outbox_clear(&receiver->outbox);
+	free(receiver->fallback);
 	free(receiver->name);
 	free(receiver);
 	return NULL;
@@ -80,6 +82,22 @@ void receiver_set_pace(struct receiver *receiver)
 		ttl[i] = receiver_ttl(conf, i);
 	outbox_set_pace(&receiver->outbox, &pace, clock_now());
 	outbox_set_expiry(&receiver->outbox, ttl, clock_wall(), clock_now());
+}
+
+void receiver_keep_fallback(struct receiver *receiver)
+{
+	const struct conf_receiver *conf = receiver->conf;
+	char *copy = conf && conf->fallback ? strdup(conf->fallback) : NULL;
+
+	if (!conf)
+		return;
+	if (conf->fallback && !copy)
+		log_error(
+			"receiver '%s': out of memory: its fallback is not known when it is taken "
+			"out of the configuration",
+			receiver->name);
+	free(receiver->fallback);
+	receiver->fallback = copy;
 }
 
 void receiver_set_conf(struct receiver *receiver, const struct conf_receiver *conf, bool reload)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Who hears of an incident's end, and what of the ledger must not be lost when it does not fit. */
 #include "alert_fixture.h"
+#include "alert/private.h"
 #include "alert/silence.h"
 
 static void add_as(struct world *w, enum notice_kind kind, const char *incident,
@@ -166,6 +167,54 @@ static void test_reminder_by_fallback(void **state)
 	assert_kinds(w, 1, "reminder cleared ");
 }
 
+/* A receiver that is renamed while the raise waits: the fallback it had gets it, and hears of the
+ * end. */
+static void test_renamed(void **state)
+{
+	struct world *w = *state;
+	int b = sink_start(w, 0, ""), c = sink_start(w, 0, "");
+	auto_free char *text =
+		str_printf(RECEIVER("b", "") RECEIVER("c", "") "[route r]\nreceivers = c\n", b,
+			w->f->dir, c, w->f->dir);
+	struct conf *conf;
+
+	world_open(w,
+		RECEIVER("a", "fallback = b") RECEIVER("b", "")
+			RECEIVER("c", "") "[route r]\nreceivers = a\n",
+		free_port(), w->f->dir, b, w->f->dir, c, w->f->dir);
+	add(w, NOTICE_INCIDENT_RAISED, "i1", NULL);
+	WAIT_FOR(w->f->loop, alert_find_receiver(w->alert, "a")->n_tries > 0);
+	conf = load_conf(w, text);
+	assert_int_equal(alert_apply(w->alert, conf), 0);
+	conf_unref(w->conf);
+	w->conf = conf;
+	WAIT_FOR(w->f->loop, sink_n(w, 0) == 1 && alert_outbox_depth(w->alert) == 0);
+	add_as(w, NOTICE_INCIDENT_CLEARED, "i1", SEVERITY_WARNING, false);
+	assert_kinds(w, 0, "raised cleared ");
+	assert_kinds(w, 1, "");
+}
+
+/* Without a fallback the others hear that it is lost. */
+static void test_removed(void **state)
+{
+	struct world *w = *state;
+	int b = sink_start(w, 0, "");
+	auto_free char *text =
+		str_printf(RECEIVER("b", "") "[route r]\nreceivers = b\n", b, w->f->dir);
+	struct conf *conf;
+
+	world_open(w, RECEIVER("a", "") RECEIVER("b", "") "[route r]\nreceivers = a\n", free_port(),
+		w->f->dir, b, w->f->dir);
+	add(w, NOTICE_INCIDENT_RAISED, "i1", NULL);
+	WAIT_FOR(w->f->loop, alert_find_receiver(w->alert, "a")->n_tries > 0);
+	conf = load_conf(w, text);
+	assert_int_equal(alert_apply(w->alert, conf), 0);
+	conf_unref(w->conf);
+	w->conf = conf;
+	WAIT_FOR(w->f->loop, sink_n(w, 0) == 1);
+	assert_kinds(w, 0, "failing ");
+}
+
 /* What waits while the raise is refused: an end alone goes with it, a change tells what is so. */
 static void test_refused_with_more(void **state)
 {
@@ -310,6 +359,8 @@ int main(void)
 		ALERT_TEST(test_told),
 		ALERT_TEST(test_told_by_fallback),
 		ALERT_TEST(test_refused),
+		ALERT_TEST(test_renamed),
+		ALERT_TEST(test_removed),
 		ALERT_TEST(test_end_by_fallback),
 		ALERT_TEST(test_both_by_fallback),
 		ALERT_TEST(test_reminder_by_fallback),

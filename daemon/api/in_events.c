@@ -73,13 +73,15 @@ static void take(struct watch *watch, const struct conf_source *source,
 	struct check *check;
 	int r;
 
-	if (event->ignored) {
-		taken->n_ignored++;
+	if (event->refused) {
+		refuse(taken, API_ERROR_UNPROCESSABLE, event->text);
 		return;
 	}
 	/* The end of what stands is taken though nothing says any more where it would be put. */
 	r = watch_event(watch, &in, batch, &check, &err);
-	if (r == -ENOENT) {
+	if (event->ignored && (r == 0 || r == -ENOENT)) {
+		taken->n_ignored++;
+	} else if (r == -ENOENT) {
 		auto_free char *advice = inbound_advice(source, event);
 
 		refuse(taken, API_ERROR_UNPROCESSABLE, advice);

@@ -142,10 +142,12 @@ static void judge_severity(
 	event->state = resolved ? TEND_STATE_OK : TEND_STATE_WARNING;
 	if (resolved || !severity)
 		return;
-	if (is_among(source->critical, severity))
+	if (is_among(source->critical, severity)) {
 		event->state = TEND_STATE_CRITICAL;
-	else if (is_among(source->ignore, severity))
+	} else if (is_among(source->ignore, severity)) {
 		event->ignored = true;
+		event->state = TEND_STATE_OK;
+	}
 }
 
 static const struct conf_component *find_component(const struct conf *conf,
@@ -336,11 +338,25 @@ static int take_one(const struct conf *conf, const struct conf_source *source, c
 		return -ENOMEM;
 	r = is_alert ? take_alert(doc, status, err, event, &resolved)
 		     : take_cloudevent(doc, err, event, &resolved);
+	if (r == -EINVAL) {
+		event->refused = true;
+		str_sanitize(event->text, sizeof(event->text), err->text, strlen(err->text));
+		return 0;
+	}
 	if (r < 0)
 		return r;
 	judge_severity(source, event, resolved);
 	event->component = find_component(conf, source, event);
 	return 0;
+}
+
+/* Of several, those that are not understood do not take the others with them. */
+static bool all_refused(const struct inbound *inbound)
+{
+	for (size_t i = 0; i < inbound->n; i++)
+		if (!inbound->events[i].refused)
+			return false;
+	return inbound->n > 0;
 }
 
 int inbound_parse(const struct conf *conf, const struct conf_source *source, const char *body,
@@ -372,6 +388,8 @@ int inbound_parse(const struct conf *conf, const struct conf_source *source, con
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = take_one(conf, source, json_is_array(list) ? json_array_get(list, i) : doc,
 			status, alerts != NULL, err, &inbound);
+	if (r == 0 && all_refused(&inbound))
+		r = -EINVAL; /* `err` has the last one's reason */
 	if (r < 0) {
 		inbound_clear(&inbound);
 		return r;

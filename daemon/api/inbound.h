@@ -14,8 +14,10 @@ enum { INBOUND_MAX = 1000, INBOUND_MAX_LABELS = 64, INBOUND_LABEL_BYTES = 1024 }
 
 struct inbound_event {
 	char fingerprint[EVENT_FINGERPRINT_BYTES];
-	enum tend_state state;			/* ok: it is over */
-	bool ignored;				/* by its severity */
+	enum tend_state state; /* ok: it is over */
+	bool ignored; /* by its severity: what stands of it is over (state is ok), and that is all
+		       */
+	bool refused; /* it is none that is understood: `text` says why */
 	const struct conf_component *component; /* NULL: the source does not say whose it is */
 	json_t *labels;				/* all that rules can look at */
 	json_t *told; /* those that notices have, within the bounds of watch/event.h */
@@ -28,7 +30,7 @@ struct inbound {
 	size_t n;
 };
 
-/* -EINVAL with what is wrong; -E2BIG. */
+/* -EINVAL with what is wrong with all of it: of several the others are taken; -E2BIG. */
 int inbound_parse(const struct conf *conf, const struct conf_source *source, const char *body,
 	size_t len, struct tend_error *err, struct inbound *ret_inbound);
 void inbound_clear(struct inbound *inbound);

@@ -715,7 +715,7 @@ const struct tend_option conf_source_rows[] = {
 	SOURCE(LIST, critical, "critical", "critical, page, fatal, disaster, emergency",
 		"Its values that mean critical; all others mean warning."),
 	SOURCE(LIST, ignore, "ignore", "none, info",
-		"Its values that are accepted and raise nothing."),
+		"Its values that are accepted and raise nothing; what stands of the same is over."),
 	SOURCE(USEC, ttl, "ttl", "24h",
 		"What is not said again for so long is over: longer than the repeat_interval of an "
 		"Alertmanager.",

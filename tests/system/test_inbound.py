@@ -318,6 +318,27 @@ secret = file:@secret
         self.assertEqual(self.post(tend, [over])[0], 200)
         tend.wait(lambda: not tend.json("incident", "list", "--open"), 5, "its end")
 
+    def test_a_severity_that_is_ignored_now_ends_it(self):
+        tend = self.tend()
+        event = {"specversion": "1.0", "id": "1", "source": "/shop", "type": "shop.queue",
+                 "subject": "orders",
+                 "data": {"job": "web", "severity": "critical", "text": "backed up"}}
+        self.assertEqual(self.post(tend, event)[0], 200)
+        tend.wait(lambda: [k for k, _, _ in tend.sink.told] == ["incident.raised"], 5, "the raise")
+        event["data"] |= {"severity": "info", "text": "draining"}
+        status, answer = self.post(tend, event)
+        self.assertEqual((status, answer["ignored"]), (200, 1))
+        tend.wait(lambda: [k for k, _, _ in tend.sink.told] ==
+                  ["incident.raised", "incident.cleared"], 5, "its end")
+
+    def test_one_that_is_no_event_takes_no_other_with_it(self):
+        tend = self.tend()
+        status, answer = self.post(tend, webhook({"status": "firing", "labels": {}},
+                                                 alert("DiskFull")))
+        self.assertEqual((status, answer["accepted"], answer["refused"]), (422, 1, 1))
+        self.assertIn("an alert has no labels", answer["error"]["message"])
+        tend.wait_state(self.name(alert("DiskFull")), "warning")
+
     def test_silence_and_window(self):
         closes = int(time.time()) + 6
         tend = self.tend(more=f"""

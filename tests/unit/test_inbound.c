@@ -55,7 +55,7 @@ static const struct {
 	{ALERT("firing", "\"tend_component\":\"crm/web\",\"severity\":\"CRITICAL\"", ""), "crm/web",
 		TEND_STATE_CRITICAL, false, NULL, NULL},
 	{ALERT("firing", "\"tend_component\":\"crm/none\",\"severity\":\"none\"", ""), NULL,
-		TEND_STATE_WARNING, true, NULL, NULL},
+		TEND_STATE_OK, true, NULL, NULL},
 	/* rules go before the label */
 	{ALERT("firing", "\"tend_component\":\"crm/web\",\"job\":\"db\"", ""), "crm/db",
 		TEND_STATE_WARNING, false, NULL, NULL},
@@ -177,7 +177,7 @@ static void what_is_no_event(void **unused)
 		{"{\"specversion\":\"0.3\"}", "only CloudEvents 1.0"},
 		{"{\"specversion\":\"1.0\",\"type\":\"x\",\"id\":\"1\"}",
 			"needs id, source and type"},
-		{"[" CLOUD("x", "") ",[]]", "only CloudEvents 1.0"},
+		{"[{},[]]", "only CloudEvents 1.0"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -190,6 +190,35 @@ static void what_is_no_event(void **unused)
 		if (!strstr(err.text, bad[i].text))
 			fail_msg("row %zu: %s", i, err.text);
 		assert_null(in.events);
+	}
+}
+
+/* One that is not understood does not take the others with it. */
+static void one_of_several(void **unused)
+{
+	static const struct {
+		const char *body, *why;
+	} cases[] = {
+		{"{\"version\":\"4\",\"alerts\":[{\"status\":\"firing\",\"labels\":{}},"
+		 "{\"status\":\"firing\",\"labels\":{\"alertname\":\"A\"}}]}",
+			"an alert has no labels"},
+		{"[{\"specversion\":\"1.0\",\"id\":\"1\"}," CLOUD("A", "") "]",
+			"a CloudEvent needs id, source and type"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct tend_error err = {0};
+		struct inbound in = {0};
+
+		assert_int_equal(inbound_parse(&conf, &source, cases[i].body, strlen(cases[i].body),
+					 &err, &in),
+			0);
+		assert_int_equal(in.n, 2);
+		assert_true(in.events[0].refused);
+		assert_string_equal(in.events[0].text, cases[i].why);
+		assert_false(in.events[1].refused);
+		assert_string_equal(in.events[1].text, "A");
+		inbound_clear(&in);
 	}
 }
 
@@ -262,6 +291,7 @@ int main(void)
 		cmocka_unit_test(bodies_become_events),
 		cmocka_unit_test(labels_are_told),
 		cmocka_unit_test(what_is_no_event),
+		cmocka_unit_test(one_of_several),
 		cmocka_unit_test(no_more_than_a_thousand),
 		cmocka_unit_test(who_tells_is_limited),
 		cmocka_unit_test(names_are_bounded),

@@ -180,7 +180,7 @@ static char *points_path(const char *check, const char *text, int64_t span, usec
 	return c && m && i
 		       ? str_printf("/v1/metrics/points?check=%s&metric=%s&instance=%s&since=%lld"
 				    "&until=%lld",
-				 c, m, i, (long long)(until - span), (long long)until)
+				 c, m, i, (long long)MAX(until - span, 1), (long long)until)
 		       : NULL;
 }
 

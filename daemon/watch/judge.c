@@ -363,12 +363,18 @@ static void judge_metrics(struct check *check, struct result *result)
 								    ? conf->thresholds_critical
 								    : conf->thresholds_warning,
 				m->name);
+			bool inverse = range[0] == '@'; /* it alerts inside */
+
 			result->reason = TEND_REASON_THRESHOLD;
 			(void)snprintf(result->text, sizeof(result->text),
-				kept ? "%s%s%s is %g%s, still %s until it is in the range %s"
-				     : "%s%s%s is %g%s, %s outside the range %s",
+				kept ? "%s%s%s is %g%s, still %s until it is %s the range %s"
+				     : "%s%s%s is %g%s, %s %s the range %s",
 				m->name, m->instance[0] ? " of " : "", m->instance, m->value,
-				m->unit, tend_state_name(m->verdict), range);
+				m->unit, tend_state_name(m->verdict),
+				inverse ? kept ? "outside" : "inside"
+				: kept	? "in"
+					: "outside",
+				range + inverse);
 		}
 		result->verdict = m->verdict;
 	}

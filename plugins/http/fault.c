@@ -58,7 +58,11 @@ static bool is_well(const struct fault_spec *spec, const json_t *value, const ch
 		return true;
 	if (spec->ok)
 		return listed(spec->ok, code);
-	return json_is_false(value) || code[0] == '\0' || strcmp(code, "0") == 0;
+	if (json_is_number(value))
+		return json_number_value(value) == 0;
+	return json_is_false(value) || code[0] == '\0' || strcmp(code, "0") == 0 ||
+	       (json_is_array(value) && json_array_size(value) == 0) ||
+	       (json_is_object(value) && json_object_size(value) == 0);
 }
 
 static void describe(

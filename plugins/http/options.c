@@ -70,10 +70,10 @@ const struct tend_option http_options[] = {
 		"VALUE is a JSON scalar or a plain text, * is anything but null."),
 	TEND_OPT(STRING, struct http_conf, error_pointer, "error_pointer", NULL,
 		"JSON Pointer to the error code that an API puts into the body, whatever the "
-		"status. No such place, null, false, 0 and an empty text are no error."),
+		"status. No such place, null, false, 0 and what is empty are no error."),
 	TEND_OPT(LIST, struct http_conf, error_ok, "error_ok", NULL,
-		"The codes at error_pointer that are no error, instead of false, 0 and an empty "
-		"text."),
+		"The codes at error_pointer that are no error, instead of false, 0 and what is "
+		"empty."),
 	TEND_OPT(LIST, struct http_conf, error_auth, "error_auth", NULL,
 		"The codes at error_pointer that mean a refused log-in."),
 	TEND_OPT(LIST, struct http_conf, error_quota, "error_quota", NULL,

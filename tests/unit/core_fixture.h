@@ -7,6 +7,7 @@
 #define CORE_FIXTURE_H
 
 #include "unit.h"
+#include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -68,7 +69,8 @@ static inline void core_tell(const struct core *c, const char *check, const char
 	"[check " name "]\nprobe = told\nfile = @/" file                                           \
 	"\ninterval = 1h\ntimeout = 500ms\nconfirm = 2 of 2\nflap_high = 0\n" more
 
-/* `daemon` goes into [daemon]; '@' stands for the folder's name. */
+/* `daemon` goes into [daemon]; '@' stands for the folder's name, but not
+ * before a digit (ranges). */
 static inline struct conf *core_load(const struct core *c, const char *daemon, const char *body)
 {
 	auto_free char *path = str_printf("%s/tend.conf", c->dir);
@@ -79,8 +81,9 @@ static inline struct conf *core_load(const struct core *c, const char *daemon, c
 	struct conf *conf = NULL;
 
 	for (const char *p = text; *p; p++)
-		assert_int_equal(*p == '@' ? str_append(&whole, c->dir, strlen(c->dir))
-					   : str_append(&whole, p, 1),
+		assert_int_equal(*p == '@' && !isdigit((unsigned char)p[1])
+					 ? str_append(&whole, c->dir, strlen(c->dir))
+					 : str_append(&whole, p, 1),
 			0);
 	core_write(path, str_get(&whole));
 	str_clear(&whole);

@@ -107,6 +107,8 @@ static const struct {
 		"x is 15, warning outside the range 10"},
 	{"ok x=25", "warning.x = 10\ncritical.x = 20\n", "threshold", TEND_STATE_CRITICAL,
 		"critical outside the range 20"},
+	{"ok x=5", "critical.x = @10\n", "threshold", TEND_STATE_CRITICAL,
+		"critical inside the range 10"},
 	{"ok x=25", "warning.x = 10\ncritical.x = 20\nseverity = warning\n", "threshold",
 		TEND_STATE_WARNING, NULL},
 	/* another metric's range is not this one's */

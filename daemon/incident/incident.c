@@ -11,8 +11,6 @@
 
 /* A root that has been well for so long is not what the incident is about any more. */
 #define ROOT_WELL_USEC (30 * USEC_PER_SEC)
-/* A child's incident that is younger than this when its parent fails is the parent's fault. */
-#define REPARENT_USEC (60 * USEC_PER_SEC)
 
 const char *const incident_phase_names[INCIDENT_PHASE_MAX] = {
 	[INCIDENT_DISCOVERED] = "discovered",
@@ -305,6 +303,7 @@ static void open_incident(struct incidents *incidents, struct check *check)
 	uuid7(incident->id);
 	held = incident_held(incidents, incident, false, &hold);
 	incident->opened_wall = clock_wall();
+	incident->young_until = clock_now() + INCIDENT_YOUNG_USEC;
 	incident->located_wall = incident->opened_wall;
 	incident->phase = INCIDENT_LOCATED;
 	incident->told = !held;
@@ -331,14 +330,14 @@ static void open_incident(struct incidents *incidents, struct check *check)
  */
 static struct incident *find_to_reparent(struct incidents *incidents, const struct check *check)
 {
-	usec_t now = clock_wall();
+	usec_t now = clock_now();
 
 	if (check->conf->component->children.len == 0)
 		return NULL;
 	VEC_FOREACH (&incidents->open, struct incident *, incident) {
 		struct component *c = watch_find_component(incidents->watch, incident->component);
 
-		if (c && incident->opened_wall + REPARENT_USEC > now &&
+		if (c && incident->young_until > now &&
 			depend_is_ancestor(check->conf->component, c->conf))
 			return incident;
 	}

@@ -49,6 +49,8 @@ struct incident {
 	enum fault_class class;
 	char *text; /* of the root's result */
 	usec_t opened_wall, located_wall, closed_wall;
+	usec_t young_until; /* clock_now(): so long what it depends on may turn out to be its root
+			     */
 	usec_t mended; /* clock_now() since when no member fails; 0 = one does. It closes on younger
 			  results */
 	bool unconfirmed; /* raised as `cause unconfirmed` */

@@ -197,6 +197,17 @@ static enum fault_class load_class(json_t *doc, enum tend_reason reason)
 		    : fault_class_of(reason, NULL);
 }
 
+/* By the time of day, as it comes from another run; one of the future is none that was just opened.
+ */
+static usec_t young_until(usec_t opened_wall)
+{
+	usec_t wall = clock_wall();
+
+	if (opened_wall > wall || opened_wall + INCIDENT_YOUNG_USEC <= wall)
+		return 0;
+	return clock_now() + (opened_wall + INCIDENT_YOUNG_USEC - wall);
+}
+
 static struct incident *incident_from_row(struct incidents *incidents, json_t *row)
 {
 	auto(incident_free) struct incident *incident = calloc(1, sizeof(*incident));
@@ -224,6 +235,7 @@ static struct incident *incident_from_row(struct incidents *incidents, json_t *r
 	incident->severity = (enum conf_severity)index_of(conf_severity_names, SEVERITY_MAX,
 		json_string_value(json_object_get(doc, "severity")));
 	incident->opened_wall = (usec_t)json_integer_value(json_object_get(row, "opened"));
+	incident->young_until = young_until(incident->opened_wall);
 	incident->closed_wall = (usec_t)json_integer_value(json_object_get(row, "closed"));
 	incident->located_wall = (usec_t)json_integer_value(json_object_get(doc, "located"));
 	incident->ack_wall = (usec_t)json_integer_value(json_object_get(doc, "ack_at"));

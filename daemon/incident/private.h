@@ -10,6 +10,9 @@
 
 enum { INCIDENT_MAX_RECENT = 200, INCIDENT_MAX_TIMELINE = 500, INCIDENT_MAX_MEMBERS = 1000 };
 
+/* A child's incident that is younger than this when its parent fails is the parent's fault. */
+#define INCIDENT_YOUNG_USEC (60 * USEC_PER_SEC)
+
 struct pending_commit;
 
 struct incidents {

@@ -79,6 +79,7 @@ struct alert;
 struct told_one { /* a receiver that was told of an incident */
 	char *name;
 	usec_t told_wall, last_wall; /* of the raise; of the last reminder, or the raise */
+	usec_t clock; /* clock_wall() - clock_now() by which these are: told_by_clock() */
 	unsigned n_reminders;
 	bool refused; /* it said no: it hears no more of it, unless a change is told anew */
 };
@@ -86,6 +87,8 @@ struct told_one { /* a receiver that was told of an incident */
 void told_add(struct alert *alert, const char *incident, const char *receiver, usec_t wall);
 void told_remind(
 	struct alert *alert, const char *incident, const char *receiver, usec_t wall, unsigned n);
+/* One of its times as the clock says it now, which may have been set since. */
+usec_t told_by_clock(const struct told_one *one, usec_t wall);
 /* struct told_one *, in the order of the telling, also who refused; NULL: nobody. */
 const struct vec *told_list(const struct alert *alert, const char *incident);
 void told_remove(struct alert *alert, const char *incident, const char *receiver);

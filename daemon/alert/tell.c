@@ -318,8 +318,8 @@ static size_t list_told(struct alert *alert, const char *incident, struct follow
 
 		if (conf)
 			list[n++] = (struct follow_told){.receiver = conf,
-				.told_wall = one->told_wall,
-				.last_wall = one->last_wall,
+				.told_wall = told_by_clock(one, one->told_wall),
+				.last_wall = told_by_clock(one, one->last_wall),
 				.n_reminders = one->n_reminders,
 				.refused = one->refused,
 				.repeat = repeat_of(alert, conf)};

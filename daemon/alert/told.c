@@ -8,6 +8,7 @@
  */
 #include <string.h>
 #include "alert/private.h"
+#include "base/clock.h"
 #include "base/log.h"
 
 enum { TOLD_MAX_INCIDENTS = 20000, TOLD_MAX_RECEIVERS = 256 };
@@ -81,6 +82,17 @@ bool told_has(const struct alert *alert, const char *incident, const char *recei
 	return one && !one->refused;
 }
 
+/* Wraps around where the wall clock is behind the monotonic one, and back by the same. */
+static usec_t clock_of_day(void)
+{
+	return clock_wall() - clock_now();
+}
+
+usec_t told_by_clock(const struct told_one *one, usec_t wall)
+{
+	return MIN(wall + (clock_of_day() - one->clock), clock_wall());
+}
+
 const struct vec *told_list(const struct alert *alert, const char *incident)
 {
 	const struct told *told = map_get(&alert->told, incident);
@@ -114,7 +126,9 @@ static int told_note(struct alert *alert, const char *incident, const char *rece
 	one = calloc(1, sizeof(*one));
 	if (!one)
 		return -ENOMEM;
-	one->told_wall = one->last_wall = wall;
+	/* What was told in a future that the clock knew before a restart was told just now. */
+	one->told_wall = one->last_wall = MIN(wall, clock_wall());
+	one->clock = clock_of_day();
 	one->name = strdup(receiver);
 	r = one->name ? vec_push(&told->list, one) : -ENOMEM;
 	if (r == 0)
@@ -142,7 +156,9 @@ void told_remind(
 
 	if (!one)
 		return;
-	one->last_wall = MAX(one->last_wall, wall);
+	one->told_wall = told_by_clock(one, one->told_wall);
+	one->last_wall = MAX(told_by_clock(one, one->last_wall), MIN(wall, clock_wall()));
+	one->clock = clock_of_day();
 	one->n_reminders += n;
 }
 

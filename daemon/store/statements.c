@@ -145,8 +145,9 @@ const struct store_sql store_statements[STORE_STATEMENT_MAX] = {
 const struct store_sql store_queries[STORE_QUERY_MAX] = {
 	QUERY(META, "SELECT value FROM meta WHERE key = ?1"),
 	QUERY(CHECK_STATES, "SELECT name, state_json, at FROM check_state ORDER BY name"),
-	/* What held at the beginning, then every change; spans of one kind that follow each other
-	 * are one outage. What was not there at all in that time has no row. */
+	/* What held at the beginning, then every change. A fault that nobody watched for a while,
+	 * as Tend was restarted or did not know, and that is still there then, is one outage. What
+	 * was not there at all in that time has no row. */
 	QUERY(AVAILABILITY,
 		"WITH said AS (SELECT component, at, state FROM component_state WHERE (?3 IS NULL "
 		"OR component = ?3) AND component > ?4), edge AS (SELECT component, ?1 AS at, "
@@ -155,12 +156,16 @@ const struct store_sql store_queries[STORE_QUERY_MAX] = {
 		"?2), kinds AS (SELECT component, at, CASE WHEN state IN ('ok', 'warning') THEN "
 		"'up' WHEN state IN ('critical', 'unreachable') THEN 'down' WHEN state = "
 		"'unmonitored' THEN 'gone' ELSE 'unknown' END AS kind FROM edge), spans AS (SELECT "
-		"component, kind, lead(at, 1, ?2) OVER w - at AS length, lag(kind) OVER w AS "
-		"before FROM kinds WINDOW w AS (PARTITION BY component ORDER BY at)) SELECT "
-		"component, sum(iif(kind = 'up', length, 0)) AS up_usec, sum(iif(kind = 'down', "
-		"length, 0)) AS down_usec, sum(iif(kind IN ('unknown', 'gone'), length, 0)) AS "
-		"unknown_usec, sum(kind = 'down' AND before IS NOT 'down') AS failures FROM spans "
-		"GROUP BY component HAVING sum(kind <> 'gone') > 0 ORDER BY component LIMIT ?5"),
+		"component, kind, lead(at, 1, ?2) OVER w - at AS length FROM kinds WINDOW w AS "
+		"(PARTITION BY component ORDER BY at)), known AS (SELECT component, kind, "
+		"lag(kind) OVER w AS before FROM kinds WHERE kind IN ('up', 'down') WINDOW w AS "
+		"(PARTITION BY component ORDER BY at)), failed AS (SELECT component, count(*) AS n "
+		"FROM known WHERE kind = 'down' AND before IS NOT 'down' GROUP BY component) "
+		"SELECT component, sum(iif(kind = 'up', length, 0)) AS up_usec, sum(iif(kind = "
+		"'down', length, 0)) AS down_usec, sum(iif(kind IN ('unknown', 'gone'), length, "
+		"0)) AS unknown_usec, coalesce(n, 0) AS failures FROM spans LEFT JOIN failed USING "
+		"(component) GROUP BY component HAVING sum(kind <> 'gone') > 0 ORDER BY component "
+		"LIMIT ?5"),
 	/* The last of each, found by its key and not by reading them all. */
 	QUERY(STANDINGS,
 		"WITH RECURSIVE name(component) AS (SELECT min(component) FROM component_state "

@@ -3,7 +3,7 @@
 policy "act" {
 	doc = "Restarts every web node, as far as it may.",
 	hand = true,
-	run = function(ctx)
+	run = function()
 		local branches = {}
 		for _, node in ipairs(tend.components { kind = "web" }) do
 			branches[#branches + 1] = function()

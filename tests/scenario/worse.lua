@@ -4,7 +4,7 @@
 policy "both" {
 	doc = "Stops two units side by side.",
 	hand = true,
-	run = function(ctx)
+	run = function()
 		-- undo: the engine's own, when it makes things worse
 		tend.all(function()
 			return tend.unit.stop("a.service", { component = "crm/a" })

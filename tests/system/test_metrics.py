@@ -140,6 +140,18 @@ class Metrics(unittest.TestCase):
             self.tendd.ctl("report", "availability", "crm/none")
         self.assertIn("there is no component 'crm/none'", str(caught.exception))
 
+    def test_one_outage_over_restarts(self):
+        self.state("ok")
+        self.down = True
+        self.state("critical")
+        for _ in range(2):
+            self.tendd.stop()
+            self.tendd.start()
+            self.state("critical")
+        self.down = False
+        self.state("ok")
+        self.assertEqual(self.report()["failures"], 1)
+
     def test_components_that_are_gone(self):
         """Taken out while nobody runs: its time ends there. And there may be very many of them."""
         more = "[component crm/gone]\n[check crm/gone/page]\nprobe = http\ninterval = 1s\n" \

@@ -230,7 +230,7 @@ static void test_lost(void **state)
 }
 
 /* A receiver that refuses for good, and no fallback: the others hear of that too, once; but not of
- * a refused word about another's trouble, which would go to and fro. */
+ * a refused word about another's trouble, which would never end. */
 static void test_lost_by_refusal(void **state)
 {
 	struct world *w = *state;

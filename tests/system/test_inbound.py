@@ -481,6 +481,7 @@ class Flapping(unittest.TestCase):
             say(signal)
         self.assertEqual(len(told(tend, name)), 6)
         # Over a kill -9 it goes on, and ends.
+        tend.wait(lambda: tend.json("status")["store"]["queued"] == 0, 20, "it to be kept")
         tend.kill()
         tend.start()
         tend.wait(lambda: tend.check(name), 5, "the check")

@@ -484,7 +484,8 @@ static void tell_missing(struct check *check, struct result *result)
 		log_warning("check '%s': %s", check->conf->name, str_get(&text));
 	check->missing_told = true;
 	(void)snprintf(result->text, sizeof(result->text), "%s", str_get(&text));
-	if (!is_needed)
+	/* None at all is what a query of no rows gives, too: that may be well. */
+	if (!is_needed || result->n_metrics == 0)
 		return;
 	result->reason = TEND_REASON_NO_EVIDENCE;
 	result->verdict = tend_reason_verdict(result->reason);

@@ -247,7 +247,7 @@ dbname = crm
             # Of others that came and went in between there may be a free one again.
             got = self.probes.run("v4")
             return got.reason == "connections-full" and got
-        got = self.probes.tendd.wait(is_full, 10, "all to be taken")
+        got = self.probes.tendd.wait(is_full, 30, "all to be taken")
         self.assertIn("Too many connections", got.text)
 
     def test_odd(self):

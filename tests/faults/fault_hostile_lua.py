@@ -241,6 +241,9 @@ class Hostile:
             said = self.box.run("tendctl", "explain", f"yard/{HEALED}/unit", check=False).stdout
             self.wrong.append(f"the usual policy did not heal: {said}")
             return
+        # It looks at what it healed for a while: broken meanwhile, it has not healed it.
+        wait_for(lambda: all(run["ended"] for run in tend.ctl(self.box, "run", "list")
+                             if run["target"] == f"yard/{HEALED}"), HEAL_SECONDS, "its run to end", 0.1)
         after = len(self.yard.starts()[HEALED]) - before
         if after != 1:
             self.wrong.append(f"the usual policy started its unit {after} times, not once")

@@ -214,6 +214,7 @@ static int call_fork(struct run *run, struct rpc *parent, int fd, usec_t limit)
 
 static int send_start(struct run *run)
 {
+	int r;
 	json_t *args = json_pack("{s:s, s:s, s:s, s:s, s:O}", "mode",
 		run->describing ? "describe" : "run", "name", run->chunk, "chunk", run->chunk,
 		"source", run->source, "library", run->library);
@@ -229,7 +230,9 @@ static int send_start(struct run *run)
 		json_decref(args);
 		return -ENOMEM;
 	}
-	return rpc_call(run->rpc, "start", args, 0, NULL, NULL, NULL);
+	r = rpc_call(run->rpc, "start", args, 0, NULL, NULL, NULL);
+	/* It has just gone: the next turn tells so, and runner_gone() sees to another. */
+	return r == -ECONNRESET ? 0 : r;
 }
 
 int run_launch(struct run *run)

@@ -340,13 +340,12 @@ static bool connect_now(struct session *s)
 static bool set_limits(struct session *s)
 {
 	usec_t left = left_usec(s), statement;
-	unsigned lock_sec = (unsigned)(left / USEC_PER_SEC);
+	/* So much before the statement's own end that the reason is the lock, also where what is
+	 * asked before it takes its time. */
+	unsigned lock_sec = (unsigned)(left / 4 * 3 / USEC_PER_SEC);
 	char sql[400];
 
 	statement = left > STATEMENT_MARGIN_USEC ? left - STATEMENT_MARGIN_USEC : left;
-	/* So much before the statement's own end that the reason is the lock. */
-	if (lock_sec > 1 && lock_sec * USEC_PER_SEC + 200 * USEC_PER_MSEC > statement)
-		lock_sec--;
 	(void)snprintf(sql, sizeof(sql),
 		"SET SESSION %s = %.3f, lock_wait_timeout = %u, innodb_lock_wait_timeout = %u, "
 		"sql_mode = replace(@@sql_mode, 'EMPTY_STRING_IS_NULL', '')",

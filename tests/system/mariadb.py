@@ -93,7 +93,7 @@ class MariaDb:
         """As root; the output."""
         return subprocess.run(
             ["mariadb", "--no-defaults", "-N", "-B", "-S", self.socket, "-u", "root"], input=text,
-            check=True, capture_output=True, text=True).stdout
+            check=True, capture_output=True, text=True, timeout=60).stdout
 
     def session(self, *statements, user="root", database="crm"):
         """A client that stays in its session after these; end it by its stdin."""

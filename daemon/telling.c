@@ -39,14 +39,12 @@ static const enum notice_kind notice_of_event[INCIDENT_EVENT_MAX] = {
 
 static json_t *details_of(const struct incident *incident)
 {
-	json_t *members = json_array();
-
-	VEC_FOREACH (&incident->members, const char *, name)
-		(void)json_array_append_new(members, json_string(name));
-	return json_pack("{s:o, s:s, s:b, s:b, s:s*, s:s*, s:s*}", "members", members, "phase",
-		incident_phase_names[incident->phase], "cause_unconfirmed", incident->unconfirmed,
-		"flapping", incident->flapping, "summary", incident->summary, "acknowledged_by",
-		incident->ack_author, "acknowledged_comment", incident->ack_comment);
+	return json_pack("{s:o, s:I, s:s, s:b, s:b, s:s*, s:s*, s:s*}", "members",
+		incident_members_to_json(incident), "n_members", (json_int_t)incident->members.len,
+		"phase", incident_phase_names[incident->phase], "cause_unconfirmed",
+		incident->unconfirmed, "flapping", incident->flapping, "summary", incident->summary,
+		"acknowledged_by", incident->ack_author, "acknowledged_comment",
+		incident->ack_comment);
 }
 
 struct notice telling_notice(const struct manager *m, const struct incident *incident,

@@ -133,10 +133,10 @@ static bool is_mended(
 {
 	size_t n_measured = 0;
 
-	VEC_FOREACH (&incident->members, const char *, name) {
-		const struct check *member = watch_find_check(m->watch, name);
+	MAP_FOREACH_KEY (&incident->members, slot) {
+		const struct check *member = watch_find_check(m->watch, slot->key);
 
-		if (!member || strcmp(name, feedback) == 0)
+		if (!member || strcmp(slot->key, feedback) == 0)
 			continue;
 		if (state_failed(member->state.hard))
 			return false;
@@ -172,14 +172,6 @@ void api_feedback_look(struct manager *m, const struct check *check)
 
 /* ---- what became of it ---------------------------------------------------------------------- */
 
-static bool has_member(const struct incident *incident, const char *check)
-{
-	VEC_FOREACH (&incident->members, const char *, name)
-		if (strcmp(name, check) == 0)
-			return true;
-	return false;
-}
-
 /* Where the report went. It names the incident that was there; else the first one that the check
  * of the reports hung on since. */
 static const struct incident *incident_of(
@@ -194,10 +186,10 @@ static const struct incident *incident_of(
 	if (id)
 		return incidents_find(incidents, id);
 	VEC_FOREACH (incidents_recent(incidents), const struct incident *, incident)
-		if (check && incident->closed_wall >= at && has_member(incident, check))
+		if (check && incident->closed_wall >= at && map_get(&incident->members, check))
 			return incident;
 	VEC_FOREACH (incidents_open(incidents), const struct incident *, incident)
-		if (check && has_member(incident, check))
+		if (check && map_get(&incident->members, check))
 			return incident;
 	return NULL;
 }

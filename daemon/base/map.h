@@ -30,4 +30,9 @@ void map_clear(struct map *m);
 		((name = ((struct map_slot *)(void *)name##_s_)->value), 1);                       \
 		name##_s_ = (void *)((struct map_slot *)(void *)name##_s_ + 1))
 
+/* MAP_FOREACH_KEY(&m, slot) { ... slot->key ... do not add or remove ... } */
+#define MAP_FOREACH_KEY(m, slot)                                                                   \
+	for (const struct map_slot *slot = (m)->slots; (size_t)(slot - (m)->slots) < (m)->len;     \
+		slot++)
+
 #endif

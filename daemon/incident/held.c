@@ -61,10 +61,10 @@ size_t incidents_n_held(const struct incidents *incidents)
 /* Fails by an attempt that began after the window. */
 static bool still_fails(const struct incidents *incidents, const struct incident *incident)
 {
-	VEC_FOREACH (&incident->members, const char *, name) {
-		const struct check *check = watch_find_check(incidents->watch, name);
+	MAP_FOREACH_KEY (&incident->members, slot) {
+		const struct check *check = watch_find_check(incidents->watch, slot->key);
 
-		if (check && map_get(&incidents->by_check, name) == incident &&
+		if (check && map_get(&incidents->by_check, slot->key) == incident &&
 			state_failed(check->state.hard) && state_failed(check->last.verdict) &&
 			check->last.started >= incident->settle)
 			return true;
@@ -88,8 +88,8 @@ static void ask(struct incidents *incidents, const struct incident *incident)
 	const struct component *component =
 		watch_find_component(incidents->watch, incident->component);
 
-	VEC_FOREACH (&incident->members, const char *, name)
-		(void)watch_run_now(incidents->watch, name, incident->settle, NULL, NULL);
+	MAP_FOREACH_KEY (&incident->members, slot)
+		(void)watch_run_now(incidents->watch, slot->key, incident->settle, NULL, NULL);
 	if (component)
 		VEC_FOREACH (&component->checks, const struct check *, check)
 			(void)watch_run_now(

@@ -210,11 +210,11 @@ static enum conf_severity worst_of(const struct incidents *incidents,
 {
 	enum conf_severity worst = severity_of(root);
 
-	VEC_FOREACH (&incident->members, const char *, name) {
-		const struct check *check = watch_find_check(incidents->watch, name);
+	MAP_FOREACH_KEY (&incident->members, slot) {
+		const struct check *check = watch_find_check(incidents->watch, slot->key);
 
 		if (check && state_failed(check->state.hard) && !check->unreachable &&
-			map_get(&incidents->by_check, name) == incident)
+			map_get(&incidents->by_check, slot->key) == incident)
 			worst = MAX(worst, severity_of(check));
 	}
 	return worst;
@@ -279,7 +279,7 @@ static int set_root(struct incident *incident, const struct check *check)
 
 static int attach(struct incidents *incidents, struct incident *incident, const struct check *check)
 {
-	int r = incident_add_member(incident, check->conf->name);
+	int r = map_put(&incident->members, check->conf->name, incident);
 
 	return r < 0 ? r : map_put(&incidents->by_check, check->conf->name, incident);
 }
@@ -404,16 +404,29 @@ static void on_fault(struct incidents *incidents, struct check *check)
  * ------------------------------------------------------------------------------------------- */
 
 /* A member that fails, or of which nothing is known yet, and that has no incident of its own. */
-static const char *still_failing(const struct incidents *incidents, const struct incident *incident)
+static bool is_failing(
+	const struct incidents *incidents, const struct incident *incident, const char *name)
 {
-	VEC_FOREACH (&incident->members, const char *, name) {
-		struct check *check = watch_find_check(incidents->watch, name);
+	const struct check *check = watch_find_check(incidents->watch, name);
 
-		if (check &&
-			(state_failed(check->state.hard) ||
-				check->state.hard == TEND_STATE_PENDING) &&
-			map_get(&incidents->by_check, name) == incident)
-			return name;
+	return check &&
+	       (state_failed(check->state.hard) || check->state.hard == TEND_STATE_PENDING) &&
+	       map_get(&incidents->by_check, name) == incident;
+}
+
+/* Begins where the last one was found: of thousands that heal one by one, none is looked at by each
+ * result. */
+static const char *still_failing(const struct incidents *incidents, struct incident *incident)
+{
+	const struct map *members = &incident->members;
+
+	for (size_t n = 0; n < members->len; n++) {
+		size_t i = (incident->failing + n) % members->len;
+
+		if (is_failing(incidents, incident, members->slots[i].key)) {
+			incident->failing = i;
+			return members->slots[i].key;
+		}
 	}
 	return NULL;
 }
@@ -432,11 +445,11 @@ static void trim_recent(struct incidents *incidents)
 static void end_feedback(
 	struct incidents *incidents, const struct incident *incident, struct store_batch *batch)
 {
-	VEC_FOREACH (&incident->members, const char *, name) {
-		const struct check *check = watch_find_check(incidents->watch, name);
+	MAP_FOREACH_KEY (&incident->members, slot) {
+		const struct check *check = watch_find_check(incidents->watch, slot->key);
 
 		if (batch && check && check->event &&
-			map_get(&incidents->by_check, name) == incident &&
+			map_get(&incidents->by_check, slot->key) == incident &&
 			strcmp(check->conf->short_name, EVENT_SOURCE_FEEDBACK) == 0)
 			(void)store_batch_add(batch, STORE_FEEDBACK_END, "ssis",
 				check->component->conf->name, incident->id,
@@ -455,9 +468,9 @@ static void close_incident(struct incidents *incidents, struct incident *inciden
 	incident->summary = incident_summary(incident);
 	incident_line(incident, batch, "closed", "%s", incident->summary ? incident->summary : "");
 	end_feedback(incidents, incident, batch);
-	VEC_FOREACH (&incident->members, const char *, name)
-		if (map_get(&incidents->by_check, name) == incident)
-			(void)map_remove(&incidents->by_check, name);
+	MAP_FOREACH_KEY (&incident->members, slot)
+		if (map_get(&incidents->by_check, slot->key) == incident)
+			(void)map_remove(&incidents->by_check, slot->key);
 	/* The one after those of before it. */
 	vec_remove(&incidents->open, incidents_after(incidents, incident->snmp_index - 1));
 	incident_leave(incidents, incident);
@@ -491,10 +504,10 @@ static bool all_proven(struct incidents *incidents, struct incident *incident, b
 	struct component *component = watch_find_component(incidents->watch, incident->component);
 	bool proven = true;
 
-	VEC_FOREACH (&incident->members, const char *, name) {
-		struct check *check = watch_find_check(incidents->watch, name);
+	MAP_FOREACH_KEY (&incident->members, slot) {
+		struct check *check = watch_find_check(incidents->watch, slot->key);
 
-		if (check && map_get(&incidents->by_check, name) == incident)
+		if (check && map_get(&incidents->by_check, slot->key) == incident)
 			proven = proven_or_asked(incidents, incident, check, first) && proven;
 	}
 	if (component)
@@ -642,10 +655,26 @@ void incident_tell(
 	incident_commit(incidents, incident, event, batch);
 }
 
+/* Its row does not name them all. */
+static void attach_again(struct incidents *incidents, struct incident *incident)
+{
+	const struct component *component =
+		watch_find_component(incidents->watch, incident->component);
+
+	if (!component || incident->members.len < INCIDENT_MAX_LISTED)
+		return;
+	VEC_FOREACH (&component->checks, const struct check *, check)
+		if (state_failed(check->state.hard) &&
+			!map_get(&incidents->by_check, check->conf->name))
+			(void)attach(incidents, incident, check);
+}
+
 void incidents_apply(struct incidents *incidents)
 {
-	for (size_t i = incidents->open.len; i-- > 0;)
+	for (size_t i = incidents->open.len; i-- > 0;) {
+		attach_again(incidents, incidents->open.items[i]);
 		incident_look_for_end(incidents, incidents->open.items[i]);
+	}
 }
 
 /* ---- the rest

@@ -60,7 +60,8 @@ struct incident {
 	bool change_held;   /* it has changed, which was kept from those who were told */
 	bool close_held;    /* all is well, but those who were told hear it when nothing holds it */
 	usec_t settle;	    /* clock_now() when what held it ended: a fresh look is awaited; 0 */
-	struct vec members; /* char *: names of checks that hang on it, the root's first */
+	struct map members; /* keys: names of checks that hang on it, the root's first */
+	size_t failing;	    /* where in `members` the last one was that was seen to fail */
 	struct vec timeline;		 /* struct timeline_entry *, at most 500 */
 	char *ack_author, *ack_comment;	 /* NULL: nobody has it */
 	usec_t ack_wall, ack_until_wall; /* until: when it ends by itself; 0 = not */
@@ -148,5 +149,6 @@ usec_t incidents_expire_acks(struct incidents *incidents);
 /* The open incident at a component; NULL. */
 struct incident *incidents_at(const struct incidents *incidents, const char *component);
 json_t *incident_to_json(const struct incident *incident, bool full);
+json_t *incident_members_to_json(const struct incident *incident); /* the first 1,000 */
 
 #endif

@@ -18,10 +18,8 @@ struct incident *incident_free(struct incident *incident)
 		return NULL;
 	VEC_FOREACH (&incident->timeline, struct timeline_entry *, entry)
 		timeline_entry_free(entry);
-	VEC_FOREACH (&incident->members, char *, name)
-		free(name);
 	vec_clear(&incident->timeline);
-	vec_clear(&incident->members);
+	map_clear(&incident->members);
 	free(incident->fingerprint);
 	free(incident->system);
 	free(incident->component);
@@ -32,23 +30,6 @@ struct incident *incident_free(struct incident *incident)
 	free(incident->summary);
 	free(incident);
 	return NULL;
-}
-
-int incident_add_member(struct incident *incident, const char *check)
-{
-	char *copy;
-	int r;
-
-	VEC_FOREACH (&incident->members, const char *, name)
-		if (strcmp(name, check) == 0)
-			return 0;
-	if (incident->members.len >= INCIDENT_MAX_MEMBERS)
-		return -ENOSPC;
-	copy = strdup(check);
-	r = copy ? vec_push(&incident->members, copy) : -ENOMEM;
-	if (r < 0)
-		free(copy);
-	return r;
 }
 
 int incident_add_timeline(struct incident *incident, struct store_batch *batch, usec_t wall,
@@ -78,12 +59,15 @@ int incident_add_timeline(struct incident *incident, struct store_batch *batch, 
 		batch, STORE_TIMELINE_ADD, "siss", incident->id, (int64_t)wall, kind, text);
 }
 
-static json_t *members_to_json(const struct incident *incident)
+json_t *incident_members_to_json(const struct incident *incident)
 {
 	json_t *members = json_array();
 
-	VEC_FOREACH (&incident->members, const char *, name)
-		(void)json_array_append_new(members, json_string(name));
+	MAP_FOREACH_KEY (&incident->members, slot) {
+		if (json_array_size(members) == INCIDENT_MAX_LISTED)
+			break;
+		(void)json_array_append_new(members, json_string(slot->key));
+	}
 	return members;
 }
 
@@ -96,7 +80,7 @@ int incident_put(struct incident *incident, struct store_batch *batch)
 		incident->check, "severity", conf_severity_names[incident->severity], "reason",
 		tend_reason_name(incident->reason), "text", incident->text, "located",
 		(json_int_t)incident->located_wall, "unconfirmed", incident->unconfirmed, "told",
-		incident->told, "members", members_to_json(incident), "ack_author",
+		incident->told, "members", incident_members_to_json(incident), "ack_author",
 		incident->ack_author, "ack_comment", incident->ack_comment, "ack_at",
 		(json_int_t)incident->ack_wall, "summary", incident->summary, "change_held",
 		incident->change_held, "close_held", incident->close_held, "ack_until",
@@ -254,7 +238,8 @@ static struct incident *incident_from_row(struct incidents *incidents, json_t *r
 	incident->summary = dup_member(doc, "summary");
 	incident->snmp_index = ++incidents->next_index;
 	json_array_foreach (json_object_get(doc, "members"), i, member)
-		(void)incident_add_member(incident, json_string_value(member));
+		if (json_is_string(member))
+			(void)map_put(&incident->members, json_string_value(member), incident);
 	load_timeline(incidents, incident);
 	return TAKE(incident);
 }
@@ -302,8 +287,8 @@ int incidents_load(struct incidents *incidents)
 		incidents->recent.items[n - 1 - i] = swap;
 	}
 	VEC_FOREACH (&incidents->open, struct incident *, incident)
-		VEC_FOREACH (&incident->members, const char *, name)
-			if (map_put(&incidents->by_check, name, incident) < 0)
+		MAP_FOREACH_KEY (&incident->members, slot)
+			if (map_put(&incidents->by_check, slot->key, incident) < 0)
 				r = -ENOMEM;
 	return r;
 }
@@ -340,7 +325,7 @@ json_t *incident_to_json(const struct incident *incident, bool full)
 			"sticky", incident->ack_sticky, "until",
 			clock_to_json(incident->ack_until_wall));
 	doc = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, "
-			"s:s?, s:b, s:o, s:b, s:s, s:s}",
+			"s:s?, s:b, s:o, s:I, s:b, s:s, s:s}",
 		"id", incident->id, "fingerprint", incident->fingerprint, "system",
 		incident->system, "component", incident->component, "check", incident->check,
 		"phase", incident_phase_names[incident->phase], "state",
@@ -351,7 +336,8 @@ json_t *incident_to_json(const struct incident *incident, bool full)
 		clock_to_json(incident->located_wall), "closed",
 		clock_to_json(incident->closed_wall), "acknowledged", ack, "summary",
 		incident->summary, "unconfirmed", incident->unconfirmed, "members",
-		members_to_json(incident), "held",
+		incident_members_to_json(incident), "n_members", (json_int_t)incident->members.len,
+		"held",
 		incident->phase != INCIDENT_CLOSED &&
 			(!incident->told || incident->change_held || incident->close_held),
 		"class", fault_class_names[incident->class], "category",

@@ -8,7 +8,7 @@
 
 #include "incident/incident.h"
 
-enum { INCIDENT_MAX_RECENT = 200, INCIDENT_MAX_TIMELINE = 500, INCIDENT_MAX_MEMBERS = 1000 };
+enum { INCIDENT_MAX_RECENT = 200, INCIDENT_MAX_TIMELINE = 500, INCIDENT_MAX_LISTED = 1000 };
 
 /* A child's incident that is younger than this when its parent fails is the parent's fault. */
 #define INCIDENT_YOUNG_USEC (60 * USEC_PER_SEC)
@@ -61,7 +61,6 @@ char *incident_new_fingerprint(const struct incidents *incidents, const char *ch
 
 struct incident *incident_free(struct incident *incident);
 DEFINE_AUTO(struct incident *, incident_free)
-int incident_add_member(struct incident *incident, const char *check);
 /* Into memory, and into `batch` if not NULL. */
 int incident_add_timeline(struct incident *incident, struct store_batch *batch, usec_t wall,
 	const char *kind, const char *text);

@@ -630,6 +630,76 @@ static void test_list_goes_on(void **state)
 	assert_int_equal(incidents_after(w->incidents, only(w)->snmp_index), 1);
 }
 
+/* What everybody at a component answers, asked all at once. */
+static void run_many(struct world *w, size_t n, const char *answer)
+{
+	int done = 0;
+
+	core_tell(&w->core, "s/web/a", answer);
+	for (size_t i = 0; i < n; i++) {
+		auto_free char *name = str_printf("s/web/m%zu", i);
+
+		core_check(&w->core, name)->counted = 0;
+		assert_int_equal(
+			watch_run_now(w->core.watch, name, clock_now(), core_count, &done), 0);
+	}
+	WAIT_FOR(w->core.loop, done == (int)n);
+	WAIT_FOR(w->core.loop, quiet(w));
+}
+
+/* More hang on it than its row names. When what was below them is well again, all of them move. */
+static void test_many_members(void **state)
+{
+	enum { N = INCIDENT_MAX_LISTED + 50 };
+	struct world *w = *state;
+	struct str text = STR_INIT(1 << 20);
+	const struct incident *own;
+	json_t *doc;
+
+	assert_int_equal(str_append(&text, body, strlen(body)), 0);
+	for (size_t i = 0; i < N; i++) {
+		auto_free char *check = str_printf("[check s/web/m%zu]\nprobe = told\n"
+						   "file = @/s.web.a\ninterval = 1h\n"
+						   "confirm = 1 of 1\nflap_high = 0\n",
+			i);
+
+		assert_int_equal(str_append(&text, check, strlen(check)), 0);
+	}
+	apply(w, str_get(&text));
+	run_many(w, N, "ok");
+	core_fail(&w->core, "s/db/a", "connect-refused");
+	run_many(w, N, "connect-refused");
+	check_counts(w, 1, 0, 0);
+	assert_int_equal(only(w)->members.len, N + 1);
+	doc = incident_to_json(only(w), false);
+	assert_int_equal(json_array_size(json_object_get(doc, "members")), INCIDENT_MAX_LISTED);
+	assert_int_equal(json_integer_value(json_object_get(doc, "n_members")), N + 1);
+	json_decref(doc);
+	core_tell(&w->core, "s/db/a", "ok");
+	core_run(&w->core, "s/db/a");
+	core_run(&w->core, "s/db/a");
+	run_many(w, N, "connect-refused");
+	WAIT_FOR(w->core.loop, w->n[INCIDENT_CLEARED] == 1);
+	check_counts(w, 2, 0, 1);
+	own = only(w);
+	assert_string_equal(own->component, "s/web");
+	assert_int_equal(own->members.len, N);
+
+	w->incidents = incidents_free(w->incidents);
+	core_close(&w->core);
+	core_open(&w->core);
+	begin(w);
+	apply(w, str_get(&text));
+	str_clear(&text);
+	assert_int_equal(only(w)->members.len, N);
+	core_run(&w->core, "s/db/a");
+	run_many(w, N, "ok");
+	core_run(&w->core, "s/web/a");
+	core_run(&w->core, "s/web/b");
+	WAIT_FOR(w->core.loop, w->n[INCIDENT_CLEARED] == 2);
+	check_counts(w, 2, 0, 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -653,6 +723,7 @@ int main(void)
 		TEST(test_find),
 		cmocka_unit_test(test_places),
 		TEST(test_list_goes_on),
+		TEST(test_many_members),
 	};
 
 	log_set_level(LOG_CRIT);

@@ -76,6 +76,8 @@ static int doc_fill(json_t *doc, const struct notice *n)
 		r = -ENOMEM;
 	if (r == 0 && n->labels && json_object_set(doc, "labels", n->labels) < 0)
 		r = -ENOMEM;
+	if (r == 0 && n->told && json_object_set(doc, "told", n->told) < 0)
+		r = -ENOMEM;
 	if (r == 0 && n->details &&
 		json_dumpb(n->details, NULL, 0, JSON_COMPACT) <= NOTICE_BODY_BYTES &&
 		json_object_set_new(doc, "details", json_deep_copy(n->details)) < 0)
@@ -114,6 +116,7 @@ int record_from_json(json_t *doc, struct record **ret_record)
 		.since_wall = (usec_t)json_integer_value(json_object_get(doc, "since")),
 		.details = json_object_get(doc, "details"),
 		.labels = json_object_get(doc, "labels"),
+		.told = json_object_get(doc, "told"),
 	};
 	memcpy(record->notice.id, id, strlen(id) + 1);
 	if (!record->notice.fingerprint)

@@ -91,6 +91,12 @@ void told_remind(
 usec_t told_by_clock(const struct told_one *one, usec_t wall);
 /* struct told_one *, in the order of the telling, also who refused; NULL: nobody. */
 const struct vec *told_list(const struct alert *alert, const char *incident);
+/* It is told under these labels; state, reason and class, which say how it is just now, are none.
+ */
+void told_keep_labels(struct alert *alert, const char *incident, const json_t *labels);
+/* Those of notice.told, for a notice with these labels; NULL: it was told under no other. New. */
+int told_labels(
+	const struct alert *alert, const char *incident, const json_t *labels, json_t **ret_list);
 void told_remove(struct alert *alert, const char *incident, const char *receiver);
 void told_refuse(struct alert *alert, const char *incident, const char *receiver);
 void told_drop(struct alert *alert, const char *incident);	 /* it was cleared */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include "alert/private.h"
 #include "alert/silence.h"
+#include "alert/view.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "calendar/window.h"
@@ -15,12 +16,18 @@ int tell_new_record(
 	const struct alert *alert, const struct notice *notice, struct record **ret_record)
 {
 	struct notice labelled = *notice;
-	auto_json json_t *labels = NULL;
+	auto_json json_t *labels = NULL, *told = NULL;
 	int r = 0;
 
 	if (!notice->labels) {
 		r = labels_of(alert->conf, notice, alert->host, &labels);
 		labelled.labels = labels;
+	}
+	/* To whom it is raised it was not told before. */
+	if (r == 0 && notice->incident_id && notice->kind != NOTICE_INCIDENT_RAISED &&
+		view_status_of(notice->kind) != VIEW_EVENT) {
+		r = told_labels(alert, notice->incident_id, labelled.labels, &told);
+		labelled.told = told;
 	}
 	return r < 0 ? r : record_new(&labelled, ret_record);
 }
@@ -49,10 +56,14 @@ static int record_alone(struct record *record, const struct plan *plan, struct s
 static int queue_all(struct alert *alert, struct record *record, const struct plan *plan,
 	struct store_batch *batch, struct token *token)
 {
+	const struct notice *notice = &record->notice;
 	int n = 0, r;
 
 	if (plan->targets.len == 0)
 		return record_alone(record, plan, batch);
+	if (notice->incident_id &&
+		(notice->kind == NOTICE_INCIDENT_RAISED || notice->kind == NOTICE_INCIDENT_CHANGED))
+		told_keep_labels(alert, notice->incident_id, notice->labels);
 	/* All of them, before the first row with the notice is written. */
 	VEC_FOREACH (&plan->targets, const struct plan_target *, target) {
 		r = record_note_receiver(record, target->receiver->name);

@@ -2,19 +2,22 @@
 /*
  * alert/told.c: who was told of an incident. Its changes and its clear go to these, whatever the
  * routes, its severity or its root have become since: no raise stays without its clear, and no
- * clear comes out of the blue. The map and its names are alert's; the ledger of the store is what
- * outlives a restart. Reads the store only at start-up. Without memory for an incident, the routes
- * decide again.
+ * clear comes out of the blue. And under which labels, for those to whom these are what it is
+ * known by: another severity or root gives it other ones. The map and its names are alert's; the
+ * ledger of the store is what outlives a restart. Reads the store only at start-up. Without memory
+ * for an incident, the routes decide again.
  */
 #include <string.h>
 #include "alert/private.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/str.h"
 
-enum { TOLD_MAX_INCIDENTS = 20000, TOLD_MAX_RECEIVERS = 256 };
+enum { TOLD_MAX_INCIDENTS = 20000, TOLD_MAX_RECEIVERS = 256, TOLD_MAX_LABELS = 8 };
 
 struct told {
-	struct vec list; /* struct told_one * */
+	struct vec list;   /* struct told_one * */
+	struct vec labels; /* char *: JSON; the last told last */
 };
 
 static struct told_one *one_free(struct told_one *one)
@@ -32,7 +35,10 @@ static struct told *told_free(struct told *told)
 		return NULL;
 	VEC_FOREACH (&told->list, struct told_one *, one)
 		one_free(one);
+	VEC_FOREACH (&told->labels, char *, labels)
+		free(labels);
 	vec_clear(&told->list);
+	vec_clear(&told->labels);
 	free(told);
 	return NULL;
 }
@@ -185,6 +191,63 @@ void told_refuse(struct alert *alert, const char *incident, const char *receiver
 		one->refused = true;
 }
 
+static char *identity_of(const json_t *labels)
+{
+	static const char *const fleeting[] = {"state", "reason", "class"};
+	auto_json json_t *copy = json_copy((json_t *)(uintptr_t)labels);
+
+	for (size_t i = 0; copy && i < ARRAY_SIZE(fleeting); i++)
+		(void)json_object_del(copy, fleeting[i]);
+	return copy ? json_dumps(copy, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+}
+
+/* Takes the text out if it is there, or else the oldest if there are too many. */
+static void make_room(struct vec *list, const char *text)
+{
+	size_t i = 0;
+
+	while (i < list->len && strcmp(list->items[i], text) != 0)
+		i++;
+	if (i == list->len && i < TOLD_MAX_LABELS)
+		return;
+	i = i < list->len ? i : 0;
+	free(list->items[i]);
+	vec_remove(list, i);
+}
+
+void told_keep_labels(struct alert *alert, const char *incident, const json_t *labels)
+{
+	struct told *told = map_get(&alert->told, incident);
+	auto_free char *text = told && labels ? identity_of(labels) : NULL;
+
+	if (!text)
+		return;
+	make_room(&told->labels, text);
+	if (vec_push(&told->labels, text) == 0)
+		TAKE(text);
+	else
+		log_error("incident %s: out of memory: under which labels it was told is lost",
+			incident);
+}
+
+int told_labels(
+	const struct alert *alert, const char *incident, const json_t *labels, json_t **ret_list)
+{
+	const struct told *told = map_get(&alert->told, incident);
+	auto_free char *own = told && labels ? identity_of(labels) : NULL;
+	auto_json json_t *list = NULL;
+
+	if (!told || told->labels.len == 0 ||
+		(told->labels.len == 1 && str_eq(told->labels.items[0], own)))
+		return 0;
+	list = json_array();
+	VEC_FOREACH (&told->labels, const char *, text)
+		if (json_array_append_new(list, json_loads(text, 0, NULL)) < 0)
+			return -ENOMEM;
+	*ret_list = TAKE(list);
+	return 0;
+}
+
 void told_drop(struct alert *alert, const char *incident)
 {
 	told_free(map_remove(&alert->told, incident));
@@ -218,9 +281,9 @@ int told_match(const struct alert *alert, const char *incident, struct vec *ret_
 	return 0;
 }
 
-/* Calls fn with every row of the query that has both names. */
+/* Calls fn with every row of the query. */
 static int load_rows(struct alert *alert, enum store_query query,
-	void (*fn)(struct alert *alert, const char *incident, const char *receiver, json_t *row))
+	void (*fn)(struct alert *alert, const char *incident, json_t *row))
 {
 	auto_json json_t *rows = NULL;
 	json_t *row;
@@ -229,32 +292,45 @@ static int load_rows(struct alert *alert, enum store_query query,
 
 	json_array_foreach (rows, i, row) {
 		const char *incident = json_string_value(json_object_get(row, "incident"));
-		const char *receiver = json_string_value(json_object_get(row, "receiver"));
 
-		if (incident && receiver)
-			fn(alert, incident, receiver, row);
+		if (incident)
+			fn(alert, incident, row);
 	}
 	return r;
 }
 
-static void load_told(struct alert *alert, const char *incident, const char *receiver, json_t *row)
+static void load_told(struct alert *alert, const char *incident, json_t *row)
 {
+	const char *receiver = json_string_value(json_object_get(row, "receiver"));
+
+	if (!receiver)
+		return;
 	told_add(alert, incident, receiver, (usec_t)json_integer_value(json_object_get(row, "at")));
 	if (json_integer_value(json_object_get(row, "refused")))
 		told_refuse(alert, incident, receiver);
 }
 
-static void load_reminded(
-	struct alert *alert, const char *incident, const char *receiver, json_t *row)
+static void load_reminded(struct alert *alert, const char *incident, json_t *row)
 {
+	const char *receiver = json_string_value(json_object_get(row, "receiver"));
+
+	if (!receiver)
+		return;
 	told_remind(alert, incident, receiver,
 		(usec_t)json_integer_value(json_object_get(row, "at")),
 		(unsigned)json_integer_value(json_object_get(row, "n")));
+}
+
+static void load_labels(struct alert *alert, const char *incident, json_t *row)
+{
+	told_keep_labels(alert, incident, json_object_get(row, "labels_json"));
 }
 
 int told_load(struct alert *alert)
 {
 	int r = load_rows(alert, STORE_QUERY_RECEIVERS_TOLD, load_told);
 
+	if (r == 0)
+		r = load_rows(alert, STORE_QUERY_LABELS_TOLD, load_labels);
 	return r < 0 ? r : load_rows(alert, STORE_QUERY_RECEIVERS_REMINDED, load_reminded);
 }

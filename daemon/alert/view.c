@@ -456,8 +456,9 @@ static json_t *item_to_json(const struct composer *c, const struct item *item)
 				clock_to_json(n->kind == NOTICE_INCIDENT_CLEARED ? n->wall : 0))) <
 			0 ||
 		json_object_update_new(alert,
-			json_pack("{s:o, s:o, s:b, s:o}", "labels",
-				n->labels ? json_incref(n->labels) : json_object(), "superseded",
+			json_pack("{s:o, s:o, s:o, s:b, s:o}", "labels",
+				n->labels ? json_incref(n->labels) : json_object(), "told",
+				n->told ? json_incref(n->told) : json_array(), "superseded",
 				item->superseded ? json_incref(item->superseded) : json_array(),
 				"acknowledged", acknowledged, "details",
 				n->details ? json_incref(n->details) : json_object())) < 0)

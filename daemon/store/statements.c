@@ -207,6 +207,13 @@ const struct store_sql store_queries[STORE_QUERY_MAX] = {
 			      "JOIN delivery d ON d.notice = n.id WHERE i.closed IS NULL "
 			      "AND NOT (d.tries = 0 AND d.state IN ('failed', 'expired')) "
 			      "ORDER BY i.opened, i.id, n.at, d.sequence"),
+	/* Without what says how it was just then: of each set of the others one row. */
+	QUERY(LABELS_TOLD,
+		"SELECT i.id AS incident, json_remove(json_extract(n.doc_json, '$.labels'), "
+		"'$.state', '$.reason', '$.class') AS labels_json FROM incident i "
+		"JOIN notice n ON n.incident = i.id "
+		"AND n.kind IN ('incident.raised', 'incident.changed') WHERE i.closed IS NULL "
+		"GROUP BY i.id, labels_json ORDER BY i.id, max(n.at), max(n.id)"),
 	QUERY(RECEIVERS_REMINDED,
 		"SELECT i.id AS incident, d.receiver AS receiver, max(n.at) AS at, count(*) AS n "
 		"FROM incident i JOIN notice n ON n.incident = i.id "

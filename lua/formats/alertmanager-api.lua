@@ -11,14 +11,13 @@ local MAX_BYTES = 500000
 -- It forgets what it does not hear of; `hold` says for how long it is to remember.
 local REPEAT_SECONDS = 300
 
-local severities = { "info", "warning", "critical" }
-
 local function after(moment, seconds)
 	return time.format(time.add(time.parse(moment), seconds))
 end
 
-local function ends(n, alert, options)
-	if alert.status == "resolved" then
+local function ends(n, one, options)
+	local alert = one.of
+	if one.over then
 		return alert.ended or alert.time
 	elseif alert.status == "event" then
 		return after(alert.time, options.event)
@@ -26,36 +25,14 @@ local function ends(n, alert, options)
 	return after(n.sent, options.hold)
 end
 
-local function one(n, alert, labels, options, budget)
+local function shown(n, one, options, budget)
 	return {
-		labels = labels,
-		annotations = alertmanager.annotations(n, alert, budget),
-		startsAt = alert.since or alert.time,
-		endsAt = ends(n, alert, options),
+		labels = one.labels,
+		annotations = alertmanager.annotations(n, one, budget),
+		startsAt = one.of.since or one.of.time,
+		endsAt = ends(n, one, options),
 		generatorURL = n.ack and n.ack.url and text.url(n.ack.url) or nil,
 	}
-end
-
--- The severity is a label and so part of the identity: when it has changed, what was firing under
--- the other one must end.
-local function other_severities(n, alert, labels, ret)
-	if alert.kind ~= "incident.changed" and #(alert.superseded or {}) == 0 then
-		return
-	end
-	for _, severity in ipairs(severities) do
-		if severity ~= labels.severity then
-			local other = {}
-			for name, value in pairs(labels) do
-				other[name] = value
-			end
-			other.severity = severity
-			ret[#ret + 1] = {
-				labels = other,
-				startsAt = alert.since or alert.time,
-				endsAt = alert.time or n.sent,
-			}
-		end
-	end
 end
 
 return {
@@ -63,7 +40,7 @@ return {
 	doc = "Alertmanager's /api/v2/alerts",
 	group = true,
 	-- Each of them counts there: none may be among those there was no room for.
-	max_notices = 200,
+	max_notices = 50,
 	max_bytes = MAX_BYTES,
 	sign = "none",
 	repeat_seconds = REPEAT_SECONDS,
@@ -76,13 +53,12 @@ return {
 	},
 
 	format = function(n, options)
-		local labels = alertmanager.all_labels(n)
+		local all = alertmanager.all(n)
 		return {
-			body = text.fit(MAX_BYTES, alertmanager.budget(n, MAX_BYTES), function(budget)
+			body = text.fit(MAX_BYTES, alertmanager.budget(MAX_BYTES, all), function(budget)
 				local alerts = {}
-				for i, alert in ipairs(n.alerts) do
-					alerts[#alerts + 1] = one(n, alert, labels[i], options, budget)
-					other_severities(n, alert, labels[i], alerts)
+				for i, one in ipairs(all) do
+					alerts[i] = shown(n, one, options, budget)
 				end
 				return alerts
 			end),

@@ -10,24 +10,25 @@ local MAX_BYTES = 500000
 -- "Has not ended", as Go writes it.
 local NEVER = "0001-01-01T00:00:00Z"
 
-local function one(n, alert, labels, fingerprint, budget)
+local function shown(n, one, budget)
+	local alert = one.of
 	return {
 		-- There is no third word: an event is firing, and its end stands in endsAt.
-		status = alert.status == "resolved" and "resolved" or "firing",
-		labels = labels,
-		annotations = alertmanager.annotations(n, alert, budget),
+		status = one.over and "resolved" or "firing",
+		labels = one.labels,
+		annotations = alertmanager.annotations(n, one, budget),
 		startsAt = alert.since or alert.time,
-		endsAt = alert.ended or alert.status ~= "firing" and alert.time or NEVER,
+		endsAt = alert.ended or (one.over or alert.status == "event") and alert.time or NEVER,
 		generatorURL = n.ack and n.ack.url or "",
-		fingerprint = fingerprint,
+		fingerprint = one.fingerprint,
 	}
 end
 
-local function message(n, labels, fingerprints, budget)
-	local alerts, annotations = {}, {}
-	for i, alert in ipairs(n.alerts) do
-		alerts[i] = one(n, alert, labels[i], fingerprints[i], budget)
-		annotations[i] = alerts[i].annotations
+local function message(n, all, budget)
+	local alerts, labels, annotations = {}, {}, {}
+	for i, one in ipairs(all) do
+		alerts[i] = shown(n, one, budget)
+		labels[i], annotations[i] = one.labels, alerts[i].annotations
 	end
 	local group = alertmanager.clean_labels(n.group and n.group.labels)
 	local key = n.group and n.group.key or n.alerts[1].fingerprint or n.id
@@ -50,19 +51,16 @@ return {
 	doc = "Whatever takes Alertmanager's webhooks, version 4",
 	group = true,
 	-- Each of them counts there: none may be among those there was no room for.
-	max_notices = 200,
+	max_notices = 50,
 	max_bytes = MAX_BYTES,
 	sign = "none",
 	options = {},
 
 	format = function(n)
-		local labels, fingerprints = alertmanager.all_labels(n), {}
-		for i, one_labels in ipairs(labels) do
-			fingerprints[i] = alertmanager.fingerprint(one_labels)
-		end
+		local all = alertmanager.all(n)
 		return {
-			body = text.fit(MAX_BYTES, alertmanager.budget(n, MAX_BYTES), function(budget)
-				return message(n, labels, fingerprints, budget)
+			body = text.fit(MAX_BYTES, alertmanager.budget(MAX_BYTES, all), function(budget)
+				return message(n, all, budget)
 			end),
 		}
 	end,

@@ -23,20 +23,54 @@ function alertmanager.clean_labels(labels)
 	return found
 end
 
--- What an alert is called: the same while its incident lasts.
-function alertmanager.name(alert)
-	return text.line(alert.check or alert.component or alert.kind)
+-- What an alert is called: the same while its labels are.
+local function name_of(alert, labels)
+	return text.line(labels.check or labels.component or alert.kind)
 end
 
--- An alert's labels, none that changes.
-function alertmanager.labels(alert)
-	local labels = alertmanager.clean_labels(alert.labels)
+-- Labels that are an identity, out of those of a notice: none that changes without an end there.
+local function identity(alert, given)
+	local labels = alertmanager.clean_labels(given)
 	for name in pairs(fleeting) do
 		labels[name] = nil
 	end
-	labels.severity = alert.severity
-	labels.alertname = labels.alertname or alertmanager.name(alert)
+	labels.severity = labels.severity or alert.severity
+	labels.alertname = labels.alertname or name_of(alert, labels)
 	return labels
+end
+
+-- What there is to say of an alert. Another severity, another root or other labels of a new
+-- configuration are another alert there: with a change those before end, with the end all of them.
+-- What is told in between (a reminder, that somebody has it) is about the last.
+local function add_alert(list, alert)
+	local own, before, seen = identity(alert, alert.labels), {}, {}
+	local changed = alert.kind == "incident.raised" or alert.kind == "incident.changed"
+	local function add(labels, over)
+		local fingerprint = alertmanager.fingerprint(labels)
+		if not seen[fingerprint] then
+			list[#list + 1] = { of = alert, labels = labels, fingerprint = fingerprint, over = over }
+			seen[fingerprint] = true
+		end
+	end
+	for i, labels in ipairs(alert.told or {}) do
+		before[i] = identity(alert, labels)
+	end
+	add(changed and own or before[#before] or own, alert.status == "resolved")
+	if changed or alert.status == "resolved" or #(alert.superseded or {}) > 0 then
+		for _, labels in ipairs(before) do
+			add(labels, true)
+		end
+	end
+end
+
+-- All alerts there that a notice is about, {of=, labels=, fingerprint=, over=}: they are the same
+-- however short the annotations must be.
+function alertmanager.all(n)
+	local list = {}
+	for _, alert in ipairs(n.alerts) do
+		add_alert(list, alert)
+	end
+	return list
 end
 
 local function put(annotations, name, value, bytes)
@@ -47,23 +81,14 @@ end
 
 -- How long an annotation may be, to begin with, so that the message has at most `bytes`: with a
 -- fair share for each alert, which has a few long ones and its labels.
-function alertmanager.budget(n, bytes)
-	return math.min(4096, bytes // (6 * #n.alerts))
+function alertmanager.budget(bytes, all)
+	return math.min(4096, bytes // (6 * #all))
 end
 
--- The labels of all alerts: they are the same however short the annotations must be.
-function alertmanager.all_labels(n)
-	local found = {}
-	for i, alert in ipairs(n.alerts) do
-		found[i] = alertmanager.labels(alert)
-	end
-	return found
-end
-
-function alertmanager.annotations(n, alert, bytes)
-	local found = {}
+function alertmanager.annotations(n, one, bytes)
+	local found, alert = {}, one.of
 	local said = alert.text ~= "" and alert.text or alert.reason_text or alert.kind
-	put(found, "summary", ("%s: %s"):format(alertmanager.name(alert), text.line(said)),
+	put(found, "summary", ("%s: %s"):format(name_of(alert, one.labels), text.line(said)),
 		math.min(bytes, 300))
 	put(found, "description", alert.text, bytes)
 	put(found, "kind", alert.kind, bytes)
@@ -73,7 +98,7 @@ function alertmanager.annotations(n, alert, bytes)
 	put(found, "class", alert.class, bytes)
 	put(found, "incident", alert.incident, bytes)
 	put(found, "notice", alert.id, bytes)
-	if alert.status == "firing" and not alert.acknowledged then
+	if alert.status == "firing" and not one.over and not alert.acknowledged then
 		put(found, "acknowledge", n.ack and n.ack.command, bytes)
 	end
 	if (n.late_seconds or 0) > 0 then

@@ -318,24 +318,58 @@ class Details(Case):
         whole = json.loads(self.make("template", view("raised-en"), body='{"n": {notice}}', escape="text"))
         self.assertEqual(whole["n"]["alerts"][0]["labels"]["team"], "crm")
 
+    def alerts_of(self, name, sample, told=(), labels=None, **change):
+        """(severity, component, is it over) of each alert there."""
+        notice = view(sample)
+        alert = notice["alerts"][0]
+        alert["labels"].update(labels or {})
+        alert.update(change, told=[{**alert["labels"], **one} for one in told])
+        body = json.loads(self.make(name, notice))
+        api = name == "alertmanager-api"
+        return [(one["labels"]["severity"], one["labels"]["component"],
+                 one["endsAt"] in (alert["time"], alert["ended"]) if api else one["status"] == "resolved")
+                for one in (body if api else body["alerts"])]
+
     def test_alertmanager_identity(self):
-        """Raised, changed, cleared: one alert there, whatever the reason is by then."""
-        def sent(sample, **change):
-            notice = view(sample)
-            notice["alerts"][0].update(change)
-            return json.loads(self.make("alertmanager-api", notice))
-        raised = sent("raised-en", severity="warning")
-        changed = sent("raised-en", kind="incident.changed", severity="critical", reason="x", state="y",
-                       time="2026-03-02T04:09:00Z")
-        cleared = sent("cleared-en", severity="critical")
-        self.assertEqual([alert["labels"]["severity"] for alert in changed],
-                         ["critical", "info", "warning"])
-        self.assertIn(raised[0]["labels"], [alert["labels"] for alert in changed])
-        self.assertEqual(changed[1]["endsAt"], "2026-03-02T04:09:00Z")
-        self.assertEqual(len(cleared), 1)
-        self.assertEqual(cleared[0]["labels"], changed[0]["labels"])
-        merged = sent("cleared-en", superseded=[{"id": "1", "kind": "incident.changed"}])
-        self.assertEqual(len(merged), 3)
+        """What was raised there ends there, under the labels that it was raised with."""
+        warning, critical = {"severity": "warning"}, {"severity": "critical"}
+        web, database = {"component": "crm/web"}, {"component": "crm/database"}
+        was, now = ("warning", "crm/web", True), ("critical", "crm/web", False)
+        over = ("critical", "crm/web", True)
+        superseded = [{"id": "1", "kind": "incident.changed"}]
+        changed = {"kind": "incident.changed"}
+        rows = [
+            ("raised-en", {}, [now]),
+            # Reason and state are no identity.
+            ("raised-en", {**changed, "labels": {"reason": "x", "state": "y", "class": "z"}}, [now]),
+            ("raised-en", {**changed, "told": [warning]}, [now, was]),
+            ("raised-en", {**changed, "told": [warning, critical]}, [now, was]),
+            ("raised-en", {**changed, "told": [web], "labels": database},
+             [("critical", "crm/database", False), over]),
+            # A reminder is of what was told last, whatever the labels are by now.
+            ("raised-en", {"kind": "incident.reminder", "told": [warning]}, [("warning", "crm/web", False)]),
+            ("raised-en", {"kind": "incident.reminder", "told": [warning, critical],
+                           "superseded": superseded}, [now, was]),
+            ("cleared-en", {}, [over]),
+            ("cleared-en", {"told": [warning]}, [was]),
+            ("cleared-en", {"told": [warning, critical]}, [over, was]),
+            ("cleared-en", {"labels": database, "told": [web]}, [over]),
+        ]
+        for name in ("alertmanager", "alertmanager-api"):
+            for sample, given, want in rows:
+                with self.subTest(format=name, sample=sample, given=given):
+                    self.assertEqual(self.alerts_of(name, sample, **given), want)
+
+    def test_alertmanager_has_room(self):
+        """As many alerts as one request has, each of which had as many other labels as tendd keeps."""
+        for name in ("alertmanager", "alertmanager-api"):
+            most = self.runner(name).declared["max_notices"]
+            notice = many(most, "x" * 4096)
+            for alert in notice["alerts"]:
+                alert["kind"] = "incident.changed"
+                alert["told"] = [{**alert["labels"], "team": f"team {i}"} for i in range(8)]
+            body = json.loads(self.make(name, notice))
+            self.assertEqual(len(body if name == "alertmanager-api" else body["alerts"]), 9 * most)
 
     def test_pagerduty_keys(self):
         raised = json.loads(self.make("pagerduty", view("raised-en")))

@@ -13,6 +13,7 @@ import unittest
 import urllib.request
 
 import vendors
+from inbox import Unix
 from snmpbox import BUILD, Scratch, free_port
 from tendbox import WaitTimeout, wait_for
 
@@ -79,8 +80,8 @@ class Case(unittest.TestCase):
             text += f"secret = file:{self.scratch.path}/secrets/{vendor}\n"
         return text + OPTIONS.get(vendor, "") + PACE + more + "\n"
 
-    def start(self, receivers, route="", n_checks=1):
-        checks = "".join(f"""[component crm/web{i}]
+    def start(self, receivers, route="", n_checks=1, checks=None):
+        checks = checks or "".join(f"""[component crm/web{i}]
 kind = web
 
 [check crm/web{i}/page]
@@ -92,7 +93,7 @@ flap_high = 0
 url = http://127.0.0.1:{self.web.server_address[1]}/page{i}
 
 """ for i in range(n_checks))
-        config = self.scratch.file("tend.conf", f"""[daemon]
+        self.config = self.scratch.file("tend.conf", f"""[daemon]
 state_dir = {self.scratch.path}/state
 run_dir = {self.scratch.path}/run
 libexec_dir = {self.scratch.path}/libexec
@@ -104,18 +105,22 @@ environment = production
 
 {checks}{receivers}{route}""")
         self.log = self.scratch.file("tendd.log")
+        self.spawn()
+
+    def spawn(self):
         log = open(self.log, "ab")
         self.addCleanup(log.close)
         # A sanitizer's report must not get lost.
         env = dict(os.environ, ASAN_OPTIONS="detect_leaks=0")
         self.tendd = self.scratch.spawn(
-            [os.path.join(BUILD, "daemon", "tendd"), "-f", "-c", config, "--plugin-dir",
+            [os.path.join(BUILD, "daemon", "tendd"), "-f", "-c", self.config, "--plugin-dir",
              os.path.join(BUILD, "plugins")], stdout=log, stderr=log, env=env)
         self.wait(lambda: self.answers() or self.tendd.poll() is not None, 30, "tendd to start")
         self.assertIsNone(self.tendd.poll(), self.tail())
 
     def answers(self):
-        return self.run_ctl("status").returncode == 0
+        # Up to 3 it is the state of what is watched.
+        return self.run_ctl("status").returncode <= 3
 
     def tail(self):
         with open(self.log, encoding="utf-8", errors="replace") as file:
@@ -525,9 +530,26 @@ class Repeated(Case):
 
 
 class RealAlertmanager(Case):
-    PROGRAM = "/usr/bin/prometheus-alertmanager"
+    """What it holds is what Tend has open, and nothing else."""
 
-    def test_it_fires_and_ends(self):
+    PROGRAM = "/usr/bin/prometheus-alertmanager"
+    # A database, and the web server that needs it; what is wrong with them is told by a Prometheus.
+    CHECKS = """[component crm/database]
+kind = database
+
+[component crm/web]
+kind = web
+depends = database
+
+[source prom]
+token = file:{secret}
+component_label = tend_component
+ttl = 1h
+
+"""
+
+    def setUp(self):
+        super().setUp()
         port = free_port()
         config = self.scratch.file("am.yml", "route: {receiver: none}\nreceivers: [{name: none}]\n")
         log = open(self.scratch.file("am.log"), "wb")
@@ -535,27 +557,132 @@ class RealAlertmanager(Case):
         self.scratch.spawn([self.PROGRAM, f"--config.file={config}", "--cluster.listen-address=",
                             f"--storage.path={self.scratch.path}/am",
                             f"--web.listen-address=127.0.0.1:{port}"], stdout=log, stderr=log)
-        url = f"http://127.0.0.1:{port}/api/v2/alerts"
+        self.url = f"http://127.0.0.1:{port}/api/v2/alerts"
+        wait_for(lambda: self.alerts() is not None, 20, "Alertmanager to start")
 
-        def alerts():
-            try:
-                with urllib.request.urlopen(url, timeout=5) as answer:
-                    return json.load(answer)
-            except OSError:
-                return None
-        self.wait_plain(lambda: alerts() is not None, "Alertmanager to start")
-        self.start(self.receiver("alertmanager-api", url), "[route all]\nreceivers = alertmanager-api\n")
+    def alerts(self):
+        """Those that are not over."""
+        try:
+            with urllib.request.urlopen(self.url, timeout=5) as answer:
+                return json.load(answer)
+        except OSError:
+            return None
+
+    def holds(self, *want):
+        """(component, severity) of all that is active there is `want`, and so at what gets webhooks;
+        but for what has no end."""
+        def held():
+            return sorted((one["labels"]["component"], one["labels"]["severity"])
+                          for one in self.alerts() or ()
+                          if one["labels"].get("component")) == sorted(want)
+        self.wait(held, 30, f"{want} and nothing else to be active at Alertmanager")
+        self.wait(lambda: sorted(self.firing()) == sorted(want), 30,
+                  f"{want} and nothing else to fire for webhooks")
+
+    def firing(self):
+        """As what stands behind Alertmanager reckons it, by fingerprints."""
+        held = {}
+        for body in self.hooks.taken("alertmanager"):
+            for alert in json.loads(body)["alerts"]:
+                held.pop(alert["fingerprint"], None)
+                if alert["status"] == "firing" and alert["labels"].get("component"):
+                    held[alert["fingerprint"]] = (alert["labels"]["component"],
+                                                  alert["labels"]["severity"])
+        return held.values()
+
+    def start_both(self):
+        self.hooks = self.sink(limits=False)
+        self.start(self.receiver("alertmanager-api", self.url)
+                   + self.receiver("alertmanager", self.hooks.url("alertmanager")),
+                   "[route all]\nreceivers = alertmanager-api, alertmanager\n", checks=self.CHECKS.format(secret=self.secret("prom", "prom-0123456789abcdef")))
+
+    def say(self, component, severity):
+        """None: it is over."""
+        alert = {"status": "firing" if severity else "resolved", "annotations": {"summary": "bad"},
+                 "labels": {"alertname": "Bad", "tend_component": f"crm/{component}",
+                            "severity": severity or "none", "pod": f"pod-{severity}"},
+                 "startsAt": "2026-01-01T00:00:00Z", "endsAt": "0001-01-01T00:00:00Z",
+                 "fingerprint": f"{len(component):016x}"}
+        client = Unix(f"{self.scratch.path}/run/tend.sock")
+        client.request("POST", "/v1/events", json.dumps(
+            {"version": "4", "groupKey": "x", "status": "firing", "receiver": "t", "groupLabels": {},
+             "commonLabels": {}, "commonAnnotations": {}, "externalURL": "", "alerts": [alert]}),
+            {"Content-Type": "application/json", "Authorization": "Bearer prom-0123456789abcdef"})
+        answer = client.getresponse()
+        self.assertLess(answer.status, 300, answer.read())
+        client.close()
+
+    def again(self):
+        self.tendd.kill()
+        self.tendd.wait()
+        self.spawn()
+
+    def test_it_fires_and_ends(self):
+        self.start(self.receiver("alertmanager-api", self.url),
+                   "[route all]\nreceivers = alertmanager-api\n")
         self.break_pages()
-        self.wait(lambda: len(alerts()) == 1, 20, "the alert")
-        alert = alerts()[0]
+        self.wait(lambda: len(self.alerts()) == 1, 20, "the alert")
+        alert = self.alerts()[0]
         self.assertEqual(alert["labels"]["alertname"], "crm/web0/page")
         self.assertEqual(alert["status"]["state"], "active")
         self.assertEqual(alert["fingerprint"], vendors.label_fingerprint(alert["labels"]))
         self.heal()
-        self.wait(lambda: alerts() == [], 20, "its end")
+        self.wait(lambda: self.alerts() == [], 20, "its end")
 
-    def wait_plain(self, what, text):
-        wait_for(what, 20, text)
+    def test_another_severity(self):
+        self.start_both()
+        self.say("web", "warning")
+        self.holds(("crm/web", "warning"))
+        self.say("web", "critical")
+        self.holds(("crm/web", "critical"))
+        self.say("web", None)
+        self.holds()
+
+    def test_another_root(self):
+        self.start_both()
+        self.say("web", "warning")
+        self.holds(("crm/web", "warning"))
+        self.say("database", "critical")
+        self.holds(("crm/database", "critical"))
+        self.say("database", None)
+        self.say("web", None)
+        self.holds()
+
+    def test_another_root_after_a_kill(self):
+        self.start_both()
+        self.say("web", "warning")
+        self.holds(("crm/web", "warning"))
+        self.again()
+        self.say("database", "critical")
+        self.holds(("crm/database", "critical"))
+        self.again()
+        self.say("database", None)
+        self.say("web", None)
+        self.holds()
+
+    def test_what_was_not_told_of_the_change(self):
+        """The clear ends all that was ever raised, also where the change was refused."""
+        self.start_both()
+        self.say("web", "warning")
+        self.holds(("crm/web", "warning"))
+        self.hooks.moods["alertmanager"].append("deny")
+        self.say("web", "critical")
+        self.ends(["alertmanager"], "incident.changed", 1)
+        self.assertEqual(list(self.firing()), [("crm/web", "warning")])
+        self.say("web", None)
+        self.holds()
+
+    def test_labels_of_a_new_configuration(self):
+        self.start_both()
+        self.say("web", "warning")
+        self.holds(("crm/web", "warning"))
+        with open(self.config, encoding="utf-8") as file:
+            text = file.read()
+        with open(self.config, "w", encoding="utf-8") as file:
+            file.write(text.replace("kind = web\n", "kind = web\nlabel.team = web\n"))
+        self.ctl("reload")
+        self.say("web", None)
+        self.holds()
 
 
 if __name__ == "__main__":

@@ -352,12 +352,81 @@ static void test_silenced(void **state)
 	assert_int_equal(sink_n(w, 0), 1);
 }
 
+/* "warning critical ": the severities of notice.told. */
+static void assert_told_as(struct world *w, json_t *own, const char *want)
+{
+	auto_json json_t *list = NULL;
+	char got[256] = "";
+	json_t *one;
+	size_t i;
+
+	assert_int_equal(told_labels(w->alert, "i1", own, &list), 0);
+	json_array_foreach (list, i, one) {
+		assert_null(json_object_get(one, "state"));
+		snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s ",
+			json_string_value(json_object_get(one, "severity")));
+	}
+	assert_string_equal(got, want);
+}
+
+/* The label sets of the raise and of the changes, each once, over a restart as well; what it is
+ * told with in between is none, nor is one of the reason. */
+static void test_labels(void **state)
+{
+	struct world *w = *state;
+	char text[16];
+
+	world_open(w, RECEIVER("a", ""), sink_start(w, 0, ""), w->f->dir);
+	put_open(w, "i1");
+	add_as(w, NOTICE_INCIDENT_RAISED, "i1", SEVERITY_CRITICAL, false);
+	assert_told_as(w, NULL, "critical ");
+	add_as(w, NOTICE_INCIDENT_CHANGED, "i1", SEVERITY_WARNING, false);
+	add_as(w, NOTICE_INCIDENT_CHANGED, "i1", SEVERITY_CRITICAL, false);
+	add_as(w, NOTICE_INCIDENT_REMINDER, "i1", SEVERITY_INFO, false);
+	assert_told_as(w, NULL, "warning critical ");
+	world_restart(w);
+	assert_told_as(w, NULL, "warning critical ");
+	for (int i = 0; i < 12; i++) {
+		auto_json json_t *more = NULL;
+
+		snprintf(text, sizeof(text), "%d", i);
+		more = json_pack("{s:s, s:s}", "severity", text, "state", "critical");
+		told_keep_labels(w->alert, "i1", more);
+		told_keep_labels(w->alert, "nobody was told of it", more);
+	}
+	assert_told_as(w, NULL, "4 5 6 7 8 9 10 11 ");
+	assert_false(told_open(w->alert, "nobody was told of it"));
+	add_as(w, NOTICE_INCIDENT_CLEARED, "i1", SEVERITY_CRITICAL, false);
+	assert_told_as(w, NULL, "");
+}
+
+/* Who was told under one set only has nothing else to end. */
+static void test_one_set_of_labels(void **state)
+{
+	struct world *w = *state;
+	auto_json json_t *own = json_pack(
+				 "{s:s, s:s}", "severity", "warning", "reason", "too-slow"),
+			 *same = json_pack(
+				 "{s:s, s:s}", "reason", "dns-failed", "severity", "warning"),
+			 *other = json_pack("{s:s}", "severity", "critical");
+
+	world_open(w, RECEIVER("a", ""), sink_start(w, 0, ""), w->f->dir);
+	told_add(w->alert, "i1", "a", clock_wall());
+	told_keep_labels(w->alert, "i1", own);
+	assert_told_as(w, same, "");
+	assert_told_as(w, other, "warning ");
+	told_keep_labels(w->alert, "i1", other);
+	assert_told_as(w, other, "warning critical ");
+}
+
 int main(void)
 {
 #define ALERT_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		ALERT_TEST(test_told),
 		ALERT_TEST(test_told_by_fallback),
+		ALERT_TEST(test_labels),
+		ALERT_TEST(test_one_set_of_labels),
 		ALERT_TEST(test_refused),
 		ALERT_TEST(test_renamed),
 		ALERT_TEST(test_removed),

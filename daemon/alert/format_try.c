@@ -176,7 +176,6 @@ static int make_request(struct work *w)
 	const struct format_spec *spec = format_get_spec(w->format);
 	const struct sample_options sample = {.name = w->try->sample,
 		.receiver = w->receiver.name,
-		.external_url = w->conf ? w->conf->daemon.external_url : NULL,
 		.language = (enum conf_language)MAX(w->receiver.language, 0),
 		.wall = clock_wall()};
 	const struct request_context context = {.conf = &w->receiver,

@@ -257,33 +257,21 @@ static int html_group(struct str *out, const struct mail_source *source)
 	return r;
 }
 
-static bool is_web(const char *url)
-{
-	return str_startswith(url, "https://") || str_startswith(url, "http://");
-}
-
 static int html_acknowledge(struct str *out, const struct mail_source *source)
 {
-	const json_t *ack = json_object_get(source->view, "ack");
-	const char *url = get(ack, "url"), *command = get(ack, "command");
-	bool linked = is_web(url);
+	const char *command = get(json_object_get(source->view, "ack"), "command");
 	int r;
 
-	if (!linked && !*command)
+	if (!*command)
 		return 0;
 	r = append(out, "<p style=\"margin:12px 0 0\">");
 	if (r == 0)
 		r = mail_html(out, word_of(source, "acknowledge"));
 	if (r == 0)
-		r = append(out, linked ? ": <a href=\"" : ": <code>");
+		r = append(out, ": <code>");
 	if (r == 0)
-		r = mail_html(out, linked ? url : command);
-	if (r == 0 && linked) {
-		r = append(out, "\">");
-		if (r == 0)
-			r = mail_html(out, url);
-	}
-	return r < 0 ? r : append(out, linked ? "</a></p>\n" : "</code></p>\n");
+		r = mail_html(out, command);
+	return r < 0 ? r : append(out, "</code></p>\n");
 }
 
 static int html_notes(struct str *out, const struct mail_source *source)

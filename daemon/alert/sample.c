@@ -207,7 +207,6 @@ int sample_view(const struct sample_options *options, json_t **ret_view)
 		.receiver = options->receiver ? options->receiver : "sample",
 		.host = "crm.example",
 		.epoch = "019cac89-0000-7000-8000-000000000000",
-		.external_url = options->external_url,
 		.language = options->language,
 		.wall = wall + (usec_t)s->late_seconds * USEC_PER_SEC,
 		.late_seconds = s->late_seconds,

@@ -15,7 +15,6 @@ const char *sample_doc(size_t i);
 struct sample_options {
 	const char *name;     /* of the sample */
 	const char *receiver; /* NULL: "sample" */
-	const char *external_url;
 	enum conf_language language;
 	usec_t wall; /* when it happens; 0: a fixed day */
 };

@@ -36,7 +36,6 @@
 	X(LINE_INSTEAD, "Sent here because {receiver} could not be reached.",                      \
 		"因无法送达 {receiver},改发至此。")                                                \
 	X(LINE_ACKNOWLEDGE, "Acknowledge: {command}", "确认告警:{command}")                        \
-	X(LINE_ACKNOWLEDGE_URL, "Acknowledge: {url}", "确认告警:{url}")                            \
 	X(LINE_ALERT, "- {title}", "- {title}")                                                    \
 	X(SUBJECTS_MORE, "{subjects} +{n} more", "{subjects} 等 {n} 项")                           \
 	X(SUBJECTS_NEXT, "{subjects}, {subject}", "{subjects}、{subject}")                         \

@@ -348,21 +348,6 @@ static char *ack_command(const struct composer *c)
 	return str_printf("tendctl incident acknowledge %s --comment '...'", n->incident_id);
 }
 
-static char *ack_url(const struct composer *c)
-{
-	const struct view_source *s = c->source;
-	const struct notice *n = c->items[0].entry->notice;
-	size_t len = s->external_url ? strlen(s->external_url) : 0;
-
-	while (len > 0 && s->external_url[len - 1] == '/')
-		len--;
-	if (len == 0)
-		return NULL;
-	return c->n_items == 1 && n->incident_id
-		       ? str_printf("%.*s/incidents/%s", (int)len, s->external_url, n->incident_id)
-		       : str_printf("%.*s/incidents", (int)len, s->external_url);
-}
-
 /* What is to be said of the sending itself: a line each. */
 static json_t *notes_of(const struct composer *c)
 {
@@ -383,8 +368,8 @@ static json_t *notes_of(const struct composer *c)
 	return notes;
 }
 
-static int append_tail(const struct composer *c, const char *command, const char *url,
-	const json_t *notes, struct str *out)
+static int append_tail(
+	const struct composer *c, const char *command, const json_t *notes, struct str *out)
 {
 	json_t *note;
 	size_t i;
@@ -398,8 +383,7 @@ static int append_tail(const struct composer *c, const char *command, const char
 			return r;
 	}
 	if (command)
-		r = url ? add_line(c, out, TEXT_LINE_ACKNOWLEDGE_URL, "url", url, NULL, NULL)
-			: add_line(c, out, TEXT_LINE_ACKNOWLEDGE, "command", command, NULL, NULL);
+		r = add_line(c, out, TEXT_LINE_ACKNOWLEDGE, "command", command, NULL, NULL);
 	return r;
 }
 
@@ -564,7 +548,7 @@ static json_t *group_to_json(const struct view_source *s)
 static int add_texts(const struct composer *c, json_t *view)
 {
 	auto_str struct str title = STR_INIT(TEXT_BYTES), text = STR_INIT(TEXT_BYTES);
-	auto_free char *command = ack_command(c), *url = ack_url(c);
+	auto_free char *command = ack_command(c);
 	auto_json json_t *notes = notes_of(c);
 	json_t *cut = NULL;
 	int r = c->n_items == 1 ? append_item_title(c, &c->items[0], &title)
@@ -573,7 +557,7 @@ static int add_texts(const struct composer *c, json_t *view)
 	if (r == 0)
 		r = c->n_items == 1 ? append_single(c, &c->items[0], &text) : append_list(c, &text);
 	if (r == 0)
-		r = append_tail(c, command, url, notes, &text);
+		r = append_tail(c, command, notes, &text);
 	/* No room: what is there stays. */
 	if (r < 0 && r != -ENOBUFS)
 		return r;
@@ -581,9 +565,9 @@ static int add_texts(const struct composer *c, json_t *view)
 	if (r < 0)
 		return r;
 	return json_object_update_new(
-		       view, json_pack("{s:o, s:o, s:O, s:{s:o, s:o}}", "title", cut, "text",
+		       view, json_pack("{s:o, s:o, s:O, s:{s:o}}", "title", cut, "text",
 				     json_stringn(str_get(&text), text.len), "notes", notes, "ack",
-				     "command", optional(command), "url", optional(url))) < 0
+				     "command", optional(command))) < 0
 		       ? -ENOMEM
 		       : 0;
 }

@@ -27,7 +27,6 @@ struct view_source {
 	const char *receiver;
 	const char *via; /* the receiver this one stands in for; NULL */
 	const char *host, *epoch;
-	const char *external_url; /* [daemon] external_url; NULL */
 	enum conf_language language;
 	bool undurable;
 	usec_t wall;			  /* now */

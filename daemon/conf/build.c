@@ -241,11 +241,6 @@ static void check_daemon(struct builder *b, const struct conf_section *section)
 	check_agentx(b, section, daemon->agentx_socket);
 	check_agentx(b, section, daemon->agentx_socket);
 	check_nets(b, section, "allow_addresses", daemon->allow_addresses);
-	if (daemon->external_url && !str_startswith(daemon->external_url, "https://") &&
-		!str_startswith(daemon->external_url, "http://"))
-		conf_section_error(section, "external_url", b->errors,
-			"external_url: '%.200s' is not an http:// or https:// address",
-			daemon->external_url);
 	if (daemon->http_listen && !check_host_port(daemon->http_listen, true, true))
 		conf_section_error(section, "http_listen", b->errors,
 			"http_listen: '%.200s' is not ADDRESS:PORT of loopback, as in "

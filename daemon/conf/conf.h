@@ -82,7 +82,6 @@ struct conf_daemon {
 	char *http_listen;	/* loopback ADDRESS:PORT for /metrics and the API; NULL = off */
 	char *http_token;	/* secret: bearer token of loopback HTTP; without one only /metrics,
 				   /healthz */
-	char *external_url;	/* where people reach the web page; NULL = nowhere */
 	char **allow_addresses; /* nets that webhooks may go to whatever the name; NULL */
 	char **admins, **operators, **viewers; /* users, or @groups; root is admin */
 	int log_level;			       /* ENUM error..debug: a syslog level via table */

@@ -116,9 +116,6 @@ const struct tend_option conf_daemon_rows[] = {
 	DAEMON(SECRET, http_token, "http_token", NULL,
 		"Bearer token of the API on http_listen; without one it serves only /metrics and "
 		"/healthz."),
-	DAEMON(STRING, external_url, "external_url", NULL,
-		"Where people reach the web page, as in https://tend.example/: notices link to it "
-		"for acknowledging. Not set: they say the command."),
 	DAEMON(LIST, allow_addresses, "allow_addresses", NULL,
 		"Addresses and nets, as in 10.0.0.0/8, that names of webhooks may lead to although "
 		"they are no public ones. [receiver] allow has the same for one."),

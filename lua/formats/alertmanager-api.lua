@@ -31,7 +31,6 @@ local function shown(n, one, options, budget)
 		annotations = alertmanager.annotations(n, one, budget),
 		startsAt = one.of.since or one.of.time,
 		endsAt = ends(n, one, options),
-		generatorURL = n.ack and n.ack.url and text.url(n.ack.url) or nil,
 	}
 end
 

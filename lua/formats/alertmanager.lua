@@ -19,7 +19,7 @@ local function shown(n, one, budget)
 		annotations = alertmanager.annotations(n, one, budget),
 		startsAt = alert.since or alert.time,
 		endsAt = alert.ended or (one.over or alert.status == "event") and alert.time or NEVER,
-		generatorURL = n.ack and n.ack.url or "",
+		generatorURL = "",
 		fingerprint = one.fingerprint,
 	}
 end
@@ -40,7 +40,7 @@ local function message(n, all, budget)
 		groupLabels = group,
 		commonLabels = alertmanager.common(labels),
 		commonAnnotations = alertmanager.common(annotations),
-		externalURL = n.ack and n.ack.url and n.ack.url:match("^(%a+://[^/]+)") or "",
+		externalURL = "",
 		groupKey = ("%s:%s"):format(text.line(key), alertmanager.show(group)),
 		truncatedAlerts = n.n_more or 0,
 	}

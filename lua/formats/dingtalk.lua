@@ -34,13 +34,8 @@ local function at(mentions)
 end
 
 local function acknowledge(n)
-	local ack = notice.acknowledgement(n)
-	if not ack then
-		return nil
-	elseif ack.url then
-		return ("[%s](%s)"):format(n.words.acknowledge, ack.url)
-	end
-	return ("%s: %s"):format(n.words.acknowledge, text.markdown(ack.command))
+	local command = notice.acknowledgement(n)
+	return command and ("%s: %s"):format(n.words.acknowledge, text.markdown(command))
 end
 
 local function markdown(n, names, budget)

@@ -45,14 +45,9 @@ local function card(n, mentions, budget)
 	if names ~= "" then
 		elements[#elements + 1] = { tag = "div", text = { tag = "lark_md", content = names } }
 	end
-	local ack = notice.acknowledgement(n)
-	if ack and ack.url then
-		elements[#elements + 1] = { tag = "action", actions = { {
-			tag = "button", type = "default", url = ack.url,
-			text = words(n.words.acknowledge),
-		} } }
-	elseif ack then
-		elements[#elements + 1] = { tag = "note", elements = { words(ack.command) } }
+	local command = notice.acknowledgement(n)
+	if command then
+		elements[#elements + 1] = { tag = "note", elements = { words(command) } }
 	end
 	return {
 		msg_type = "interactive",
@@ -72,9 +67,9 @@ local function plain(n, mentions, budget)
 	for _, line in ipairs(notice.lines(n, text.feishu, budget, 1)) do
 		lines[#lines + 1] = line
 	end
-	local ack = notice.acknowledgement(n)
-	if ack then
-		lines[#lines + 1] = n.words.acknowledge .. ": " .. (ack.url or ack.command)
+	local command = notice.acknowledgement(n)
+	if command then
+		lines[#lines + 1] = n.words.acknowledge .. ": " .. command
 	end
 	local names = tags(mentions, false)
 	lines[#lines + 1] = names ~= "" and names or nil

@@ -4,7 +4,6 @@
 -- routing key. One incident there for one here: raised, acknowledged and resolved together.
 
 local judge = require "tend.judge"
-local notice = require "tend.notice"
 local text = require "tend.text"
 
 local MAX_BYTES = 200000
@@ -48,7 +47,6 @@ end
 
 local function event(n, budget)
 	local alert = n.alerts[1]
-	local ack = notice.acknowledgement(n)
 	return {
 		event_action = action(n, alert),
 		dedup_key = text.clean(key(alert)),
@@ -63,7 +61,6 @@ local function event(n, budget)
 			class = alert.class or alert.kind,
 			custom_details = details(n, alert, budget),
 		},
-		links = ack and ack.url and { { href = ack.url, text = n.words.acknowledge } } or nil,
 	}
 end
 

@@ -44,13 +44,8 @@ local function sections(lines)
 end
 
 local function acknowledge(n)
-	local ack = notice.acknowledgement(n)
-	if not ack then
-		return nil
-	elseif ack.url then
-		return ("<%s|%s>"):format(text.slack(ack.url), n.words.acknowledge)
-	end
-	return ("%s: `%s`"):format(n.words.acknowledge, text.slack(ack.command))
+	local command = notice.acknowledgement(n)
+	return command and ("%s: `%s`"):format(n.words.acknowledge, text.slack(command))
 end
 
 local function heading(n, options)

@@ -52,11 +52,9 @@ local function card(n, options, budget)
 	for _, line in ipairs(notice.lines(n, text.plain, budget, 60)) do
 		body[#body + 1] = words(line)
 	end
-	local ack, actions = notice.acknowledgement(n), nil
-	if ack and ack.url then
-		actions = { { type = "Action.OpenUrl", title = n.words.acknowledge, url = ack.url } }
-	elseif ack then
-		body[#body + 1] = words(ack.command, { fontType = "monospace", isSubtle = true })
+	local command = notice.acknowledgement(n)
+	if command then
+		body[#body + 1] = words(command, { fontType = "monospace", isSubtle = true })
 	end
 	local entities = add_mentions(body, notice.mentions(n, options))
 	return {
@@ -65,7 +63,6 @@ local function card(n, options, budget)
 		version = "1.2",
 		fallbackText = text.cut(notice.heading(n), 1000),
 		body = body,
-		actions = actions,
 		msteams = { width = "Full", entities = entities },
 	}
 end

@@ -26,7 +26,6 @@ end
 -- What a notice says, of the only alert or of the first.
 local function values(n, bytes)
 	local alert, look = n.alerts[1], notice.look(n)
-	local ack = n.ack or {}
 	local found = {
 		id = n.id, kind = n.kind, type = n.type, receiver = n.receiver, host = n.host,
 		status = n.status, severity = n.severity, severity_text = n.severity_text,
@@ -36,7 +35,7 @@ local function values(n, bytes)
 		n_resolved = n.n_resolved,
 		title = text.cut(text.line(n.title), 600),
 		emoji = look.emoji, color = look.color, priority = look.priority,
-		acknowledge = ack.command, acknowledge_url = ack.url,
+		acknowledge = n.ack and n.ack.command,
 		text = notice.body(n, text.quiet, bytes),
 	}
 	for _, name in ipairs { "system", "environment", "component", "check", "state", "reason",
@@ -51,7 +50,7 @@ end
 
 local names = {}
 for name in ([[id kind type receiver host status severity severity_text mood time sent late sequence
-	epoch n n_firing n_resolved title emoji color priority acknowledge acknowledge_url text system
+	epoch n n_firing n_resolved title emoji color priority acknowledge text system
 	environment component check state reason reason_text class incident fingerprint since ended
 	notice]]):gmatch("%S+") do
 	names[name] = true

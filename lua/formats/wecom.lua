@@ -30,20 +30,15 @@ local function sort_mentions(mentions)
 	return users, phones, all
 end
 
-local function acknowledge(n, as_link)
-	local ack = notice.acknowledgement(n)
-	if not ack then
-		return nil
-	elseif ack.url and as_link then
-		return ("[%s](%s)"):format(n.words.acknowledge, ack.url)
-	end
-	return n.words.acknowledge .. ": " .. (ack.url or text.markdown(ack.command))
+local function acknowledge(n)
+	local command = notice.acknowledgement(n)
+	return command and n.words.acknowledge .. ": " .. text.markdown(command)
 end
 
 -- Heading, lines, acknowledgement and names within `bytes`.
-local function compose(n, bytes, heading, escape, prefix, as_link, names)
+local function compose(n, bytes, heading, escape, prefix, names)
 	local parts = { heading }
-	local ack = acknowledge(n, as_link)
+	local ack = acknowledge(n)
 	local taken = #heading + #names + (ack and #ack or 0) + 3
 	for _, line in ipairs(notice.lines(n, escape, bytes - taken, 1 + #prefix)) do
 		parts[#parts + 1] = prefix .. line
@@ -64,7 +59,7 @@ local function markdown(n, users, bytes)
 	return {
 		msgtype = "markdown",
 		markdown = {
-			content = compose(n, bytes, heading, text.markdown, ">", true, table.concat(names)),
+			content = compose(n, bytes, heading, text.markdown, ">", table.concat(names)),
 		},
 	}
 end
@@ -77,7 +72,7 @@ local function plain(n, users, phones, all, bytes)
 	return {
 		msgtype = "text",
 		text = {
-			content = compose(n, bytes, heading, text.quiet, "", false, ""),
+			content = compose(n, bytes, heading, text.quiet, "", ""),
 			mentioned_list = #users > 0 and users or nil,
 			mentioned_mobile_list = #phones > 0 and phones or nil,
 		},

@@ -85,18 +85,15 @@ function notice.body(n, escape, bytes, separator)
 	return table.concat(notice.lines(n, escape, bytes, #separator), separator)
 end
 
--- How somebody takes it: {url=} or {command=}; nil if there is nothing to be taken.
+-- The command by which somebody takes it; nil if there is nothing to be taken.
 function notice.acknowledgement(n)
-	local ack = n.ack
-	if n.status ~= "firing" or not ack or not (ack.url or ack.command) then
+	local command = n.ack and n.ack.command
+	if n.status ~= "firing" or not command then
 		return nil
 	end
 	for _, alert in ipairs(n.alerts) do
 		if not alert.acknowledged then
-			return {
-				url = ack.url and text.url(ack.url),
-				command = ack.command and text.line(ack.command),
-			}
+			return text.line(command)
 		end
 	end
 	return nil

@@ -94,13 +94,6 @@ function text.feishu(s)
 	return (text.quiet(s):gsub("<(%s*/?%s*[aA][tT])", "＜%1"))
 end
 
--- As a link's target, in whatever markup.
-function text.url(s)
-	return (s:gsub("[^%w%-._~:/?#@!$&'+,;=%%]", function(c)
-		return ("%%%02X"):format(c:byte())
-	end))
-end
-
 -- As a part of a query or of a form.
 function text.percent(s)
 	return (s:gsub("[^%w%-._~]", function(c)

@@ -80,7 +80,6 @@ local function try_words(which, words)
 	end
 	-- With all that an administrator may want of it.
 	local n = notice(words, 1, "firing")
-	n.ack.url = "https://tend.example.org/" .. words
 	make(format, n, { body = body, mention = mentions[format.name] })
 	make(format, n, { body = body, mention = mentions[format.name], style = "text" })
 end

@@ -76,7 +76,6 @@ static void try_notices(char language, const char *text, size_t len)
 		.receiver = "r",
 		.host = "h",
 		.epoch = "e",
-		.external_url = language & 2 ? "https://tend.example//" : NULL,
 		.via = language & 4 ? "b" : NULL,
 		.language = language & 1 ? LANGUAGE_ZH : LANGUAGE_EN,
 		.late_seconds = language & 8 ? 3600 : 0,

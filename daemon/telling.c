@@ -14,6 +14,8 @@
 enum { ROUND_STEP = 100 };
 #define ROUND_MIN_USEC (1 * USEC_PER_SEC)
 #define ROUND_MAX_USEC (60 * USEC_PER_SEC)
+/* While somebody is to be found for what those who are gone were told of. */
+#define ROUND_REPLAN_USEC (10 * USEC_PER_SEC)
 
 struct telling {
 	struct manager *manager;
@@ -23,6 +25,7 @@ struct telling {
 	uint32_t at;		     /* of the round: the last incident's number; 0 */
 	usec_t next_wall;	     /* what the round has found so far */
 	bool follows;		     /* anything could come after a raise at all */
+	bool replans;		     /* those who were told of something are gone */
 	bool again;		     /* something happened during the round */
 	bool in_round;
 	usec_t last_round; /* when it ended */
@@ -359,10 +362,11 @@ static void end_round(struct telling *t)
 
 	t->in_round = false;
 	t->at = 0;
+	t->replans = t->replans && alert_any_abandoned(t->manager->alert);
 	t->last_round = clock_now();
 	if (t->next_wall != USEC_INFINITY)
 		wait = t->next_wall > wall ? t->next_wall - wall + 1000 : 0;
-	wait = t->again ? 0 : wait;
+	wait = t->again ? 0 : t->replans ? MIN(wait, ROUND_REPLAN_USEC) : wait;
 	t->again = false;
 	loop_timer_set(t->timer, t->last_round + MIN(MAX(wait, ROUND_MIN_USEC), ROUND_MAX_USEC));
 }
@@ -374,7 +378,7 @@ static void on_timer(void *data)
 	/* Some may have closed since the last step: a place in the list would be another's now. */
 	size_t i = incidents_after(t->manager->incidents, t->at), end = i + ROUND_STEP;
 	/* What a format wants is known when its process is up. */
-	bool follows = t->follows || alert_repeats(t->manager->alert);
+	bool all = t->follows || alert_repeats(t->manager->alert), follows = all || t->replans;
 
 	if (!t->in_round) {
 		t->in_round = true;
@@ -385,7 +389,8 @@ static void on_timer(void *data)
 		const struct incident *incident = open->items[i];
 
 		t->at = incident->snmp_index;
-		follow(t, incident);
+		if (all || alert_is_abandoned(t->manager->alert, incident->id))
+			follow(t, incident);
 	}
 	if (follows && i < open->len)
 		loop_timer_set(t->timer, clock_now() + 1);
@@ -438,6 +443,7 @@ int telling_apply(struct telling *t, struct conf *conf)
 	if (r < 0)
 		return r;
 	t->follows = conf_follows(conf);
+	t->replans = alert_any_abandoned(t->manager->alert);
 	telling_look(t);
 	return 0;
 }

@@ -93,9 +93,9 @@ int alert_apply(struct alert *alert, struct conf *conf);
  * as the raise (under an id of its own). */
 int alert_add(struct alert *alert, struct notice *notice, struct store_batch *batch);
 /* What comes after the raise of an incident that is open and told: reminders, steps of the
- * escalation, whom the time of day brings. To be called from time to time, at the latest at
- * *ret_next_wall (USEC_INFINITY: never), and after a new configuration. Who is told, and how many,
- * as alert_add(). -EAGAIN: no configuration yet. */
+ * escalation, whom the time of day brings, or who comes in place of those who are gone. To be
+ * called from time to time, at the latest at *ret_next_wall (USEC_INFINITY: never), and after a new
+ * configuration. Who is told, and how many, as alert_add(). -EAGAIN: no configuration yet. */
 struct alert_followed {
 	const struct notice *notice; /* as it would be raised now, without an id */
 	usec_t since_wall;	     /* when the last acknowledgement ended; 0 */
@@ -117,6 +117,10 @@ struct silences *alert_silences(struct alert *alert); /* alert/silence.h; loaded
 const char *alert_host(const struct alert *alert);
 /* A receiver wants to hear again of what goes on. */
 bool alert_repeats(struct alert *alert);
+/* None of those who were told of it is configured any more: alert_follow() raises it to whom the
+ * routes name now. Of any: once what waits for those who are gone has ended, this may become so. */
+bool alert_is_abandoned(const struct alert *alert, const char *incident_id);
+bool alert_any_abandoned(const struct alert *alert);
 void alert_committed(struct alert *alert, uint64_t token, int r);
 
 json_t *alert_receivers_to_json(const struct alert *alert);

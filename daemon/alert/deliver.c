@@ -41,7 +41,7 @@ static void forget_untold(const struct delivery *d)
 	if (n->kind != NOTICE_INCIDENT_RAISED || !n->incident_id)
 		return;
 	if (d->n_tries == 0)
-		told_remove(alert, n->incident_id, d->receiver->name);
+		told_fail(alert, n->incident_id, d->receiver->name);
 	else if (d->refused && !outbox_find(&d->receiver->outbox, n, NOTICE_INCIDENT_CHANGED))
 		told_refuse(alert, n->incident_id, d->receiver->name);
 }

@@ -44,7 +44,8 @@ static int add_raise(const struct follow_question *q, const struct conf_receiver
 	return plan_add_told(&q->plan, receiver, &follow->raise);
 }
 
-/* ---- by the time of day --------------------------------------------------------------------- */
+/* ---- by the time of day, or in place of those who are gone
+ * --------------------------------------------------------------------- */
 
 /* The next edge of a rota among the names. */
 static void watch_rotas(const struct follow_question *q, char *const *names, struct follow *follow)
@@ -72,7 +73,8 @@ static int add_newcomers(const struct follow_question *q, struct follow *follow)
 	question.terse = true;
 	r = plan_make(&question, &now);
 	VEC_FOREACH (&now.targets, const struct plan_target *, target)
-		if (r == 0 && target->from && (target->on_call || target->from->times.n))
+		if (r == 0 && (q->abandoned ||
+				      (target->from && (target->on_call || target->from->times.n))))
 			r = add_raise(q, target->receiver, follow);
 	VEC_FOREACH (&q->plan.conf->routes, const struct conf_route *, route) {
 		if (route->times.n)

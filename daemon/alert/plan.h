@@ -76,6 +76,7 @@ struct follow_question {
 	struct plan_question plan; /* the notice as it would be raised now */
 	usec_t since;		   /* when it was told first, or when an acknowledgement ended */
 	bool acknowledged;
+	bool abandoned; /* who was told is no longer configured: all that the routes name come in */
 	const struct follow_told *told;
 	size_t n_told;
 };

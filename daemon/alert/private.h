@@ -82,6 +82,7 @@ struct told_one { /* a receiver that was told of an incident */
 	usec_t clock; /* clock_wall() - clock_now() by which these are: told_by_clock() */
 	unsigned n_reminders;
 	bool refused; /* it said no: it hears no more of it, unless a change is told anew */
+	bool untold;  /* it was to be told, but nothing ever went: as one that was not */
 };
 /* It gets the incident's raise. Where that cannot be kept, told_knows() is false from then on. */
 void told_add(struct alert *alert, const char *incident, const char *receiver, usec_t wall);
@@ -89,7 +90,7 @@ void told_remind(
 	struct alert *alert, const char *incident, const char *receiver, usec_t wall, unsigned n);
 /* One of its times as the clock says it now, which may have been set since. */
 usec_t told_by_clock(const struct told_one *one, usec_t wall);
-/* struct told_one *, in the order of the telling, also who refused; NULL: nobody. */
+/* struct told_one *, in the order of the telling, also who refused or is untold; NULL: nobody. */
 const struct vec *told_list(const struct alert *alert, const char *incident);
 /* It is told under these labels; state, reason and class, which say how it is just now, are none.
  */
@@ -97,11 +98,14 @@ void told_keep_labels(struct alert *alert, const char *incident, const json_t *l
 /* Those of notice.told, for a notice with these labels; NULL: it was told under no other. New. */
 int told_labels(
 	const struct alert *alert, const char *incident, const json_t *labels, json_t **ret_list);
-void told_remove(struct alert *alert, const char *incident, const char *receiver);
+void told_fail(struct alert *alert, const char *incident, const char *receiver);
 void told_refuse(struct alert *alert, const char *incident, const char *receiver);
 void told_drop(struct alert *alert, const char *incident);	 /* it was cleared */
 bool told_open(const struct alert *alert, const char *incident); /* raised, not cleared */
 bool told_has(const struct alert *alert, const char *incident, const char *receiver);
+/* Somebody was to be told, and none of them is configured any more. */
+bool told_is_gone(const struct alert *alert, const char *incident);
+bool told_any_gone(const struct alert *alert);
 /* False: who was told of this one may have been lost, the routes must do. */
 bool told_knows(const struct alert *alert, const char *incident);
 /* The told receivers (struct conf_receiver *) that are configured, in the order of the telling. */

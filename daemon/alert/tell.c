@@ -327,7 +327,7 @@ static size_t list_told(struct alert *alert, const char *incident, struct follow
 		const struct told_one *one = told->items[i];
 		const struct conf_receiver *conf = map_get(&alert->conf->receivers, one->name);
 
-		if (conf)
+		if (conf && !one->untold)
 			list[n++] = (struct follow_told){.receiver = conf,
 				.told_wall = told_by_clock(one, one->told_wall),
 				.last_wall = told_by_clock(one, one->last_wall),
@@ -337,6 +337,28 @@ static size_t list_told(struct alert *alert, const char *incident, struct follow
 	}
 	*ret_list = list;
 	return n;
+}
+
+/* What waits for one that is gone may still go to its fallback. */
+static bool any_waits(const struct alert *alert, const struct vec *told)
+{
+	VEC_FOREACH (told, const struct told_one *, one) {
+		const struct receiver *receiver = map_get(&alert->receivers, one->name);
+
+		if (receiver && receiver->outbox.n_waiting > 0)
+			return true;
+	}
+	return false;
+}
+
+bool alert_is_abandoned(const struct alert *alert, const char *incident_id)
+{
+	return told_is_gone(alert, incident_id) && !any_waits(alert, told_list(alert, incident_id));
+}
+
+bool alert_any_abandoned(const struct alert *alert)
+{
+	return told_any_gone(alert);
 }
 
 static int tell_follow(struct alert *alert, const struct notice *n, const struct follow *follow)
@@ -366,7 +388,8 @@ int alert_follow(struct alert *alert, const struct alert_followed *followed, use
 	auto_json json_t *labels = NULL;
 	auto_free struct follow_told *told = NULL;
 	struct notice notice = *followed->notice;
-	struct follow_question question = {.acknowledged = followed->acknowledged};
+	struct follow_question question = {.acknowledged = followed->acknowledged,
+		.abandoned = alert_is_abandoned(alert, notice.incident_id)};
 	int r = alert->conf ? labels_of(alert->conf, &notice, alert->host, &labels) : -EAGAIN;
 
 	if (r < 0)

@@ -85,7 +85,30 @@ bool told_has(const struct alert *alert, const char *incident, const char *recei
 {
 	const struct told_one *one = told_find(alert, incident, receiver);
 
-	return one && !one->refused;
+	return one && !one->refused && !one->untold;
+}
+
+static bool is_gone(const struct alert *alert, const struct told *told)
+{
+	if (!told || told->list.len == 0 || !alert->conf)
+		return false;
+	VEC_FOREACH (&told->list, const struct told_one *, one)
+		if (map_get(&alert->conf->receivers, one->name))
+			return false;
+	return true;
+}
+
+bool told_is_gone(const struct alert *alert, const char *incident)
+{
+	return is_gone(alert, map_get(&alert->told, incident));
+}
+
+bool told_any_gone(const struct alert *alert)
+{
+	MAP_FOREACH (&alert->told, const struct told *, told)
+		if (is_gone(alert, told))
+			return true;
+	return false;
 }
 
 /* Wraps around where the wall clock is behind the monotonic one, and back by the same. */
@@ -111,6 +134,16 @@ bool told_knows(const struct alert *alert, const char *incident)
 	return told_open(alert, incident) || !alert->told_incomplete;
 }
 
+static void told_remove(struct told *told, struct told_one *one)
+{
+	for (size_t i = 0; i < told->list.len; i++)
+		if (told->list.items[i] == one) {
+			vec_remove(&told->list, i);
+			one_free(one);
+			return;
+		}
+}
+
 static int told_note(struct alert *alert, const char *incident, const char *receiver, usec_t wall)
 {
 	auto(one_free) struct told_one *one = NULL;
@@ -121,7 +154,9 @@ static int told_note(struct alert *alert, const char *incident, const char *rece
 	if (r < 0)
 		return r;
 	before = told_find(alert, incident, receiver);
-	if (before) {
+	if (before && before->untold) { /* the last now, in the order of the telling */
+		told_remove(told, before);
+	} else if (before) {
 		if (before->refused)
 			before->told_wall = before->last_wall = wall;
 		before->refused = false;
@@ -168,19 +203,12 @@ void told_remind(
 	one->n_reminders += n;
 }
 
-void told_remove(struct alert *alert, const char *incident, const char *receiver)
+void told_fail(struct alert *alert, const char *incident, const char *receiver)
 {
-	struct told *told = map_get(&alert->told, incident);
+	struct told_one *one = told_find(alert, incident, receiver);
 
-	for (size_t i = 0; told && i < told->list.len; i++) {
-		struct told_one *one = told->list.items[i];
-
-		if (strcmp(one->name, receiver) != 0)
-			continue;
-		one_free(one);
-		vec_remove(&told->list, i);
-		return;
-	}
+	if (one)
+		one->untold = true;
 }
 
 void told_refuse(struct alert *alert, const char *incident, const char *receiver)
@@ -270,7 +298,7 @@ int told_match(const struct alert *alert, const char *incident, struct vec *ret_
 		const struct told_one *one = told->list.items[i];
 		struct conf_receiver *conf = map_get(&alert->conf->receivers, one->name);
 
-		if (conf && !one->refused)
+		if (conf && !one->refused && !one->untold)
 			r = vec_push(&found, conf);
 	}
 	if (r < 0) {
@@ -308,6 +336,8 @@ static void load_told(struct alert *alert, const char *incident, json_t *row)
 	told_add(alert, incident, receiver, (usec_t)json_integer_value(json_object_get(row, "at")));
 	if (json_integer_value(json_object_get(row, "refused")))
 		told_refuse(alert, incident, receiver);
+	if (json_integer_value(json_object_get(row, "untold")))
+		told_fail(alert, incident, receiver);
 }
 
 static void load_reminded(struct alert *alert, const char *incident, json_t *row)

@@ -200,12 +200,14 @@ const struct store_sql store_queries[STORE_QUERY_MAX] = {
 			      "n.kind = 'incident.raised' AND d.state = 'failed' AND d.tries = 1 "
 			      "AND EXISTS (SELECT 1 FROM try t WHERE t.shipment = "
 			      "ifnull(d.batch, d.notice) AND t.receiver = d.receiver AND "
-			      "t.verdict IN ('failed', 'gone')) AS refused "
+			      "t.verdict IN ('failed', 'gone')) AS refused, "
+			      "d.tries = 0 AND d.state IN ('failed', 'expired') AS untold "
 			      "FROM incident i "
 			      "JOIN notice n ON n.incident = i.id "
 			      "AND n.kind IN ('incident.raised', 'incident.changed') "
 			      "JOIN delivery d ON d.notice = n.id WHERE i.closed IS NULL "
-			      "AND NOT (d.tries = 0 AND d.state IN ('failed', 'expired')) "
+			      "AND NOT (n.kind = 'incident.changed' AND d.tries = 0 "
+			      "AND d.state IN ('failed', 'expired')) "
 			      "ORDER BY i.opened, i.id, n.at, d.sequence"),
 	/* Without what says how it was just then: of each set of the others one row. */
 	QUERY(LABELS_TOLD,

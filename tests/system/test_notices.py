@@ -464,6 +464,30 @@ class Afterwards(Notices):
         self.heard("ann", RAISED, component="db")
 
 
+    def test_who_was_told_is_gone(self):
+        """Renamed by a reload, and again while tendd is down: the one that is there now gets it."""
+        self.RECEIVERS = ("ann", "boss", "carl")
+        sinks = {name: self.sinks.get(name) or self.serve(Sink()) for name in self.RECEIVERS}
+        self.sinks = {"ann": sinks["ann"]}
+        self.begin("[route r]\nreceivers = ann\n", components=("web",))
+        self.break_components("web")
+        self.heard("ann", RAISED)
+        self.sinks = {"boss": sinks["boss"]}
+        self.configure("[route r]\nreceivers = boss\n", components=("web",))
+        self.ctl("reload")
+        self.heard("boss", RAISED)
+        self.kill()
+        self.sinks = {"carl": sinks["carl"]}
+        self.configure("[route r]\nreceivers = carl\n", components=("web",))
+        self.start()
+        self.wait(lambda: sinks["carl"].kinds(None) == [RAISED], "carl to hear of it", timeout=40)
+        self.mend("web")
+        self.heard("carl", RAISED, CLEARED)
+        self.sinks = sinks
+        self.heard("ann", RAISED)
+        self.heard("boss", RAISED)
+
+
 class Inhibition(Notices):
     def test_an_incident_keeps_others_back(self):
         self.begin("""[route r]

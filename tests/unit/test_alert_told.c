@@ -215,6 +215,111 @@ static void test_removed(void **state)
 	assert_kinds(w, 0, "failing ");
 }
 
+static void change_conf(struct world *w, const char *text)
+{
+	struct conf *conf = load_conf(w, text);
+
+	assert_int_equal(alert_apply(w->alert, conf), 0);
+	conf_unref(w->conf);
+	w->conf = conf;
+}
+
+/* What telling.c asks for an incident that is still open. */
+static int follow(struct world *w, const char *incident)
+{
+	const struct notice n = {.kind = NOTICE_INCIDENT_RAISED,
+		.severity = SEVERITY_WARNING,
+		.fingerprint = incident,
+		.incident_id = incident,
+		.component = "crm/web",
+		.text = "t"};
+	const struct alert_followed followed = {.notice = &n};
+	usec_t next;
+	int r = alert_follow(w->alert, &followed, &next);
+
+	assert_true(r >= 0);
+	WAIT_FOR(w->f->loop, alert_outbox_depth(w->alert) == 0);
+	return r;
+}
+
+/* Who was told of what is open is no longer configured, also over a restart: whom the routes name
+ * now gets it, once, and its end. One that nobody was to be told of stays so. */
+static void test_all_gone(void **state)
+{
+	struct world *w = *state;
+	int a = sink_start(w, 0, ""), b = sink_start(w, 0, ""), c = sink_start(w, 0, "");
+	auto_free char *only_b =
+		str_printf(RECEIVER("b", "") "[route r]\nreceivers = b\nmin_severity = warning\n",
+			b, w->f->dir);
+	auto_free char *only_c =
+		str_printf(RECEIVER("c", "") "[route r]\nreceivers = c\nmin_severity = warning\n",
+			c, w->f->dir);
+
+	world_open(w, RECEIVER("a", "") "[route r]\nreceivers = a\nmin_severity = warning\n", a,
+		w->f->dir);
+	put_open(w, "i1");
+	put_open(w, "i2");
+	add_as(w, NOTICE_INCIDENT_RAISED, "i1", SEVERITY_WARNING, false);
+	add_as(w, NOTICE_INCIDENT_RAISED, "i2", SEVERITY_INFO, false);
+	assert_false(alert_any_abandoned(w->alert));
+	assert_int_equal(follow(w, "i1"), 0);
+	change_conf(w, only_b);
+	assert_true(alert_any_abandoned(w->alert));
+	assert_true(alert_is_abandoned(w->alert, "i1"));
+	assert_false(alert_is_abandoned(w->alert, "i2"));
+	assert_int_equal(follow(w, "i1"), 1);
+	assert_false(alert_any_abandoned(w->alert));
+	assert_int_equal(follow(w, "i1"), 0);
+	assert_int_equal(follow(w, "i2"), 0);
+	assert_kinds(w, 1, "raised ");
+	conf_unref(w->conf);
+	w->conf = load_conf(w, only_c);
+	world_restart(w);
+	assert_true(alert_is_abandoned(w->alert, "i1"));
+	assert_int_equal(follow(w, "i1"), 1);
+	assert_int_equal(follow(w, "i2"), 0);
+	add_as(w, NOTICE_INCIDENT_CLEARED, "i1", SEVERITY_WARNING, false);
+	assert_kinds(w, 0, "raised ");
+	assert_kinds(w, 1, "raised ");
+	assert_kinds(w, 2, "raised cleared ");
+	assert_false(alert_any_abandoned(w->alert));
+}
+
+/* The raise was never tried when its receiver went: it is as one that was told and is gone, by
+ * memory and by the ledger; and when it comes back, it has not heard of the beginning. */
+static void test_gone_untried(void **state)
+{
+	struct world *w = *state;
+	int a = sink_start(w, 0, ""), b = sink_start(w, 0, "");
+	auto_free char *only_b =
+		str_printf(RECEIVER("b", "") "[route r]\nreceivers = b\n", b, w->f->dir);
+	auto_free char *both = str_printf(RECEIVER("a", "") RECEIVER("b", "") "[route r]\n"
+									      "receivers = b\n",
+		a, w->f->dir, b, w->f->dir);
+
+	world_open(w,
+		RECEIVER("a", "") "[route r]\nreceivers = a\ngroup_by = system\n"
+				  "group_wait = 60s\ngroup_interval = 60s\n",
+		a, w->f->dir);
+	put_open(w, "i1");
+	add(w, NOTICE_INCIDENT_RAISED, "i1", NULL);
+	WAIT_FOR(w->f->loop, w->alert->tokens.len == 0);
+	assert_int_equal(alert_outbox_depth(w->alert), 1);
+	change_conf(w, only_b);
+	WAIT_FOR(w->f->loop, sink_n(w, 1) == 1 && alert_outbox_depth(w->alert) == 0); /* the loss */
+	for (int i = 0; i < 2; i++) {
+		assert_true(alert_is_abandoned(w->alert, "i1"));
+		WAIT_FOR(w->f->loop, w->alert->unwritten.len == 0);
+		if (i == 0)
+			world_restart(w);
+	}
+	assert_int_equal(follow(w, "i1"), 1);
+	change_conf(w, both);
+	add_as(w, NOTICE_INCIDENT_CLEARED, "i1", SEVERITY_WARNING, false);
+	assert_kinds(w, 0, "");
+	assert_kinds(w, 1, "failing raised cleared ");
+}
+
 /* What waits while the raise is refused: an end alone goes with it, a change tells what is so. */
 static void test_refused_with_more(void **state)
 {
@@ -430,6 +535,8 @@ int main(void)
 		ALERT_TEST(test_refused),
 		ALERT_TEST(test_renamed),
 		ALERT_TEST(test_removed),
+		ALERT_TEST(test_all_gone),
+		ALERT_TEST(test_gone_untried),
 		ALERT_TEST(test_end_by_fallback),
 		ALERT_TEST(test_both_by_fallback),
 		ALERT_TEST(test_reminder_by_fallback),

@@ -186,6 +186,17 @@ static double random_part(void)
 	return (double)random_below(1u << 30) / (double)(1u << 30);
 }
 
+/* After a start its rows are all that is known of it, and they may be of another clock. All by one
+ * time are no stampede: the rate, the window and the breaker hold. */
+void receiver_retry_soon(struct receiver *receiver)
+{
+	const struct conf_receiver *conf = receiver->conf;
+	usec_t longest = MIN(conf->retry_max, BREAKER_PROBE_MAX);
+	usec_t pause = backoff_delay(1, longest, longest, random_part());
+
+	outbox_retry_by(&receiver->outbox, clock_now() + pause, clock_wall() + pause);
+}
+
 static void close_breaker(struct receiver *receiver)
 {
 	usec_t now = clock_now();

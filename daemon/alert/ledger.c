@@ -657,8 +657,8 @@ static int load_delivery(
 	d->via = via ? strdup(via) : NULL;
 	d->released = true;
 	d->saved = d->version;
-	/* A clock that was set must not make it wait for years: Retry-After is an hour at most, a
-	 * digest or a window holds for days. */
+	/* A clock that was set must not make it wait for years: Retry-After is an hour at most (and
+	 * see receiver_retry_soon()), a digest or a window holds for days. */
 	longest = d->n_tries > 0 ? RETRY_MAX_USEC : HOLD_MAX_USEC;
 	d->next_at = d->next_wall > wall ? now + MIN(d->next_wall - wall, longest) : 0;
 	if (d->group && d->next_wall <= d->added_wall && wall > d->added_wall)

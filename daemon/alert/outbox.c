@@ -432,8 +432,8 @@ void outbox_retry(struct outbox *outbox, struct shipment *s, usec_t next_at)
 	}
 }
 
-/* All by one time is an order by rank alone: each is put anew, in place. */
-void outbox_retry_now(struct outbox *outbox, usec_t now)
+/* Each is put anew, in place: no later than `latest`, and no earlier than `earliest`. */
+static void rearm_retries(struct outbox *outbox, usec_t earliest, usec_t latest)
 {
 	size_t n = outbox->retries.len;
 
@@ -442,8 +442,22 @@ void outbox_retry_now(struct outbox *outbox, usec_t now)
 		struct heap_node *node = outbox->retries.nodes[i];
 
 		node->index = HEAP_NOWHERE;
-		(void)heap_put(&outbox->retries, node, now);
+		(void)heap_put(&outbox->retries, node, MAX(MIN(node->at, latest), earliest));
 	}
+}
+
+void outbox_retry_by(struct outbox *outbox, usec_t at, usec_t wall)
+{
+	rearm_retries(outbox, 0, at);
+	for (size_t i = 0; i < outbox->retries.len; i++)
+		VEC_FOREACH (&RETRY_OF(outbox->retries.nodes[i])->deliveries, struct delivery *, d)
+			d->next_wall = MIN(d->next_wall, wall);
+}
+
+/* All by one time is an order by rank alone. */
+void outbox_retry_now(struct outbox *outbox, usec_t now)
+{
+	rearm_retries(outbox, now, now);
 }
 
 void outbox_end(struct outbox *outbox, struct shipment *s, usec_t now)

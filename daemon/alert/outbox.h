@@ -158,6 +158,8 @@ usec_t outbox_wake_at(const struct outbox *outbox);
 usec_t outbox_wake_expiry(const struct outbox *outbox);
 /* Not delivered, to be tried again at `next_at`. */
 void outbox_retry(struct outbox *outbox, struct shipment *s, usec_t next_at);
+/* None waits longer than until `at`, which is `wall`. */
+void outbox_retry_by(struct outbox *outbox, usec_t at, usec_t wall);
 void outbox_retry_now(struct outbox *outbox, usec_t now); /* the breaker closed: nobody waits on */
 /* It and its deliveries leave the outbox; the caller holds a reference of it. */
 void outbox_end(struct outbox *outbox, struct shipment *s, usec_t now);

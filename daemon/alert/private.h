@@ -218,6 +218,8 @@ void receiver_set_conf(struct receiver *receiver, const struct conf_receiver *co
 /* What the type, or the format, says of grouping may be known only after a while. */
 void receiver_set_pace(struct receiver *receiver);
 usec_t receiver_ttl(const struct conf_receiver *conf, enum conf_severity severity);
+/* What was tried before the start waits no longer than a breaker's pause. */
+void receiver_retry_soon(struct receiver *receiver);
 void receiver_pump(struct receiver *receiver); /* tries what is due, arms the timer */
 /* A delivery that has left its outbox is over: ledger, log, the caller's on_delivery. */
 void delivery_settle(struct delivery *d, enum delivery_state state, const char *why);

@@ -110,6 +110,8 @@ void receiver_set_conf(struct receiver *receiver, const struct conf_receiver *co
 		return;
 	receiver_set_pace(receiver);
 	/* Nobody knows whether it answered when tendd ended. */
+	if (!reload)
+		receiver_retry_soon(receiver);
 	if (!reload && conf->drain_rate_per_minute > 0)
 		outbox_mark_backlog(&receiver->outbox, clock_now());
 	receiver->breaker_until = 0;

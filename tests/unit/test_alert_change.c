@@ -367,6 +367,46 @@ static void test_backlog_after_start(void **state)
 	assert_int_equal(outbox_of(w, "a")->n_backlog, 2);
 }
 
+/* ---- a start with a clock that was set back ------------------------------------------------- */
+
+static void set_back(struct world *w, int64_t seconds)
+{
+	auto_free char *path = str_printf("%s/tend.db", w->f->dir);
+	auto_free char *sql = str_printf("UPDATE delivery SET next_at = next_at + %lld, "
+					 "added_at = added_at + %lld WHERE state = 'waiting'",
+		(long long)seconds * (long long)USEC_PER_SEC,
+		(long long)seconds * (long long)USEC_PER_SEC);
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_changes(db), 1);
+	sqlite3_close(db);
+}
+
+/* What was tried is tried again soon after the start, although its row says in two hours. */
+static void test_set_back(void **state)
+{
+	struct world *w = *state;
+	int port = free_port();
+	char id[UUID_TEXT_BYTES];
+
+	world_open(w, RECEIVER("a", ""), port, w->f->dir);
+	add(w, NOTICE_INCIDENT_RAISED, "i1", id);
+	WAIT_FOR(w->f->loop, alert_find_receiver(w->alert, "a")->n_tries > 0);
+	WAIT_FOR(w->f->loop, w->alert->unwritten.len == 0);
+	w->alert = alert_free(w->alert);
+	w->f->store = store_free(w->f->store);
+	set_back(w, 7200);
+	sink_start(w, port, "");
+	assert_int_equal(fixture_open(w->f), 0);
+	world_start(w);
+	assert_in_range(alert_find_receiver(w->alert, "a")->wake_at, 0, clock_now() + USEC_PER_SEC);
+	WAIT_FOR(w->f->loop, sink_n(w, 0) == 1 && alert_outbox_depth(w->alert) == 0);
+	auto_json json_t *log = sink_log(w, 0);
+	assert_string_equal(entry_text(log, 0, "id"), id);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -380,6 +420,7 @@ int main(void)
 		TEST(test_group_waits_on),
 		TEST(test_digest_lives),
 		TEST(test_backlog_after_start),
+		TEST(test_set_back),
 	};
 
 	static const struct clock_source moved = {.now = real_now, .wall = moved_wall};

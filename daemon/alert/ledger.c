@@ -42,7 +42,7 @@ static int write_receiver(struct store_batch *batch, const struct receiver *rece
 
 int ledger_write(struct store_batch *batch, struct delivery *d)
 {
-	int r = d->record->saved ? 0 : write_record(batch, d->record);
+	int r = d->record->saved == d->record->version ? 0 : write_record(batch, d->record);
 
 	if (r == 0)
 		r = store_batch_add(batch, STORE_DELIVERY_PUT, "ssisiiissjisssjiii",
@@ -200,8 +200,10 @@ int token_add(struct token *token, struct delivery *d, bool missing)
 		free(write);
 		return r;
 	}
-	*write = (struct write){
-		.delivery = delivery_ref(d), .version = d->version, .missing = missing};
+	*write = (struct write){.delivery = delivery_ref(d),
+		.version = d->version,
+		.of_record = d->record->version,
+		.missing = missing};
 	d->n_writing++;
 	return 0;
 }
@@ -224,7 +226,7 @@ static void apply_write(const struct write *write, int r)
 		r = -EFBIG;
 	if (r == 0) {
 		d->saved = MAX(d->saved, write->version);
-		d->record->saved = true;
+		d->record->saved = MAX(d->record->saved, write->of_record);
 		if (d->n_tries == 0 && !d->in_flight)
 			d->undurable = false;
 	}
@@ -559,7 +561,7 @@ static int load_record(struct map *records, json_t *row, struct record **ret_rec
 			r = map_put(records, id, record);
 		if (r < 0)
 			return r;
-		record->saved = true;
+		record->saved = record->version;
 	}
 	*ret_record = record;
 	return 0;

@@ -98,6 +98,7 @@ int record_from_json(json_t *doc, struct record **ret_record)
 	if (!record)
 		return -ENOMEM;
 	record->n_refs = 1;
+	record->version = 1;
 	record->doc = json_incref(doc);
 	record->n_bytes = json_dumpb(doc, NULL, 0, JSON_COMPACT);
 	record->notice = (struct notice){
@@ -147,7 +148,10 @@ int record_note_receiver(struct record *record, const char *name)
 		if (json_is_string(one) && strcmp(json_string_value(one), name) == 0)
 			return 0;
 	}
-	return json_array_append_new(names, json_string(name)) < 0 ? -ENOMEM : 1;
+	if (json_array_append_new(names, json_string(name)) < 0)
+		return -ENOMEM;
+	record->version++;
+	return 1;
 }
 
 int record_note_gates(struct record *record, const struct vec *gates)

@@ -29,8 +29,8 @@ struct record {
 	unsigned n_refs;
 	json_t *doc; /* the notice as the store keeps it; owns the strings below */
 	struct notice notice;
-	bool saved;	/* the store has it */
-	size_t n_bytes; /* of `doc` as text, about */
+	unsigned version, saved; /* the store has it as of version `saved`; 0: not at all */
+	size_t n_bytes;		 /* of `doc` as text, about */
 };
 int record_new(const struct notice *notice, struct record **ret_record);
 int record_from_json(
@@ -276,7 +276,7 @@ struct token {
 };
 struct write {
 	struct delivery *delivery;
-	unsigned version;
+	unsigned version, of_record;
 	bool missing; /* no room in the batch: however that ends, the row is not in the store */
 };
 int token_add(struct token *token, struct delivery *d, bool missing);

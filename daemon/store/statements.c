@@ -50,7 +50,8 @@ const struct store_sql store_statements[STORE_STATEMENT_MAX] = {
 		"?2, ?3, ?4)"),
 	STATEMENT(NOTICE_PUT,
 		"INSERT INTO notice(id, kind, incident, fingerprint, severity, at, "
-		"doc_json) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(id) DO NOTHING"),
+		"doc_json) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(id) DO UPDATE SET "
+		"doc_json = ?7 WHERE doc_json IS NOT ?7"),
 	STATEMENT(DELIVERY_PUT,
 		"INSERT INTO delivery(notice, receiver, sequence, state, tries, "
 		"next_at, delivered_at, last_error, superseded_by, merged_json, added_at, via, "

@@ -367,21 +367,51 @@ static void test_backlog_after_start(void **state)
 	assert_int_equal(outbox_of(w, "a")->n_backlog, 2);
 }
 
-/* ---- a start with a clock that was set back ------------------------------------------------- */
+/* ---- a kill between the row of a fallback and that of whom it stands in for ------------------ */
 
-static void set_back(struct world *w, int64_t seconds)
+static void exec_sql(struct world *w, const char *sql)
 {
 	auto_free char *path = str_printf("%s/tend.db", w->f->dir);
-	auto_free char *sql = str_printf("UPDATE delivery SET next_at = next_at + %lld, "
-					 "added_at = added_at + %lld WHERE state = 'waiting'",
-		(long long)seconds * (long long)USEC_PER_SEC,
-		(long long)seconds * (long long)USEC_PER_SEC);
 	sqlite3 *db;
 
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
 	assert_int_equal(sqlite3_changes(db), 1);
 	sqlite3_close(db);
+}
+
+/* The fallback has it, and the store knows: it is not handed over again. */
+static void test_handed_over_once(void **state)
+{
+	struct world *w = *state;
+	int a = sink_start(w, 0, "400 400"), b = sink_start(w, 0, "");
+	char id[UUID_TEXT_BYTES];
+
+	world_open(w, RECEIVER("a", "fallback = b") RECEIVER("b", "") "[route r]\nreceivers = a\n",
+		a, w->f->dir, b, w->f->dir);
+	add(w, NOTICE_INCIDENT_RAISED, "i1", id);
+	WAIT_FOR(w->f->loop, sink_n(w, 1) == 1 && alert_outbox_depth(w->alert) == 0);
+	w->alert = alert_free(w->alert);
+	w->f->store = store_free(w->f->store);
+	exec_sql(w, "UPDATE delivery SET state = 'waiting', tries = 0, last_error = NULL "
+		    "WHERE receiver = 'a'");
+	assert_int_equal(fixture_open(w->f), 0);
+	world_start(w);
+	WAIT_FOR(w->f->loop, sink_n(w, 0) == 2 && alert_outbox_depth(w->alert) == 0);
+	assert_int_equal(alert_find_receiver(w->alert, "b")->sequence, 1);
+	assert_int_equal(sink_n(w, 1), 1);
+}
+
+/* ---- a start with a clock that was set back ------------------------------------------------- */
+
+static void set_back(struct world *w, int64_t seconds)
+{
+	auto_free char *sql = str_printf("UPDATE delivery SET next_at = next_at + %lld, "
+					 "added_at = added_at + %lld WHERE state = 'waiting'",
+		(long long)seconds * (long long)USEC_PER_SEC,
+		(long long)seconds * (long long)USEC_PER_SEC);
+
+	exec_sql(w, sql);
 }
 
 /* What was tried is tried again soon after the start, although its row says in two hours. */
@@ -420,6 +450,7 @@ int main(void)
 		TEST(test_group_waits_on),
 		TEST(test_digest_lives),
 		TEST(test_backlog_after_start),
+		TEST(test_handed_over_once),
 		TEST(test_set_back),
 	};
 

@@ -109,6 +109,7 @@ static const char *const reasons_zh[TEND_REASON_MAX] = {
 	[TEND_REASON_FORECAST] = "即将超过上限",
 	[TEND_REASON_STARTING] = "正在启动或关闭",
 	[TEND_REASON_STEP_FAILED] = "流程的一个步骤失败",
+	[TEND_REASON_REPORT_AWAITED] = "尚未收到首次上报",
 };
 
 const char *text_sentence(enum text id, enum conf_language language)

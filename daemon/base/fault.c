@@ -35,6 +35,7 @@ enum fault_class fault_class_of(enum tend_reason reason, const char *kind)
 	case TEND_REASON_REPORTED_CRITICAL:
 	case TEND_REASON_REPORTED_UNKNOWN:
 	case TEND_REASON_REPORT_MISSING:
+	case TEND_REASON_REPORT_AWAITED:
 	case TEND_REASON_JOB_STUCK:
 	case TEND_REASON_ROWS_LOST:
 	case TEND_REASON_STALE:

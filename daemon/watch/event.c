@@ -145,7 +145,7 @@ void event_report(const struct event *event, const struct report *report, usec_t
 
 	*ret_report = *report;
 	ret_report->judged = true;
-	if (!state_failed(report->state) || report->aged + (now - report->at) < event->ttl)
+	if (!state_failed(report->state) || report_age(report, now) < event->ttl)
 		return;
 	ret_report->state = TEND_STATE_OK;
 	ret_report->reason = TEND_REASON_OK;

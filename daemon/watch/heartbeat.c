@@ -41,6 +41,23 @@ static usec_t latest_after(const struct conf_check *conf, const struct report *r
 	return report->resumed_wall ? MAX(due, add_spans(report->resumed_wall, conf->grace)) : due;
 }
 
+static usec_t not_to_come(usec_t stamp, usec_t wall, usec_t age)
+{
+	return stamp <= wall ? stamp : wall - MIN(age, wall - 1);
+}
+
+void heartbeat_settle(
+	const struct report *report, usec_t wall, usec_t now, struct report *ret_report)
+{
+	usec_t since = now > report->signalled ? now - report->signalled : 0;
+
+	*ret_report = *report;
+	ret_report->at_wall = not_to_come(report->at_wall, wall, report_age(report, now));
+	ret_report->started_wall = not_to_come(report->started_wall, wall, since);
+	ret_report->lost_wall = not_to_come(report->lost_wall, wall, since);
+	ret_report->resumed_wall = not_to_come(report->resumed_wall, wall, since);
+}
+
 /* Until when a run must have ended. */
 static usec_t end_of_run(const struct conf_check *conf, const struct report *report)
 {
@@ -135,6 +152,7 @@ static void take_signal(struct report *report, enum heartbeat_signal signal, con
 	size_t len, usec_t wall)
 {
 	report->resumed_wall = 0;
+	report->signalled = clock_now();
 	if (signal == HEARTBEAT_START) {
 		if (!report->lost_wall)
 			report->lost_wall = report->started_wall;
@@ -147,6 +165,8 @@ static void take_signal(struct report *report, enum heartbeat_signal signal, con
 	report->started_wall = 0;
 	report->lost_wall = 0;
 	report->at_wall = wall;
+	report->at = report->signalled;
+	report->aged = 0;
 	report->state = signal == HEARTBEAT_OK ? TEND_STATE_OK : TEND_STATE_CRITICAL;
 	report->reason = signal == HEARTBEAT_OK ? TEND_REASON_OK : TEND_REASON_REPORTED_CRITICAL;
 	while (len > 0 && strchr(" \t\r\n", text[len - 1]))
@@ -171,13 +191,16 @@ void watch_heartbeat(struct watch *watch, struct check *check, enum heartbeat_si
 
 static json_t *to_json(const struct check *check)
 {
-	const struct report *report = check->report;
 	const struct conf_check *conf = check->conf;
+	struct report settled;
+	const struct report *report = &settled;
+	bool ever = check->report->state != TEND_STATE_PENDING;
 	char every[CLOCK_TEXT_BYTES];
+	enum heartbeat_state state;
 	usec_t deadline;
-	enum heartbeat_state state = heartbeat_judge(conf, report, clock_wall(), &deadline);
-	bool ever = report->state != TEND_STATE_PENDING;
 
+	heartbeat_settle(check->report, clock_wall(), clock_now(), &settled);
+	state = heartbeat_judge(conf, report, clock_wall(), &deadline);
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "check", conf->name,
 		"component", conf->component->name, "state", heartbeat_state_names[state], "text",
 		ever ? report->text : "", "expected",

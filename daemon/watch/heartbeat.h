@@ -21,6 +21,12 @@ enum heartbeat_state {
 };
 extern const char *const heartbeat_state_names[HEARTBEAT_STATE_MAX + 1];
 
+/* Before it is judged: what was taken while the clock was ahead lies in a time to come, and would
+ * be believed until the clock gets there. It is as old as the monotonic clock says, since the start
+ * at least. */
+void heartbeat_settle(
+	const struct report *report, usec_t wall, usec_t now, struct report *ret_report);
+
 /* *ret_deadline: when silence will make it late, or stuck (wall; USEC_INFINITY: never). */
 enum heartbeat_state heartbeat_judge(const struct conf_check *conf, const struct report *report,
 	usec_t wall, usec_t *ret_deadline);

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "exec/spawn/client.h"
 #include "watch/host_private.h"
+#include "watch/private.h"
 
 struct tend_io {
 	struct held held;
@@ -285,7 +286,6 @@ void tend_report_get(struct tend_attempt *a, struct tend_report *ret_report)
 {
 	static const struct report none = {.state = TEND_STATE_PENDING};
 	const struct report *report = a->spec.report ? a->spec.report : &none;
-	usec_t now = clock_wall(), at = report->at_wall ? report->at_wall : now;
 
 	for (size_t i = 0; i < report->n_metrics; i++)
 		(void)tend_attempt_metric(a, report->metrics[i].name, report->metrics[i].value,
@@ -294,7 +294,7 @@ void tend_report_get(struct tend_attempt *a, struct tend_report *ret_report)
 		.state = report->state,
 		.reason = report->reason,
 		.text = report->text,
-		.age = now > at ? now - at : 0,
+		.age = report->at_wall ? report_age(report, clock_now()) : 0,
 		.judged = report->judged,
 	};
 }

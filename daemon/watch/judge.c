@@ -342,6 +342,11 @@ static void judge_metric(const struct conf_check *conf, struct metric *m)
 		m->verdict = TEND_STATE_WARNING;
 }
 
+static bool is_bad(enum tend_state verdict)
+{
+	return verdict != TEND_STATE_OK && verdict != TEND_STATE_PENDING;
+}
+
 /* Thresholds can make a good result bad, never a bad one good. */
 static void judge_metrics(struct check *check, struct result *result)
 {
@@ -355,9 +360,9 @@ static void judge_metrics(struct check *check, struct result *result)
 		kept = stays(check, m);
 		note_raised(check, m);
 		if (m->verdict == TEND_STATE_OK || result->verdict == TEND_STATE_CRITICAL ||
-			(result->verdict != TEND_STATE_OK && m->verdict == TEND_STATE_WARNING))
+			(is_bad(result->verdict) && m->verdict == TEND_STATE_WARNING))
 			continue;
-		if (result->reason == TEND_REASON_OK || result->reason == TEND_REASON_THRESHOLD) {
+		if (!is_bad(result->verdict) || result->reason == TEND_REASON_THRESHOLD) {
 			const char *range = watch_threshold(kept ? conf->thresholds_clear
 							    : m->verdict == TEND_STATE_CRITICAL
 								    ? conf->thresholds_critical
@@ -536,6 +541,9 @@ static void keep_result(struct check *check, struct attempt_end *end)
 
 	last->reason = end->reason;
 	last->verdict = tend_reason_verdict(end->reason);
+	/* Only who is told can wait; who asks knows, or does not. */
+	if (last->verdict == TEND_STATE_PENDING && !check->report)
+		last->verdict = TEND_STATE_UNKNOWN;
 	(void)snprintf(last->text, sizeof(last->text), "%s",
 		end->text && *end->text ? end->text : tend_reason_text(end->reason));
 	last->started = end->started;
@@ -562,6 +570,10 @@ static unsigned take_verdict(struct check *check, const struct state_conf *conf)
 	usec_t apart =
 		MIN(cc->interval, cc->retry_interval ? cc->retry_interval : cc->interval) / 2;
 
+	if (verdict == TEND_STATE_PENDING) {
+		check->counted = 0;
+		return state_await(&check->state, clock_wall());
+	}
 	if (state_failed(verdict) && state_failed(check->state.now) && check->counted &&
 		check->last.started < check->counted + apart)
 		return state_glimpse(&check->state, verdict, clock_wall());
@@ -590,7 +602,7 @@ static void take_result(struct watch *w, struct check *check, struct attempt_end
 	keep_result(check, end);
 	memory_take(check, end->remembered);
 	/* An overrun is no attempt's end: that one still runs, and is counted when it ends. */
-	if (check->last.reason != TEND_REASON_OVERRUN)
+	if (check->last.reason != TEND_REASON_OVERRUN && check->last.verdict != TEND_STATE_PENDING)
 		*(state_failed(check->last.verdict) ? &check->n_failed : &check->n_good) += 1;
 	events = take_verdict(check, &conf);
 	if (events & STATE_EVENT_FLAPPING)

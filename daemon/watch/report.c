@@ -34,6 +34,11 @@ json_t *report_to_json(const struct report *report)
 		metrics);
 }
 
+usec_t report_age(const struct report *report, usec_t now)
+{
+	return report->aged + (now > report->at ? now - report->at : 0);
+}
+
 static bool metric_fits(const char *name, const json_t *value)
 {
 	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
@@ -88,7 +93,8 @@ void report_from_json(const json_t *doc, struct report *report)
 	report->state = (enum tend_state)s;
 	report->reason = (enum tend_reason)why;
 	report->at_wall = (usec_t)json_integer_value(json_object_get(doc, "at"));
-	report->at = clock_now();
+	report->at = report->signalled = clock_now();
+	/* One of a time to come ages from now on: its clock, or ours, was wrong. */
 	report->aged = wall > report->at_wall ? wall - report->at_wall : 0;
 	report->started_wall = (usec_t)json_integer_value(json_object_get(doc, "started"));
 	report->lost_wall = (usec_t)json_integer_value(json_object_get(doc, "lost"));
@@ -120,6 +126,7 @@ int watch_await_report(struct check *check)
 	 * each day would wait for ever. */
 	*check->report = (struct report){
 		.state = TEND_STATE_PENDING, .at_wall = clock_wall(), .at = clock_now()};
+	check->report->signalled = check->report->at;
 	if (wants_reports(check))
 		watch_save_state(check->watch, check);
 	return 0;
@@ -127,18 +134,22 @@ int watch_await_report(struct check *check)
 
 const struct report *report_of(const struct check *check, struct report *into)
 {
+	struct report settled;
+
 	if (check->conf->probe == &conf_group_probe) {
 		group_report(check, into);
 		return into;
 	}
 	if (!check->report)
 		return NULL;
-	if (check->event)
+	if (check->event) {
 		event_report(check->event, check->report, clock_now(), into);
-	else if (check->conf->heartbeat)
-		heartbeat_report(check->conf, check->report, clock_wall(), into);
-	else
+		return into;
+	}
+	if (!check->conf->heartbeat)
 		return check->report;
+	heartbeat_settle(check->report, clock_wall(), clock_now(), &settled);
+	heartbeat_report(check->conf, &settled, clock_wall(), into);
 	return into;
 }
 
@@ -155,6 +166,7 @@ void report_resumed(struct check *check)
 	if (!check->report || !check->conf->heartbeat)
 		return;
 	check->report->resumed_wall = clock_wall();
+	check->report->signalled = clock_now();
 	watch_save_state(check->watch, check);
 }
 
@@ -186,7 +198,7 @@ int watch_report(struct watch *watch, const char *check_name, const char *state,
 	struct tend_error *err)
 {
 	struct check *check = watch_find_check(watch, check_name);
-	struct report report = {.at_wall = clock_wall()};
+	struct report report = {.at_wall = clock_wall(), .at = clock_now()};
 	int r;
 
 	if (!check)

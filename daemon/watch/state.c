@@ -199,6 +199,15 @@ unsigned state_glimpse(struct state *s, enum tend_state verdict, usec_t wall)
 	return STATE_EVENT_SOFT;
 }
 
+unsigned state_await(struct state *s, usec_t wall)
+{
+	bool changed = s->hard != TEND_STATE_PENDING;
+
+	if (changed || s->now != TEND_STATE_PENDING)
+		state_init(s, wall);
+	return changed ? STATE_EVENT_HARD : 0;
+}
+
 unsigned state_force_hard(struct state *s, usec_t wall)
 {
 	if (!state_failed(s->now) || s->now == s->hard)

@@ -47,6 +47,8 @@ unsigned state_step(
 	struct state *s, const struct state_conf *conf, enum tend_state verdict, usec_t wall);
 /* A failing verdict that follows another too closely to confirm it: seen, not counted. */
 unsigned state_glimpse(struct state *s, enum tend_state verdict, usec_t wall);
+/* Nothing is known of it: whatever was so is neither confirmed nor well. */
+unsigned state_await(struct state *s, usec_t wall);
 /* How many of the last 20 changes that could be were, in percent; the newest count 1.25, the oldest
  * 0.75, as Nagios does. */
 unsigned state_flap_percent(const struct state *s);

@@ -47,6 +47,7 @@ struct report {
 	char text[RESULT_TEXT_BYTES];
 	usec_t at_wall;
 	usec_t at, aged; /* clock_now() of it, and its age then: more than 0 only after a restart */
+	usec_t signalled; /* of heartbeats: clock_now() of the last start, ok or fail */
 	/* of heartbeats */
 	usec_t started_wall; /* of a run that goes on; 0 */
 	usec_t lost_wall;    /* of the first one that was begun, with no end before the next; 0 */

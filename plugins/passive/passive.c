@@ -54,7 +54,7 @@ static int passive_start(struct tend_attempt *a, const void *conf)
 			"the last report is %s old, one is wanted every %s; it said %s: %s", age,
 			ttl, tend_state_name(report.state), report.text);
 	else if (report.state == TEND_STATE_PENDING)
-		tend_attempt_finish(a, TEND_REASON_OK, "waiting for the first report");
+		tend_attempt_finish(a, TEND_REASON_REPORT_AWAITED, "waiting for the first report");
 	else
 		tend_attempt_finish(a, report.reason, "%s", report.text);
 	return 0;
@@ -71,6 +71,7 @@ static const struct tend_reason_doc reason_docs[] = {
 	{TEND_REASON_REPORTED_CRITICAL, "that was reported, or a reason of its own"},
 	{TEND_REASON_REPORTED_UNKNOWN, "that was reported"},
 	{TEND_REASON_REPORT_MISSING, "nothing was reported within `ttl`"},
+	{TEND_REASON_REPORT_AWAITED, "nothing was reported yet, and `ttl` is not over"},
 	{TEND_REASON_JOB_STUCK, "of a heartbeat: a run was begun and does not end"},
 	{0},
 };

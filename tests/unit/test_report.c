@@ -5,7 +5,8 @@
 
 #define HOUR_USEC (3600 * USEC_PER_SEC)
 
-static int64_t ahead;
+static int64_t ahead; /* the time of day, of what it is */
+static usec_t later;  /* both clocks: time that has passed */
 
 static usec_t read_clock(clockid_t id)
 {
@@ -17,12 +18,12 @@ static usec_t read_clock(clockid_t id)
 
 static usec_t shifted_now(void)
 {
-	return read_clock(CLOCK_MONOTONIC);
+	return read_clock(CLOCK_MONOTONIC) + later;
 }
 
 static usec_t shifted_wall(void)
 {
-	return read_clock(CLOCK_REALTIME) + (usec_t)ahead;
+	return read_clock(CLOCK_REALTIME) + later + (usec_t)ahead;
 }
 
 static const struct clock_source shifted = {shifted_now, shifted_wall};
@@ -41,6 +42,7 @@ static int setup(void **state)
 	struct core *c = calloc(1, sizeof(*c));
 
 	ahead = 0;
+	later = 0;
 	clock_set_source(&shifted);
 	core_setup(c);
 	core_apply(c, core_load(c, "", body));
@@ -95,7 +97,7 @@ static void what_is_reported_is_shown(void **state)
 	struct core *c = *state;
 
 	core_run(c, NAME);
-	assert_is(c, "ok", "ok", "waiting for the first report");
+	assert_is(c, "pending", "report-awaited", "waiting for the first report");
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		assert_int_equal(report(c, NAME, rows[i].state, rows[i].reason, NULL, NULL), 0);
 		assert_is(c, rows[i].state, rows[i].shown, "said");
@@ -133,30 +135,86 @@ static void what_does_not_fit_is_refused(void **state)
 			fail_msg("row %zu: '%s'", i, err.text);
 	}
 	core_run(c, NAME);
-	assert_is(c, "ok", "ok", "waiting");
+	assert_is(c, "pending", "report-awaited", "waiting");
 }
 
 static void silence_is_found_out(void **state)
 {
 	struct core *c = *state;
 
-	ahead = (int64_t)(25 * HOUR_USEC);
+	later = 25 * HOUR_USEC;
 	core_run(c, NAME);
-	assert_is(c, "ok", "ok", "waiting");
-	ahead = (int64_t)(27 * HOUR_USEC);
+	assert_is(c, "pending", "report-awaited", "waiting");
+	assert_int_equal(watch_find_component(c->watch, "s/db")->state, TEND_STATE_PENDING);
+	assert_true(core_check(c, NAME)->n_good == 0 && core_check(c, NAME)->n_failed == 0);
+	later = 27 * HOUR_USEC;
 	core_run(c, NAME);
 	assert_is(c, "critical", "report-missing", "nothing was ever reported, waited for 1d3h");
 	assert_int_equal(report(c, NAME, "ok", NULL, NULL, NULL), 0);
 	assert_is(c, "ok", "ok", "said");
-	ahead += (int64_t)(26 * HOUR_USEC + 60 * USEC_PER_SEC);
-	watch_clock_jumped(c->watch);
-	WAIT_FOR(c->loop, core_check(c, NAME)->state.hard == TEND_STATE_CRITICAL);
+	later += 26 * HOUR_USEC + 60 * USEC_PER_SEC;
+	core_run(c, NAME);
 	assert_is(c, "critical", "report-missing", "1d2h old");
 	assert_is(c, "critical", "report-missing", "it said ok: said");
-	/* A clock that goes back makes nothing old. */
-	ahead = 0;
+}
+
+/* What has failed and is waited for anew (a longer ttl) is not well by that. */
+static void a_longer_wait_mends_nothing(void **state)
+{
+	static const char longer[] = "[system s]\nenvironment = staging\n[component s/db]\n"
+				     "kind = database\n[check s/db/backup]\nprobe = passive\n"
+				     "ttl = 52h\ninterval = 1h\nconfirm = 1 of 1\n";
+	struct core *c = *state;
+
+	later = 27 * HOUR_USEC;
 	core_run(c, NAME);
+	assert_is(c, "critical", "report-missing", "nothing was ever reported");
+	core_apply(c, core_load(c, "", longer));
+	core_run(c, NAME);
+	assert_is(c, "pending", "report-awaited", "waiting");
+	assert_int_equal(report(c, NAME, "ok", NULL, NULL, NULL), 0);
 	assert_is(c, "ok", "ok", "said");
+}
+
+/* A clock that is set makes nothing older or younger; over a restart only the time of day tells how
+ * old a report is, and one of a time to come is as old as we are, at least. */
+static void it_ages_by_no_calendar(void **state)
+{
+	static const struct {
+		int ahead_at, ahead_then, hours; /* of the clock when it came, and later; passed */
+		bool restart;
+		const char *is;
+	} rows[] = {
+		{0, 0, 25, false, "ok"},
+		{0, 0, 27, false, "critical"},
+		{0, 87600, 1, false, "ok"},
+		{87600, 0, 25, false, "ok"},
+		{87600, 0, 27, false, "critical"},
+		{0, -87600, 27, false, "critical"},
+		{0, 0, 25, true, "ok"},
+		{0, 0, 27, true, "critical"},
+		{87600, 0, 1, true, "ok"},
+	};
+	struct core *c = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		later = 0;
+		ahead = rows[i].ahead_at * (int64_t)HOUR_USEC;
+		assert_int_equal(report(c, NAME, "ok", NULL, NULL, NULL), 0);
+		ahead = rows[i].ahead_then * (int64_t)HOUR_USEC;
+		later = (usec_t)rows[i].hours * HOUR_USEC;
+		if (rows[i].restart) {
+			core_close(c);
+			core_open(c);
+			core_apply(c, core_load(c, "", body));
+		}
+		core_run(c, NAME);
+		if (strcmp(tend_state_name(core_check(c, NAME)->state.hard), rows[i].is) != 0)
+			fail_msg("row %zu: %s", i, core_check(c, NAME)->last.text);
+	}
+	later = 28 * HOUR_USEC;
+	core_run(c, NAME);
+	assert_is(c, "critical", "report-missing", "1d3h old");
 }
 
 static void metrics_are_judged(void **state)
@@ -189,7 +247,7 @@ static void it_outlives_a_restart(void **state)
 	assert_true(core_check(c, NAME)->last.metrics[0].value > 3.9);
 	/* And the time since one is waited for does. */
 	core_apply(c, core_load(c, "", body));
-	ahead = (int64_t)(27 * HOUR_USEC);
+	later = 27 * HOUR_USEC;
 	core_run(c, NAME);
 	assert_is(c, "critical", "report-missing", "it said warning: said");
 }
@@ -200,6 +258,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_reported_is_shown, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_does_not_fit_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(silence_is_found_out, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_longer_wait_mends_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(it_ages_by_no_calendar, setup, teardown),
 		cmocka_unit_test_setup_teardown(metrics_are_judged, setup, teardown),
 		cmocka_unit_test_setup_teardown(it_outlives_a_restart, setup, teardown),
 	};

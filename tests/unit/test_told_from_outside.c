@@ -95,6 +95,49 @@ static void silence_is_judged(void **unused)
 	}
 }
 
+/* What was taken while the clock was ahead is as old as it is by the other clock. */
+static void no_signal_comes_from_the_future(void **unused)
+{
+	const struct conf_heartbeat h = {0};
+	const struct conf_check conf = {.heartbeat = (struct conf_heartbeat *)(uintptr_t)&h,
+		.every = HOUR_USEC,
+		.grace = 10 * MIN_USEC,
+		.max_runtime = 30 * MIN_USEC};
+	static const struct {
+		int at, started, lost, resumed, age; /* minutes, from now on; 0: not; passed */
+		enum heartbeat_state is;
+	} rows[] = {
+		{5256000, 0, 0, 0, 70, HEARTBEAT_WELL},
+		{5256000, 0, 0, 0, 71, HEARTBEAT_LATE},
+		{-5, 5256000, 0, 0, 30, HEARTBEAT_RUNNING},
+		{-5, 5256000, 0, 0, 31, HEARTBEAT_STUCK},
+		{-5, 5256000, 5256000, 0, 31, HEARTBEAT_STUCK},
+		{-300, 0, 0, 5256000, 9, HEARTBEAT_WELL},
+		{-300, 0, 0, 5256000, 11, HEARTBEAT_LATE},
+		{-71, 0, 0, 0, 1, HEARTBEAT_LATE},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		usec_t deadline, now = 1000 * HOUR_USEC;
+		usec_t then = now - (usec_t)rows[i].age * MIN_USEC;
+		struct report settled,
+			report = {.state = TEND_STATE_OK, .at = then, .signalled = then};
+
+		report.at_wall = DAY_0 + (usec_t)(int64_t)rows[i].at * MIN_USEC;
+		if (rows[i].started)
+			report.started_wall = DAY_0 + (usec_t)rows[i].started * MIN_USEC;
+		if (rows[i].lost)
+			report.lost_wall = DAY_0 + (usec_t)rows[i].lost * MIN_USEC;
+		if (rows[i].resumed)
+			report.resumed_wall = DAY_0 + (usec_t)rows[i].resumed * MIN_USEC;
+		heartbeat_settle(&report, DAY_0, now, &settled);
+		if (heartbeat_judge(&conf, &settled, DAY_0, &deadline) != rows[i].is)
+			fail_msg("row %zu: %s", i,
+				heartbeat_state_names[heartbeat_judge(
+					&conf, &settled, DAY_0, &deadline)]);
+	}
+}
+
 /* ---- a core --------------------------------------------------------------------------------- */
 
 static int setup(void **state)
@@ -593,6 +636,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(silence_is_judged),
+		cmocka_unit_test(no_signal_comes_from_the_future),
 		TEST(what_alerts_clears_elsewhere),
 		TEST(a_group_is_down_when_too_few_are_well),
 		TEST(a_child_finds_the_group_down),

@@ -316,7 +316,7 @@ struct tend_report {
 	enum tend_state state;	 /* pending: nothing was reported yet */
 	enum tend_reason reason; /* of the same verdict as `state` */
 	const char *text;	 /* lives until the attempt ends */
-	usec_t age;  /* by the time of day; of pending: how long it has been waited for */
+	usec_t age;		 /* of pending: how long it has been waited for */
 	bool judged; /* the core has looked at its age (a heartbeat): it holds as it is */
 };
 /* Also adds the report's metrics to the attempt. */

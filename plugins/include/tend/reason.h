@@ -14,7 +14,7 @@ enum tend_state {
 	TEND_STATE_WARNING = 1,
 	TEND_STATE_CRITICAL = 2,
 	TEND_STATE_UNKNOWN = 3,
-	TEND_STATE_PENDING = 4,	    /* before the first result */
+	TEND_STATE_PENDING = 4,	    /* before the first result, or the first report */
 	TEND_STATE_UNREACHABLE = 5, /* a dependency is down */
 	TEND_STATE_MAX,
 };
@@ -86,7 +86,8 @@ enum tend_state {
 	X(OFF_BASELINE, 62, "off-baseline", WARNING, "a metric is far from its usual value")       \
 	X(FORECAST, 63, "forecast", WARNING, "a limit will be passed soon")                        \
 	X(STARTING, 64, "starting", CRITICAL, "it is starting or shutting down")                   \
-	X(STEP_FAILED, 65, "step-failed", CRITICAL, "a step of the flow failed")
+	X(STEP_FAILED, 65, "step-failed", CRITICAL, "a step of the flow failed")                   \
+	X(REPORT_AWAITED, 66, "report-awaited", PENDING, "nothing was reported yet")
 
 enum tend_reason {
 #define X(code, value, name, verdict, text) TEND_REASON_##code = (value),

@@ -13,6 +13,7 @@
 #include <lua.h>
 #include <stdbool.h>
 #include <tend/error.h>
+#include "run/shield.h"
 #include "run/wire.h"
 
 enum { DOOR_PATH_BYTES = 128, DOOR_VERB_BYTES = 64, DOOR_MAX_VERBS = 256, DOOR_MAX_STEPS = 100000 };
@@ -51,6 +52,7 @@ struct task {
 
 struct door {
 	struct wire *wire;
+	struct shield shield;
 	bool open; /* verbs may be called: only while a policy's run function does */
 	struct task main;
 	struct task *current;

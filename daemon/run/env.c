@@ -17,8 +17,8 @@ enum { NEAREST_NAMES = 256 };
 
 /* Lua asks, collects all it can when refused, and asks for the same again. Is it then refused
  * again, or does it ask for something else (its string buffers do not collect), memory is at an
- * end. That ends the run here and now: as an error it could be caught, over and over, and where it
- * strikes would differ from run to run. */
+ * end. That ends a policy's run here and now: as an error it could be caught, over and over, and
+ * where it strikes would differ from run to run. */
 static void judge_refusal(
 	struct env_memory *memory, size_t old_bytes, size_t new_bytes, bool granted)
 {
@@ -26,8 +26,10 @@ static void judge_refusal(
 		memory->refused_old_bytes == old_bytes && memory->refused_new_bytes == new_bytes;
 	bool pending = memory->refused_new_bytes > 0;
 
-	if (pending && !(same && granted) && memory->exhausted)
+	if (pending && !(same && granted) && memory->exhausted) {
 		memory->exhausted(memory->data);
+		granted = true; /* it returned: the refusal is dealt with */
+	}
 	memory->refused_old_bytes = granted ? 0 : old_bytes;
 	memory->refused_new_bytes = granted ? 0 : new_bytes;
 }

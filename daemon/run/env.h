@@ -16,8 +16,8 @@ enum { ENV_STRING_BYTES = 1 << 20, ENV_MOVE_VALUES = 10000000 };
 
 struct env_memory {
 	size_t used_bytes, max_bytes;
-	/* Called when memory is at an end, from within the allocator: must not return nor touch
-	 * Lua. NULL: an ordinary memory error. */
+	/* Called when memory is at an end, from within the allocator: must not touch Lua. If it
+	 * returns, or is NULL: an ordinary memory error. */
 	void (*exhausted)(void *data);
 	void *data;
 	size_t refused_old_bytes, refused_new_bytes; /* the last refusal */

@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "run/bound.h"
 #include "run/env.h"
 #include "run/lib.h"
 #include "run/library.h"
@@ -23,12 +24,15 @@
 
 enum { MESSAGE_BYTES = 4096, CHUNK_BYTES = 256, EXIT_PROTOCOL = 2, EXIT_SANDBOX = 3 };
 enum { FILE_BYTES = 256 << 10, LIBRARY_FILES = 64, MAX_SECRETS = 1000 };
+/* Of the CPU's time: what steps may use; the rest is the clean-up's. */
+enum { CPU_STEPS_PERCENT = 75 };
 
 static const char placeholder[] = "${secret:";
 
 struct session {
 	struct wire wire;
 	struct env_memory memory;
+	struct bound bound;
 	lua_State *L;
 	json_t *start; /* its texts live as long as the process */
 	json_t *args;
@@ -55,14 +59,22 @@ __attribute__((noreturn)) static void tell_failed(struct session *s, const char 
 	tell(s, "failed", json_pack("{s:s}", "message", text));
 }
 
-__attribute__((noreturn)) static void out_of_memory(void *data)
+/* From within Lua's allocator: fixed text only. */
+__attribute__((noreturn)) static void tell_out_of_memory(const struct session *s)
 {
 	static const char line[] = "{\"call\":\"failed\",\"args\":{\"message\":\"not enough "
 				   "memory: a flow has 64 MiB\"}}\n";
-	const struct session *s = data;
 
 	_Static_assert(SANDBOX_LUA_BYTES == 64 << 20, "the text says how much");
 	_exit(write(s->wire.fd, line, sizeof(line) - 1) < 0 ? EXIT_PROTOCOL : 0);
+}
+
+static void out_of_memory(void *data)
+{
+	struct session *s = data;
+
+	if (!bound_take_reserve(&s->bound))
+		tell_out_of_memory(s);
 }
 
 static void wait_for_reply(struct session *s, uint64_t id)
@@ -91,6 +103,7 @@ static int ask(lua_State *L)
 	const char *name = luaL_checkstring(L, 1);
 	struct tend_error err = {0};
 	json_t *args, *message, *error;
+	usec_t asked;
 	int r;
 
 	lua_settop(L, 2);
@@ -105,7 +118,9 @@ static int ask(lua_State *L)
 			L, "%s: what is to be sent is larger than %d bytes", name, WIRE_LINE_BYTES);
 	if (r < 0)
 		_exit(EXIT_PROTOCOL);
+	asked = clock_now();
 	wait_for_reply(s, s->last_id);
+	s->bound.waited += clock_now() - asked;
 	error = json_object_get(s->reply, "error");
 	if (error) {
 		const char *why = json_string_value(json_object_get(error, "message"));
@@ -244,6 +259,7 @@ static int body(lua_State *L)
 	struct session *s = lua_touserdata(L, 1);
 
 	lua_settop(L, 0);
+	bound_open(L, &s->bound);
 	library_open(L, s->library);
 	lib_open_html(L);
 	lua_newtable(L);
@@ -252,6 +268,9 @@ static int body(lua_State *L)
 	lua_pushlightuserdata(L, s);
 	lua_pushcclosure(L, ask, 1);
 	lua_setfield(L, -2, "ask");
+	lua_pushlightuserdata(L, &s->bound);
+	lua_pushcclosure(L, bound_call, 1);
+	lua_setfield(L, -2, "bounded");
 	lua_setglobal(L, "tend");
 	if (luaL_loadbufferx(L, s->source, strlen(s->source), s->chunk, "t") != LUA_OK)
 		return lua_error(L);
@@ -288,7 +307,7 @@ static int prepare(struct session *s, struct sandbox **ret_sandbox)
 	(void)signal(SIGPIPE, SIG_IGN);
 	/* Else the first object would open /dev/urandom. */
 	json_object_seed(0);
-	r = sandbox_new(ret_sandbox);
+	r = sandbox_new(true, ret_sandbox);
 	return r == 0 ? env_new(&s->memory, &s->L) : r;
 }
 
@@ -301,7 +320,7 @@ __attribute__((noreturn)) static void perform(struct session *s)
 	lua_pushlightuserdata(s->L, s);
 	if (lua_pcall(s->L, 1, 1, 0) != LUA_OK) {
 		if (s->memory.refused_new_bytes > 0)
-			out_of_memory(s);
+			tell_out_of_memory(s);
 		tell_failed(s, lua_tostring(s->L, -1) ? lua_tostring(s->L, -1)
 						      : "an error that is no text");
 	}
@@ -332,6 +351,9 @@ int flow_run(int fd)
 	if (sandbox_apply(sandbox, fd, wall_msec > 0 ? (uint64_t)wall_msec : 0) < 0)
 		_exit(EXIT_SANDBOX);
 	s.wire.fd = SANDBOX_FD;
+	s.bound.memory = &s.memory;
+	s.bound.cpu_max = sandbox_cpu_sec(wall_msec > 0 ? (uint64_t)wall_msec : 0) * USEC_PER_SEC *
+			  CPU_STEPS_PERCENT / 100;
 	s.memory.exhausted = out_of_memory;
 	s.memory.data = &s;
 	perform(&s);

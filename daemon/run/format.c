@@ -458,7 +458,7 @@ static int prepare(struct server *s)
 	(void)signal(SIGPIPE, SIG_IGN);
 	/* Else the first object would open /dev/urandom. */
 	json_object_seed(0);
-	r = sandbox_new(&s->sandbox);
+	r = sandbox_new(false, &s->sandbox);
 	if (r == 0)
 		r = env_new(&s->memory, &s->L);
 	return r;

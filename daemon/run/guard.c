@@ -13,58 +13,18 @@ static struct door *door_of(lua_State *L)
 	return lua_touserdata(L, lua_upvalueindex(UPVALUE_DOOR));
 }
 
-static bool is_doomed(lua_State *L)
+static bool is_doomed(const void *data)
 {
-	const struct door *door = door_of(L);
+	const struct door *door = data;
 
 	return door_is_doomed(door, door->current);
 }
 
-/* `below` values on the stack are no results. */
-static int protected_done(lua_State *L, int status, lua_KContext below)
-{
-	if (status == LUA_OK || status == LUA_YIELD)
-		return lua_gettop(L) - (int)below;
-	if (is_doomed(L))
-		return lua_error(L);
-	lua_pushboolean(L, 0);
-	lua_insert(L, -2);
-	return 2;
-}
-
-static int guard_pcall(lua_State *L)
-{
-	int n_args = lua_gettop(L) - 1;
-
-	luaL_checkany(L, 1);
-	lua_pushboolean(L, 1);
-	lua_insert(L, 1);
-	return protected_done(L, lua_pcallk(L, n_args, LUA_MULTRET, 0, 0, protected_done), 0);
-}
-
-static int guard_xpcall(lua_State *L)
-{
-	int n_args = lua_gettop(L) - 2;
-
-	luaL_checktype(L, 2, LUA_TFUNCTION);
-	/* f, handler, args -> f, handler, true, f, args */
-	lua_pushboolean(L, 1);
-	lua_pushvalue(L, 1);
-	lua_rotate(L, 3, 2);
-	return protected_done(L, lua_pcallk(L, n_args, LUA_MULTRET, 2, 2, protected_done), 2);
-}
-
-/* Calls the original with all that is on the stack; false and a message of a doomed run is raised
- * on. */
 static int call_original(lua_State *L)
 {
 	lua_pushvalue(L, lua_upvalueindex(UPVALUE_ORIGINAL));
 	lua_insert(L, 1);
 	lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
-	if (lua_gettop(L) >= 2 && !lua_toboolean(L, 1) && is_doomed(L)) {
-		lua_settop(L, 2);
-		return lua_error(L);
-	}
 	return lua_gettop(L);
 }
 
@@ -109,13 +69,12 @@ static void put(lua_State *L, struct door *door, const char *name, lua_CFunction
 
 void guard_open(lua_State *L, struct door *door)
 {
-	lua_pushglobaltable(L);
-	put(L, door, "pcall", guard_pcall);
-	put(L, door, "xpcall", guard_xpcall);
-	lua_getfield(L, -1, "coroutine");
+	door->shield = (struct shield){is_doomed, door};
+	shield_open(L, &door->shield);
+	lua_getglobal(L, "coroutine");
 	put(L, door, "resume", guard_resume);
 	put(L, door, "close", guard_resume);
 	put(L, door, "yield", guard_yield);
 	put(L, door, "isyieldable", guard_isyieldable);
-	lua_pop(L, 2);
+	lua_pop(L, 1);
 }

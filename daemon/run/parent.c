@@ -178,7 +178,7 @@ int parent_run(int fd, void (*prepare)(lua_State *L))
 	prepare_process();
 	r = sandbox_make_blocking(fd);
 	if (r == 0)
-		r = sandbox_new(&p.sandbox);
+		r = sandbox_new(false, &p.sandbox);
 	if (r == 0)
 		r = env_new(&p.memory, &p.L);
 	if (r < 0) {

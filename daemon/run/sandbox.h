@@ -8,6 +8,7 @@
 #ifndef RUN_SANDBOX_H
 #define RUN_SANDBOX_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "base/cleanup.h"
@@ -24,7 +25,8 @@ enum {
 
 struct sandbox;
 
-int sandbox_new(struct sandbox **ret_sandbox);
+/* `clock`: the process may ask how late it is, and how much of the CPU it has used. */
+int sandbox_new(bool clock, struct sandbox **ret_sandbox);
 struct sandbox *sandbox_free(struct sandbox *sandbox);
 DEFINE_AUTO(struct sandbox *, sandbox_free)
 
@@ -34,6 +36,7 @@ int sandbox_make_blocking(int fd);
  * is limited to the wall time rounded up, at most SANDBOX_CPU_SEC; wall_msec 0 = only that.
  * SANDBOX_RESIDENT: no limit of CPU time and no low priority, as whoever asks keeps the time. */
 #define SANDBOX_RESIDENT UINT64_MAX
+uint64_t sandbox_cpu_sec(uint64_t wall_msec);
 int sandbox_apply(const struct sandbox *sandbox, int fd, uint64_t wall_msec);
 
 #endif

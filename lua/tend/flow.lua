@@ -496,14 +496,29 @@ local function failure_of(caught, step, is_cleanup)
 	}
 end
 
+-- Calls it with what a step may take of time and memory: the rest is the clean-up's. `ended` is true
+-- of what was ended because it took more.
+local function bounded(seconds, run)
+	local fine, caught, reason = tend.bounded(run, seconds)
+	if reason then
+		caught = setmetatable({ reason = reason, text = caught }, Failure)
+	end
+	return fine, caught, reason ~= nil
+end
+
 local function perform(step, v, is_cleanup)
-	local fine, caught = pcall(function()
-		ask("step", { name = step[1], cleanup = is_cleanup })
+	local function run()
 		if step.think then
 			flow.sleep(step.think)
 		end
 		step.run(v)
-	end)
+	end
+	local fine, caught = pcall(ask, "step", { name = step[1], cleanup = is_cleanup })
+	if fine and is_cleanup then
+		fine, caught = pcall(run)
+	elseif fine then
+		fine, caught = bounded(caught.left, run)
+	end
 	tend.ask("step_end", {})
 	return not fine and failure_of(caught, step, is_cleanup) or nil
 end
@@ -512,14 +527,19 @@ local function look_closer(f, v, failure)
 	if not f.diagnose then
 		return failure
 	end
-	tend.ask("step", { name = "diagnose", cleanup = true })
-	local fine, reason, text = pcall(f.diagnose, v, failure)
+	local step = tend.ask("step", { name = "diagnose", cleanup = true, half = true })
+	local reason, text
+	local fine, caught, ended = bounded(step.left, function()
+		reason, text = f.diagnose(v, failure)
+	end)
 	tend.ask("step_end", {})
 	if fine and reason then
 		failure.reason = reason
 	end
 	if fine and text then
 		failure.text = failure.text .. "; " .. text
+	elseif ended then
+		failure.text = failure.text .. "; and the closer look: " .. caught.text
 	end
 	return failure
 end

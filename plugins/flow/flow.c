@@ -104,21 +104,32 @@ void flow_finish(struct flow_run *run, enum tend_reason reason, const char *text
 	tend_attempt_finish(a, reason, "%s", clean);
 }
 
+/* After a step that failed: what failed then is said besides, and is not the reason. */
+static void finish_ended(struct flow_run *run, enum tend_reason reason, const char *how)
+{
+	char text[FLOW_TEXT_BYTES * 2];
+
+	if (run->failed)
+		(void)snprintf(text, sizeof(text), "%s; and %s%s%s", run->failed_text,
+			run->step.cleanup ? "the clean-up " : "",
+			run->step.name[0] ? run->step.name : "its end", how);
+	else if (run->step.started)
+		(void)snprintf(text, sizeof(text), "%s '%s'%s",
+			run->step.cleanup ? "clean-up" : "step", run->step.name, how);
+	else
+		(void)snprintf(text, sizeof(text), "%s", how + strspn(how, ": "));
+	flow_finish(run, run->failed ? run->failed_reason : reason, text);
+}
+
 static void on_late(struct tend_attempt *a, void *data)
 {
 	struct flow_run *run = data;
-	char text[FLOW_TEXT_BYTES + 128];
 
-	if (run->failed)
-		(void)snprintf(text, sizeof(text), "%s; and %s%s was not over in time",
-			run->failed_text, run->step.cleanup ? "the clean-up " : "",
-			run->step.name[0] ? run->step.name : "its end");
-	else if (run->step.started)
-		(void)snprintf(text, sizeof(text), "%s '%s': not over in time",
-			run->step.cleanup ? "clean-up" : "step", run->step.name);
-	else
-		(void)snprintf(text, sizeof(text), "not over in time");
-	flow_finish(run, run->failed ? run->failed_reason : TEND_REASON_TOO_SLOW, text);
+	(void)a;
+	finish_ended(run, TEND_REASON_TOO_SLOW,
+		run->failed	    ? " was not over in time"
+		: run->step.started ? ": not over in time"
+				    : "not over in time");
 }
 
 static void on_end(
@@ -130,9 +141,10 @@ static void on_end(
 	int reason = name ? tend_reason_from_name(name) : -ENOENT;
 	char shown[FLOW_SHOWN_BYTES], spoken[FLOW_TEXT_BYTES];
 
-	if (r < 0)
-		flow_finish(run, TEND_REASON_INTERNAL, message);
-	else if (reason < 0 || !text)
+	if (r < 0) {
+		(void)snprintf(spoken, sizeof(spoken), ": %s", message);
+		finish_ended(run, TEND_REASON_INTERNAL, spoken);
+	} else if (reason < 0 || !text)
 		flow_finish(run, TEND_REASON_INTERNAL, "the library's last word is none");
 	else if (reason == TEND_REASON_OK) {
 		secrets_show(&run->secrets, text, shown, sizeof(shown));

@@ -33,6 +33,19 @@ static void verb_begin(struct flow_run *run, uint64_t id, const json_t *args)
 	flow_answer(run, id, json_object());
 }
 
+/* What tend-run ends it by, which requests and sleeps do not: a clean-up has all that is left, what
+ * comes before one, half. */
+static json_t *time_left(const struct flow_run *run, const json_t *args)
+{
+	double left = (double)(flow_run_deadline(run) - tend_now()) / (double)USEC_PER_SEC;
+
+	if (json_is_true(json_object_get(args, "half")))
+		left /= 2;
+	else if (run->step.cleanup)
+		return json_object();
+	return json_pack("{s:f}", "left", left > 0 ? left : 0);
+}
+
 static void verb_step(struct flow_run *run, uint64_t id, const json_t *args)
 {
 	flow_step_close(run);
@@ -47,7 +60,7 @@ static void verb_step(struct flow_run *run, uint64_t id, const json_t *args)
 	if (run->step.started >= flow_run_deadline(run))
 		flow_answer_failed(run, id, TEND_REASON_TOO_SLOW, "no time is left for it");
 	else
-		flow_answer(run, id, json_object());
+		flow_answer(run, id, time_left(run, args));
 }
 
 static void verb_step_end(struct flow_run *run, uint64_t id, const json_t *args)

@@ -5,6 +5,7 @@ import pathlib
 import signal
 import socket
 import tempfile
+import time
 import unittest
 
 from host import Lines
@@ -129,12 +130,52 @@ class FlowTest(unittest.TestCase):
     def test_memory_and_end(self):
         flow = self.run_flow('return flow.new { steps = { { "s", run = function() local t = {} '
                              'while true do t[#t + 1] = ("x"):rep(65536) .. #t end end } } }')
-        self.assertIn("not enough memory", flow.args["message"])
-        flow = self.run_flow('return flow.new { steps = { { "s", run = function() while true do end '
-                             'end } } }', wall_msec=1000)
+        self.assertEqual(flow.args["reason"], "step-failed")
+        self.assertIn("step 's': not enough memory", flow.args["text"])
+        spin = "function() while true do end end"
+        text = 'return flow.new { steps = { { "s", run = %s } }, cleanup = { { "c", run = %s } } }'
+        began = time.monotonic()
+        flow = self.run_flow(text % (spin, "function() end"), answers={"step": lambda args: {
+            "left": 0.3} if args["name"] == "s" else {}})
+        self.assertGreaterEqual(time.monotonic() - began, 0.3)
+        self.assertEqual(flow.args["reason"], "step-failed")
+        self.assertEqual(flow.args["text"], "step 's': f.lua:2: it computed until the time for steps "
+                                            "was over (an endless loop?)")
+        self.assertEqual(flow.names(), ["s", "c"])
+        # Of the CPU's time steps have three quarters.
+        flow = self.run_flow(text % (spin, spin), wall_msec=1000)
+        self.assertEqual(flow.names(), ["s", "c"])
         self.assertIsNone(flow.call)
         self.assertTrue(os.WIFSIGNALED(flow.status))
         self.assertEqual(os.WTERMSIG(flow.status), signal.SIGXCPU)
+
+    def test_what_waited_is_slow(self):
+        def slowly(args):
+            time.sleep(0.2)
+            return {}
+        flow = self.step("while true do flow.log('x') end", answers={
+            "step": lambda args: {"left": 0.3}, "log": slowly})
+        self.assertEqual(flow.args["reason"], "too-slow")
+        self.assertIn("the time for steps is over", flow.args["text"])
+
+    # What a step has made in an earlier one, or as the file was read, is bound as well.
+    def test_nothing_escapes(self):
+        for body in ("while true do coroutine.resume(early) end", "early2()",
+                     "for k in early2 do end", "table.sort({ 1, 2, 3 }, spin)",
+                     "v.x = ('x'):gsub('.', spin)", "v.x = tostring(setmetatable({}, { __tostring = spin }))",
+                     "coroutine.close(early3) while true do end",
+                     "select(2, xpcall(spin, function() return 1 end))()",
+                     "xpcall(error, spin, 'x')", "while true do xpcall(error, error, 'x') end"):
+            flow = self.run_flow(
+                'local function spin() while true do end end local early = coroutine.create(spin) '
+                'local early2 = coroutine.wrap(spin) local early3 = coroutine.create(function() '
+                'local x <close> = setmetatable({}, { __close = spin }) coroutine.yield() end) '
+                f'coroutine.resume(early3) return flow.new {{ steps = {{ {{ "s", run = function(v) {body} '
+                'end } }, cleanup = { { "c", run = function() pcall(error, 1) end } } }',
+                answers={"step": lambda args: {"left": 0.1} if args["name"] == "s" else {}})
+            self.assertEqual(flow.names(), ["s", "c"], body)
+            self.assertEqual(flow.args["reason"], "step-failed", body)
+            self.assertIn("endless loop", flow.args["text"], body)
 
     # ---- parameters and secrets
 

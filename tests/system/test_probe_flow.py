@@ -223,7 +223,7 @@ class Site(http.server.BaseHTTPRequestHandler):
             self.say(200, " ".join(f"{name}={self.headers.get(name)}" for name in
                                    ("Authorization", "X-Key", "Content-Type", "Content-Length")))
         elif parts.path == "/bye":
-            Site.seen.append(("bye", self.cookies()))
+            Site.seen.append(("bye", self.cookies(), parts.query))
             self.say(200, "bye")
         elif parts.path == "/api" and self.headers.get("Authorization") == "Bearer t0k3n-42":
             Site.quota -= 1
@@ -289,7 +289,7 @@ class WebTest(FlowTest):
         })
         outcome = p.run("well")
         self.expect(outcome, "ok", "3 steps")
-        self.assertEqual(Site.seen[-1], ("bye", "csrf=a; sid=s3ss10n"))
+        self.assertEqual(Site.seen[-1], ("bye", "csrf=a; sid=s3ss10n", ""))
         self.assertEqual(outcome.metrics["requests"], 5)
         outcome = p.run("wrong")
         self.expect(outcome, "auth-failed", "shown again", "Not '***'")
@@ -374,8 +374,8 @@ class WebTest(FlowTest):
         self.expect(outcome, "too-slow", "step 'wait'", "no time is left")
         self.assertEqual(Site.seen[-1][0], "bye")
         self.assertLess(time.monotonic() - began, 1)
-        self.expect(p.run("endless"), "too-slow", "step 'spin'")
-        self.expect(p.run("greedy"), "internal", "not enough memory")
+        self.expect(p.run("endless"), "step-failed", "step 'spin'", "endless loop")
+        self.expect(p.run("greedy"), "step-failed", "step 'eat'", "48 MiB")
         self.expect(p.run("broken"), "internal", "broken.lua:2:")
         self.expect(p.run("unknown"), "internal", "stepz")
         self.expect(p.run("nothing"), "internal", "flow.new")
@@ -386,6 +386,64 @@ class WebTest(FlowTest):
         self.expect(p.run("missing"), "internal", "/no/such/file.lua")
         self.assertNotIn("/x", [seen[0] for seen in Site.seen])
 
+    # Whatever a step does to its process, what it has left at the target is removed.
+    def test_clean_up_always_runs(self):
+        spins = {
+            "loop": "while true do end",
+            "caught": "while true do pcall(function() while true do end end) end",
+            "handled": "local function spin() while true do end end xpcall(spin, spin)",
+            "coroutine": "coroutine.wrap(function() while true do end end)()",
+            "resumed": "while true do coroutine.resume(coroutine.create(function() while true do end "
+                       "end)) end",
+            "before": "while true do coroutine.resume(v.early) end",
+            "closing": "local x <close> = setmetatable({}, { __close = function() while true do end "
+                       "end }) error('x')",
+            "searching": "while true do pcall(string.find, ('a'):rep(1 << 16), ('a*'):rep(9) .. 'b') end",
+        }
+        eats = {
+            "hoard": "local t = {} while true do t[#t + 1] = ('x'):rep(1 << 16) .. #t end",
+            "kept": "v.t = {} while true do v.t[#v.t + 1] = ('x'):rep(1 << 16) .. #v.t end",
+            "shielded": "v.t = {} while true do pcall(function() v.t[#v.t + 1] = ('x'):rep(1 << 16) .. "
+                        "#v.t end) end",
+            "growing": "local t = {} for i = 1, math.huge do t[i] = i end",
+            "doubling": "local s = 'x' while true do s = s .. s end",
+            "joined": "local t = {} for i = 1, 200 do t[i] = ('x'):rep(1 << 19) end",
+            "listed": "local t, s = {}, ('x'):rep(1 << 19) for i = 1, 200 do t[i] = s end "
+                      "while true do pcall(table.concat, t) end",
+        }
+        p = self.probes({name: {"timeout": "20s" if name in eats else "2s", "file": self.flow(
+            name + ".lua", 'return flow.new { steps = { { "make", run = function(v) v.early = '
+            'coroutine.create(function() while true do end end) end }, '
+            f'{{ "break", run = function(v) {body} end }} }}, cleanup = {{ {{ "tidy", run = '
+            f'function() flow.session("{self.url}"):get("/bye?{name}", {{ expect = false }}) end '
+            '}, { "twice", run = function() local t = {} for i = 1, 8 do t[i] = ("x"):rep(1 << 19) '
+            f'.. i end flow.session("{self.url}"):get("/bye?{name}-twice") end }} }} }}')}
+            for name, body in {**spins, **eats}.items()})
+        for name in [*spins, *eats]:
+            with self.subTest(name):
+                outcome = p.run(name)
+                self.expect(outcome, "step-failed", "step 'break': ",
+                            *(["48 MiB"] if name in eats else ["endless loop", name + ".lua:2: "]))
+                self.assertLessEqual({name, name + "-twice"}, {seen[2] for seen in Site.seen})
+                self.assertNotIn("; and", outcome.text)
+
+    # A closer look must not take the clean-up's time, and a clean-up that fails hides no failure.
+    def test_clean_up_after_a_closer_look(self):
+        fails = 'steps = { { "x", run = function() flow.fail("locked", "it is locked") end } }, '
+        tidy = f'{{ "tidy", run = function() flow.session("{self.url}"):get("/bye?%s") end }}'
+        spin = "function() while true do end end"
+        p = self.probes({name: {"file": self.flow(name + ".lua", "return flow.new { " + fails + text % name)}
+                         for name, text in {
+                             "look": f"diagnose = {spin}, cleanup = {{ {tidy} }} }}",
+                             "tidy": f'cleanup = {{ {tidy}, {{ "spin", run = {spin} }} }} }}',
+                             "eat": f'cleanup = {{ {tidy}, {{ "eat", run = function() local t = {{}} '
+                                    'while true do t[#t + 1] = ("x"):rep(1 << 16) .. #t end end } } }',
+                         }.items()}, "2s")
+        for name, text in {"look": "and the closer look", "tidy": "and the clean-up spin was not over",
+                           "eat": "and the clean-up eat: not enough memory"}.items():
+            with self.subTest(name):
+                self.expect(p.run(name), "locked", "step 'x': it is locked; " + text)
+                self.assertIn(name, [seen[2] for seen in Site.seen])
 
     # What a redirect takes along: all but the body at the same server, nothing at another.
     def test_redirects(self):

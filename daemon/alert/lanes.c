@@ -473,8 +473,12 @@ struct shipment *outbox_pick(struct outbox *outbox, const struct outbox_gate *ga
 	heap_remove(&outbox->retries, &s->retry);
 	s->in_flight = true;
 	outbox->n_in_flight++;
-	VEC_FOREACH (&s->deliveries, struct delivery *, d)
+	VEC_FOREACH (&s->deliveries, struct delivery *, d) {
 		d->in_flight = true;
+		/* Its answer says what became of it, nobody before. */
+		heap_remove(&outbox->expiry, &d->expiry);
+		heap_remove(&outbox->worth, &d->worth);
+	}
 	return s;
 }
 

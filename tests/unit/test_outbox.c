@@ -100,6 +100,7 @@ static void test_order(void **state)
 	struct delivery *all[] = {a1, a2, b3, c4};
 
 	outbox_init(&outbox);
+	a1->expires_at = 62;
 	a2->expires_at = 70;
 	b3->next_at = 50;
 	c4->released = false;
@@ -115,6 +116,13 @@ static void test_order(void **state)
 	/* Shedding: the least severe, of these the oldest; also what is not released yet, but not
 	 * what is in flight. */
 	assert_ptr_equal(outbox_victim(&outbox), a1);
+	/* A second try is in flight as the first was: it ends by its answer. */
+	assert_ptr_equal(picked(&outbox, 60), a1);
+	assert_ptr_equal(outbox_victim(&outbox), c4);
+	assert_null(outbox_expired(&outbox, 65));
+	outbox_retry(&outbox, a1->shipment, 66);
+	assert_ptr_equal(outbox_victim(&outbox), a1);
+	assert_ptr_equal(outbox_expired(&outbox, 65), a1);
 	outbox_remove(&outbox, a1, 60);
 	assert_ptr_equal(outbox_victim(&outbox), c4);
 	outbox_remove(&outbox, c4, 60);

@@ -305,7 +305,7 @@ static int send_it(struct work *w, json_t *report)
 	return json_object_set_new(report, "answer",
 		json_pack("{s:s, s:i, s:s, s:s}", "verdict",
 			w->judgement.verdict < VERDICT_MAX ? verdict_names[w->judgement.verdict]
-							   : "unknown",
+							   : "unclear",
 			"code", (int)w->judgement.code, "error", error, "body", shown));
 }
 

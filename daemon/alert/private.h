@@ -136,7 +136,7 @@ int64_t webhook_repeat_seconds(struct alert *alert, const struct conf_receiver *
 void webhook_judge(
 	long status, const char *retry_after, usec_t wall, struct judgement *ret_judgement);
 /* What a format's judge() said of it, {"verdict","after","why"}, on top of HTTP's own judgement;
- * VERDICT_MAX: it is none of the verdicts. Pure. */
+ * VERDICT_MAX: it cannot be judged, `error` says why. Pure. */
 void webhook_judge_more(
 	const json_t *said, const char *retry_after, usec_t wall, struct judgement *judgement);
 bool webhook_has_more(const struct judgement *judgement); /* is a format asked as well? */

@@ -60,28 +60,36 @@ void webhook_judge(
 void webhook_judge_more(
 	const json_t *said, const char *retry_after, usec_t wall, struct judgement *judgement)
 {
-	static const struct {
-		const char *name;
+	static const struct word {
+		const char *name, *why; /* what is told if it does not say why */
 		enum verdict verdict;
-	} rows[] = {{"delivered", VERDICT_DELIVERED}, {"retry", VERDICT_RETRY},
-		{"failed", VERDICT_FAILED}};
+	} rows[] = {{"delivered", NULL, VERDICT_DELIVERED},
+		{"retry", "the answer says no", VERDICT_RETRY},
+		{"failed", "the answer says no", VERDICT_FAILED},
+		{"unclear", "it is none of the service's", VERDICT_MAX}};
+	const struct word *row = NULL;
 	const char *verdict = json_string_value(json_object_get(said, "verdict"));
 	const char *why = json_string_value(json_object_get(said, "why"));
 	const json_t *after = json_object_get(said, "after");
 	double seconds = json_is_number(after) ? json_number_value(after) : -1;
 	char text[WHY_BYTES];
 
-	judgement->verdict = VERDICT_MAX;
 	for (size_t i = 0; verdict && i < ARRAY_SIZE(rows); i++)
 		if (strcmp(rows[i].name, verdict) == 0)
-			judgement->verdict = rows[i].verdict;
+			row = &rows[i];
+	judgement->verdict = row ? row->verdict : VERDICT_MAX;
 	judgement->retry_after = 0;
 	judgement->error[0] = '\0';
-	if (judgement->verdict == VERDICT_DELIVERED || judgement->verdict == VERDICT_MAX)
+	if (!why || !row)
+		why = row ? row->why : "its verdict is none of delivered, retry, failed, unclear";
+	if (!why || judgement->verdict == VERDICT_DELIVERED)
 		return;
-	str_sanitize(text, sizeof(text), why ? why : "the answer says no",
-		strlen(why ? why : "the answer says no"));
-	snprintf(judgement->error, sizeof(judgement->error), "HTTP %ld: %s", judgement->code, text);
+	str_sanitize(text, sizeof(text), why, strlen(why));
+	if (judgement->verdict == VERDICT_MAX)
+		snprintf(judgement->error, sizeof(judgement->error), "%s", text);
+	else
+		snprintf(judgement->error, sizeof(judgement->error), "HTTP %ld: %s",
+			judgement->code, text);
 	if (judgement->verdict == VERDICT_RETRY)
 		judgement->retry_after =
 			seconds >= 0 ? (usec_t)(MIN(seconds, 86400.0) * (double)USEC_PER_SEC)

@@ -141,7 +141,7 @@ static void on_format_judged(int r, json_t *ok, const char *why, void *data)
 	}
 	webhook_judge_more(ok, try->retry_after, clock_wall(), &j);
 	if (j.verdict == VERDICT_MAX)
-		leave_unjudged(try, "its verdict is neither delivered, retry nor failed");
+		leave_unjudged(try, j.error);
 	else
 		finish(try, &j);
 }

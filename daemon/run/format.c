@@ -317,7 +317,9 @@ static int call_judge(lua_State *L)
 	value_push(L, json_object_get(args, "options"));
 	lua_call(L, 2, 3);
 	if (lua_type(L, 1) != LUA_TSTRING)
-		env_error(L, "judge() returned a %s, not \"delivered\", \"retry\" or \"failed\"",
+		env_error(L,
+			"judge() returned a %s, not \"delivered\", \"retry\", \"failed\" or "
+			"\"unclear\"",
 			luaL_typename(L, 1));
 	/* "failed", why: the second is the text. */
 	if (lua_type(L, after) == LUA_TSTRING && lua_isnil(L, why)) {

@@ -87,6 +87,8 @@ return {
 		local accepted = judge.member(answer, "status") == "success"
 		if answer.status == 202 or answer.status < 300 and accepted then
 			return "delivered"
+		elseif answer.status < 300 then
+			return judge.unclear(answer, "PagerDuty")
 		end
 		return judge.refused(answer)
 	end,

@@ -87,11 +87,14 @@ return {
 
 	-- "ok" in plain text is the one answer that says yes; workflows say {"ok":true}.
 	judge = function(answer)
-		if answer.status ~= 200 then
+		if answer.status >= 300 then
 			return judge.refused(answer)
 		elseif judge.member(answer, "ok") == true or text.line(answer.body) == "ok" then
 			return "delivered"
+		elseif #answer.body < 64 and text.line(answer.body):find("^%l[%l_]+$") then
+			-- Its refusals are a word, such as no_service.
+			return "failed", "Slack says " .. judge.said(answer)
 		end
-		return "failed", "Slack says " .. judge.said(answer)
+		return judge.unclear(answer, "Slack")
 	end,
 }

@@ -101,6 +101,9 @@ return {
 			return "retry", 60, "Teams: too many messages"
 		elseif said:lower():find("delivery failed", 1, true) then
 			return "failed", "Teams says " .. said
+		elseif said:find("^%s*<") then
+			-- A page: somebody else's.
+			return judge.unclear(answer, "Teams")
 		end
 		return "delivered"
 	end,

@@ -115,7 +115,7 @@ return {
 		if answer.status >= 300 then
 			return judge.refused(answer)
 		elseif not answer.body:find(options.expect, 1, true) then
-			return "failed", ("the answer does not have %s in it: %s"):format(
+			return "unclear", ("the answer does not have %s in it: %s"):format(
 				text.cut(options.expect, 100), judge.said(answer))
 		end
 		return "delivered"

@@ -21,15 +21,23 @@ function judge.said(answer)
 	return text.cut(text.line(answer.body), TOLD_BYTES)
 end
 
+-- No answer that the service gives: a proxy's page, something new. HTTP's no stays one; a yes is
+-- tried again a few times, as nobody knows.
+function judge.unclear(answer, vendor)
+	return answer.status < 300 and "unclear" or "failed",
+		("this is no answer of %s's: %s"):format(vendor, judge.said(answer))
+end
+
 -- An answer whose `code` is 0 for yes. `codes` has what the others mean: {verdict, seconds, words};
--- those that are not in it are refusals.
+-- of those that are not in it nobody knows.
 function judge.code(answer, vendor, code, said, codes)
 	if math.type(code) ~= "integer" then
-		return "failed", ("this is no answer of %s's: %s"):format(vendor, judge.said(answer))
+		return judge.unclear(answer, vendor)
 	elseif code == 0 and answer.status < 300 then
 		return "delivered"
 	end
-	local row = codes[code] or { "failed", nil, "refused" }
+	local row = codes[code] or answer.status >= 300 and { "failed", nil, "refused" }
+		or { "unclear", nil, "a code that is not known here" }
 	local why = ("%s %d: %s"):format(vendor, code, row[3])
 	if type(said) == "string" and said ~= "" then
 		why = ("%s (%s)"):format(why, text.cut(text.line(said), TOLD_BYTES))
@@ -37,7 +45,7 @@ function judge.code(answer, vendor, code, said, codes)
 	if row[1] == "retry" then
 		return "retry", row[2], why
 	end
-	return "failed", why
+	return row[1], why
 end
 
 -- The verdict where HTTP has said no; which status it was is told anyway.

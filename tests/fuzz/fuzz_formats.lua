@@ -84,7 +84,7 @@ local function try_words(which, words)
 	make(format, n, { body = body, mention = mentions[format.name], style = "text" })
 end
 
-local verdicts = { delivered = true, retry = true, failed = true }
+local verdicts = { delivered = true, retry = true, failed = true, unclear = true }
 local statuses = { 200, 202, 204, 400, 404 }
 
 local function try_judge(which, status, said)

@@ -385,34 +385,39 @@ class Judges(Case):
     def test_table(self):
         rows = [
             ("slack", 200, "ok", "delivered", None), ("slack", 200, '{"ok":true}', "delivered", None),
-            ("slack", 200, "no_service", "failed", None), ("slack", 200, "", "failed", None),
-            ("slack", 202, "", "failed", None),
+            ("slack", 404, "no_service", "failed", None), ("slack", 200, "no_service", "failed", None),
+            ("slack", 200, "", "unclear", None),
+            ("slack", 200, "x" * 64, "unclear", None), ("slack", 202, "", "unclear", None),
+            ("slack", 200, "<html>", "unclear", None),
             ("teams", 202, "", "delivered", None), ("teams", 200, "1", "delivered", None),
             ("teams", 200, "Webhook message delivery failed with error: HTTP error 429", "retry", 60),
             ("teams", 200, "Webhook message delivery failed with error: 404", "failed", None),
+            ("teams", 200, "\n <!DOCTYPE html>", "unclear", None),
             ("dingtalk", 200, '{"errcode":0,"errmsg":"ok"}', "delivered", None),
             ("dingtalk", 200, '{"errcode":130101,"errmsg":"too fast"}', "retry", 600),
             ("dingtalk", 200, '{"errcode":-1,"errmsg":"busy"}', "retry", None),
             ("dingtalk", 200, '{"errcode":460101}', "failed", None),
             ("dingtalk", 200, '{"errcode":310000,"errmsg":"sign not match"}', "failed", None),
-            ("dingtalk", 200, '{"errcode":"0"}', "failed", None),
-            ("dingtalk", 200, "", "failed", None), ("dingtalk", 200, "<html>", "failed", None),
-            ("dingtalk", 200, "[1]", "failed", None), ("dingtalk", 200, '"x"', "failed", None),
+            ("dingtalk", 200, '{"errcode":"0"}', "unclear", None),
+            ("dingtalk", 200, "", "unclear", None), ("dingtalk", 200, "<html>", "unclear", None),
+            ("dingtalk", 200, "[1]", "unclear", None), ("dingtalk", 200, '"x"', "unclear", None),
+            ("dingtalk", 200, '{"errcode":7,"errmsg":"new"}', "unclear", None),
+            ("dingtalk", 400, '{"errcode":7}', "failed", None), ("dingtalk", 400, "", "failed", None),
             ("feishu", 200, '{"code":0,"msg":"success"}', "delivered", None),
             ("feishu", 200, '{"StatusCode":0,"StatusMessage":"success"}', "delivered", None),
             ("feishu", 200, '{"code":11232,"msg":"frequency limited"}', "retry", 60),
             ("feishu", 400, '{"code":9499,"msg":"too many request"}', "retry", 60),
             ("feishu", 400, '{"code":9499,"msg":"Bad Request"}', "failed", None),
             ("feishu", 200, '{"code":19021,"msg":"sign match fail"}', "failed", None),
-            ("feishu", 400, '{"code":0}', "failed", None), ("feishu", 200, "{}", "failed", None),
+            ("feishu", 400, '{"code":0}', "failed", None), ("feishu", 200, "{}", "unclear", None),
             ("wecom", 200, '{"errcode":0}', "delivered", None),
             ("wecom", 200, '{"errcode":45009,"errmsg":"freq"}', "retry", 60),
             ("wecom", 200, '{"errcode":45033}', "retry", 60), ("wecom", 200, '{"errcode":-1}', "retry", None),
             ("wecom", 200, '{"errcode":40058}', "failed", None),
-            ("wecom", 200, '{"errcode":93000}', "failed", None), ("wecom", 200, "ok", "failed", None),
+            ("wecom", 200, '{"errcode":93000}', "failed", None), ("wecom", 200, "ok", "unclear", None),
             ("pagerduty", 202, '{"status":"success"}', "delivered", None),
             ("pagerduty", 202, "", "delivered", None),
-            ("pagerduty", 200, "<html>", "failed", None),
+            ("pagerduty", 200, "<html>", "unclear", None),
             ("pagerduty", 400, '{"status":"invalid event"}', "failed", None),
             ("template", 200, "anything", "delivered", None), ("template", 404, "no", "failed", None),
         ]
@@ -423,7 +428,7 @@ class Judges(Case):
                 self.assertEqual(bool(got[2]), verdict != "delivered")
 
     def test_expect(self):
-        for body, verdict in (('{"ok":true}', "delivered"), ('{"ok":false}', "failed")):
+        for body, verdict in (('{"ok":true}', "delivered"), ('{"ok":false}', "unclear")):
             got = self.runner("template").judge(200, body, expect='"ok":true', **TEMPLATE)
             self.assertEqual(got[0], verdict)
 
@@ -440,7 +445,8 @@ class Judges(Case):
                 for status in (200, 202, 204, 299, 400, 404):
                     with self.subTest(format=name, body=body[:40], status=status):
                         verdict, _, why = self.runner(name).judge(status, body, **GIVEN.get(name, {}))
-                        self.assertIn(verdict, ("delivered", "retry", "failed"))
+                        self.assertIn(verdict, ("delivered", "retry", "failed", "unclear"))
+                        self.assertFalse(verdict == "unclear" and status >= 400)
                         self.assertLess(len((why or "").encode()), 1024)
 
 
@@ -473,7 +479,7 @@ class Readme(Case):
         self.assertEqual(runner.judge(200, '{"state":"queued"}', number="17")[0], "delivered")
         self.assertEqual(runner.judge(200, '{"state":"busy"}', number="17")[:2], ("retry", 30))
         for body in ("", "[]", '{"state":1}'):
-            self.assertEqual(runner.judge(200, body, number="17")[0], "failed")
+            self.assertEqual(runner.judge(200, body, number="17")[0], "unclear")
 
     def test_templates(self):
         n = 0

@@ -16,6 +16,10 @@
 	"if code == 0 then return 'delivered' end\n"                                               \
 	"if code == 1 then return 'retry', 0.05, 'too fast' end\n"                                 \
 	"return 'failed', 'code ' .. tostring(code) end }\n"
+#define UNCLEAR                                                                                    \
+	HEAD("")                                                                                   \
+	"return { body = { mine = true } } end, judge = function(r) if r.json and r.json.code == " \
+	"0 then return 'delivered' end return 'unclear', 'a page' end }"
 #define GOOD		      HEAD("") "return { body = { title = notice.title, mine = true } }\n" JUDGE
 #define YES		      "'200={\"code\":0}' "
 #define FAST		      "'200={\"code\":1}' "
@@ -110,7 +114,12 @@ static void test_formats(void **state)
 			3},
 		{HEAD("") "return { body = { mine = true } } end, judge = function(r) return 'yes' "
 			  "end }",
-			YES YES YES, "a 1 failed 3", "neither delivered, retry nor failed", 3, 3},
+			YES YES YES, "a 1 failed 3", "none of delivered, retry, failed, unclear", 3,
+			3},
+		/* what is none of the service's answers: somebody else's 200, perhaps only now */
+		{UNCLEAR, NO YES, "a 1 delivered 2", "", 2, 2},
+		{UNCLEAR, NO NO NO, "a 1 failed 3", "the answer cannot be judged: a page", 3, 3},
+		{UNCLEAR, "400", "a 1 failed 1", "HTTP 400", 1, 1},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

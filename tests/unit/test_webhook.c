@@ -253,6 +253,8 @@ static void test_no_header_of_a_secret_is_split(void **state)
 
 /* ---- answers -------------------------------------------------------------------------------- */
 
+#define NO_VERDICT "its verdict is none of delivered, retry, failed, unclear"
+
 static void test_judge_more(void **state)
 {
 	static const struct {
@@ -276,9 +278,11 @@ static void test_judge_more(void **state)
 			"HTTP 200: bad\\nkey"},
 		{"{\"verdict\":\"failed\",\"after\":\"x\"}", VERDICT_FAILED, 0,
 			"HTTP 200: the answer says no"},
-		{"{\"verdict\":\"gone\"}", VERDICT_MAX, 0, ""},
-		{"{}", VERDICT_MAX, 0, ""},
-		{"[]", VERDICT_MAX, 0, ""},
+		{"{\"verdict\":\"unclear\",\"why\":\"a\\npage\"}", VERDICT_MAX, 0, "a\\npage"},
+		{"{\"verdict\":\"unclear\"}", VERDICT_MAX, 0, "it is none of the service's"},
+		{"{\"verdict\":\"gone\",\"why\":\"x\"}", VERDICT_MAX, 0, NO_VERDICT},
+		{"{}", VERDICT_MAX, 0, NO_VERDICT},
+		{"[]", VERDICT_MAX, 0, NO_VERDICT},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

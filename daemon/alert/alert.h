@@ -56,9 +56,9 @@ struct notice { /* what the caller fills; strings borrowed, NULL where they do n
 	json_t *details;      /* more `data` members (borrowed); NULL */
 	json_t *labels;	      /* object text -> text (borrowed); NULL: alert_add() makes them ... */
 	const json_t *pushed; /* ... also of these, which came with an event; NULL */
-	json_t *told;	/* array of such objects, oldest first, the last told last: under which the
-			   incident was told before, if other ones are among them; NULL: alert_add()
-			   fills it in */
+	json_t *told; /* array of such objects, the last told last: under which those who were told
+			 of the incident may know it, if not under these only; NULL: alert_add()
+			 fills it in */
 	bool told_only; /* nobody who was not told of the incident yet hears of it now */
 	bool urgent;	/* of a policy: told in a quiet window as well */
 };

@@ -74,6 +74,9 @@ void delivery_settle(struct delivery *d, enum delivery_state state, const char *
 		note_error(receiver, d->error);
 	}
 	log_end(d);
+	if (d->record->notice.incident_id && d->record->notice.kind == NOTICE_INCIDENT_CHANGED)
+		told_change_ended(receiver->alert, d->record->notice.incident_id,
+			state == DELIVERY_DELIVERED);
 	if (d->memory_only)
 		return;
 	ledger_touch(d);

@@ -95,7 +95,11 @@ const struct vec *told_list(const struct alert *alert, const char *incident);
 /* It is told under these labels; state, reason and class, which say how it is just now, are none.
  */
 void told_keep_labels(struct alert *alert, const char *incident, const json_t *labels);
-/* Those of notice.told, for a notice with these labels; NULL: it was told under no other. New. */
+/* A delivery of a change: how it ended says what those who were told may still believe. */
+void told_change_queued(struct alert *alert, const char *incident);
+void told_change_ended(struct alert *alert, const char *incident, bool delivered);
+/* Those of notice.told, for a notice with these labels: the last, and where a change may not have
+ * arrived all; NULL: these very ones. New. */
 int told_labels(
 	const struct alert *alert, const char *incident, const json_t *labels, json_t **ret_list);
 void told_fail(struct alert *alert, const char *incident, const char *receiver);
@@ -296,6 +300,7 @@ struct alert {
 		receivers; /* struct receiver * by name; those that are gone until they are empty */
 	struct map told;   /* by incident: told.c */
 	bool told_incomplete;
+	size_t n_told_moved; /* of these, who were told under several sets of labels */
 	struct silences *silences;
 	struct snmp_notifier *notifier;
 	struct formats *formats;

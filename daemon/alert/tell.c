@@ -73,6 +73,8 @@ static int queue_all(struct alert *alert, struct record *record, const struct pl
 	VEC_FOREACH (&plan->targets, const struct plan_target *, target) {
 		struct receiver *receiver = alert_find_receiver(alert, target->receiver->name);
 
+		if (notice->incident_id && notice->kind == NOTICE_INCIDENT_CHANGED)
+			told_change_queued(alert, notice->incident_id);
 		r = receiver ? alert_queue(alert, record, receiver, target, NULL, batch, token)
 			     : -ENOENT;
 		if (r < 0)

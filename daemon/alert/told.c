@@ -16,8 +16,11 @@
 enum { TOLD_MAX_INCIDENTS = 20000, TOLD_MAX_RECEIVERS = 256, TOLD_MAX_LABELS = 8 };
 
 struct told {
-	struct vec list;   /* struct told_one * */
-	struct vec labels; /* char *: JSON; the last told last */
+	struct vec list;    /* struct told_one * */
+	struct vec labels;  /* char *: JSON; the last told last */
+	bool moved;	    /* there were several */
+	unsigned n_changes; /* deliveries of changes that have not ended */
+	bool unsure;	    /* one has ended otherwise than delivered: it ended nothing there */
 };
 
 static struct told_one *one_free(struct told_one *one)
@@ -243,6 +246,22 @@ static void make_room(struct vec *list, const char *text)
 	vec_remove(list, i);
 }
 
+/* What another incident was known by before its root moved is this one's now, and not to be ended
+ * with that one. */
+static void take_from_others(struct alert *alert, const struct told *told, const char *text)
+{
+	if (alert->n_told_moved == 0)
+		return;
+	MAP_FOREACH (&alert->told, struct told *, other)
+		for (size_t i = 0; other != told && i + 1 < other->labels.len; i++) {
+			if (strcmp(other->labels.items[i], text) != 0)
+				continue;
+			free(other->labels.items[i]);
+			vec_remove(&other->labels, i);
+			break;
+		}
+}
+
 void told_keep_labels(struct alert *alert, const char *incident, const json_t *labels)
 {
 	struct told *told = map_get(&alert->told, incident);
@@ -250,12 +269,35 @@ void told_keep_labels(struct alert *alert, const char *incident, const json_t *l
 
 	if (!text)
 		return;
+	take_from_others(alert, told, text);
 	make_room(&told->labels, text);
 	if (vec_push(&told->labels, text) == 0)
 		TAKE(text);
 	else
 		log_error("incident %s: out of memory: under which labels it was told is lost",
 			incident);
+	if (told->labels.len > 1 && !told->moved) {
+		told->moved = true;
+		alert->n_told_moved++;
+	}
+}
+
+void told_change_queued(struct alert *alert, const char *incident)
+{
+	struct told *told = map_get(&alert->told, incident);
+
+	if (told)
+		told->n_changes++;
+}
+
+void told_change_ended(struct alert *alert, const char *incident, bool delivered)
+{
+	struct told *told = map_get(&alert->told, incident);
+
+	if (!told)
+		return;
+	told->n_changes -= told->n_changes > 0;
+	told->unsure = told->unsure || !delivered;
 }
 
 int told_labels(
@@ -264,13 +306,17 @@ int told_labels(
 	const struct told *told = map_get(&alert->told, incident);
 	auto_free char *own = told && labels ? identity_of(labels) : NULL;
 	auto_json json_t *list = NULL;
+	size_t i = told ? told->labels.len : 0;
 
-	if (!told || told->labels.len == 0 ||
-		(told->labels.len == 1 && str_eq(told->labels.items[0], own)))
+	if (i == 0)
+		return 0;
+	/* A change that has arrived has ended those before it. */
+	i = told->unsure || told->n_changes > 0 ? 0 : i - 1;
+	if (i + 1 == told->labels.len && str_eq(told->labels.items[i], own))
 		return 0;
 	list = json_array();
-	VEC_FOREACH (&told->labels, const char *, text)
-		if (json_array_append_new(list, json_loads(text, 0, NULL)) < 0)
+	for (; i < told->labels.len; i++)
+		if (json_array_append_new(list, json_loads(told->labels.items[i], 0, NULL)) < 0)
 			return -ENOMEM;
 	*ret_list = TAKE(list);
 	return 0;
@@ -278,7 +324,10 @@ int told_labels(
 
 void told_drop(struct alert *alert, const char *incident)
 {
-	told_free(map_remove(&alert->told, incident));
+	struct told *told = map_remove(&alert->told, incident);
+
+	alert->n_told_moved -= told && told->moved;
+	told_free(told);
 }
 
 void told_clear(struct alert *alert)
@@ -286,6 +335,7 @@ void told_clear(struct alert *alert)
 	MAP_FOREACH (&alert->told, struct told *, told)
 		told_free(told);
 	map_clear(&alert->told);
+	alert->n_told_moved = 0;
 }
 
 int told_match(const struct alert *alert, const char *incident, struct vec *ret_receivers)
@@ -362,5 +412,8 @@ int told_load(struct alert *alert)
 
 	if (r == 0)
 		r = load_rows(alert, STORE_QUERY_LABELS_TOLD, load_labels);
+	/* What became of its changes is not looked up. */
+	MAP_FOREACH (&alert->told, struct told *, told)
+		told->unsure = told->moved;
 	return r < 0 ? r : load_rows(alert, STORE_QUERY_RECEIVERS_REMINDED, load_reminded);
 }

@@ -216,7 +216,7 @@ const struct store_sql store_queries[STORE_QUERY_MAX] = {
 		"'$.state', '$.reason', '$.class') AS labels_json FROM incident i "
 		"JOIN notice n ON n.incident = i.id "
 		"AND n.kind IN ('incident.raised', 'incident.changed') WHERE i.closed IS NULL "
-		"GROUP BY i.id, labels_json ORDER BY i.id, max(n.at), max(n.id)"),
+		"GROUP BY i.id, labels_json ORDER BY max(n.at), max(n.id)"),
 	QUERY(RECEIVERS_REMINDED,
 		"SELECT i.id AS incident, d.receiver AS receiver, max(n.at) AS at, count(*) AS n "
 		"FROM incident i JOIN notice n ON n.incident = i.id "

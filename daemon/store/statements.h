@@ -74,7 +74,7 @@ enum store_statement {
 					 alert: notice and delivery joined, in order */            \
 	X(RECEIVERS_TOLD, "")	  /* incident, receiver, at, refused, untold (it was to be, but    \
 				     nothing went): of open incidents */                           \
-	X(LABELS_TOLD, "")	  /* incident, labels_json: of open ones; the last told last */    \
+	X(LABELS_TOLD, "") /* incident, labels_json: of open ones; the last told last, of all */   \
 	X(RECEIVERS_REMINDED, "") /* incident, receiver, at (the last), n: of open incidents */    \
 	X(DELIVERIES, "ssi")	  /* incident or NULL, receiver or NULL, limit; newest first */    \
 	X(DELIVERIES_OF, "s") /* notice or batch, or its beginning: the same, with n.doc_json; in  \

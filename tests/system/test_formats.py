@@ -652,6 +652,22 @@ ttl = 1h
         self.say("web", None)
         self.holds()
 
+    def test_the_old_root_anew(self):
+        """What the moved incident was known by is another incident's now: it does not end with it."""
+        self.start_both()
+        self.say("web", "warning")
+        self.holds(("crm/web", "warning"))
+        self.say("database", "warning")
+        self.holds(("crm/database", "warning"))
+        self.say("web", None)
+        self.say("web", "warning")
+        self.holds(("crm/database", "warning"), ("crm/web", "warning"))
+        self.say("database", None)
+        self.ends(["alertmanager", "alertmanager-api"], "incident.cleared", 1)
+        self.holds(("crm/web", "warning"))
+        self.say("web", None)
+        self.holds()
+
     def test_another_root_after_a_kill(self):
         self.start_both()
         self.say("web", "warning")

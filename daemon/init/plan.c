@@ -303,7 +303,7 @@ static void plan_mysql(struct plan *plan)
 	check_unit(component, unit);
 	check = plan_check(component, "login", "mysql", "30s",
 		"Logs in and looks at its state. For it: create user tend_read; grant process, "
-		"replication client on *.* to it.");
+		"slave monitor on *.* to it (MySQL: process, replication client).");
 	plan_option(check, "host", "%s", reach(listener));
 	plan_option(check, "user", "tend_read");
 	plan_option(check, "password", "file:/etc/tend/secrets/mysql-read");

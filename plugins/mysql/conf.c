@@ -7,6 +7,8 @@
 static const char *const sslmodes[] = {
 	"disable", "prefer", "require", "verify-ca", "verify-full", NULL};
 static const char *const roles[] = {"any", "primary", "replica", NULL};
+const char *const myprobe_sights[] = {
+	[SIGHT_LOCKS] = "locks", [SIGHT_REPLICATION] = "replication", NULL};
 
 const struct tend_option myprobe_options[] = {
 	TEND_OPT(STRING, struct myprobe_conf, host, "host", NULL,
@@ -43,11 +45,39 @@ const struct tend_option myprobe_options[] = {
 		"What the server must be: a primary that takes writes (primary), a replica that "
 		"runs (replica), or either (any): then replication must run where it is set up.",
 		.names = roles),
+	TEND_OPT(LIST, struct myprobe_conf, may_lack, "may_lack", NULL,
+		"What the user need not be allowed to see: locks (with transactions), replication. "
+		"Else a right that is missing is a fault, as what it hides may be one."),
 	TEND_OPT(USEC, struct myprobe_conf, max_lock_wait, "max_lock_wait", "30s",
 		"Somebody waits longer than this for a lock: the reason is locked, with the "
 		"blockers' names. 0: never."),
 	TEND_OPTION_END,
 };
+
+bool myprobe_may_lack(const struct myprobe_conf *conf, enum myprobe_sight sight)
+{
+	for (size_t i = 0; conf->may_lack && conf->may_lack[i]; i++)
+		if (strcmp(conf->may_lack[i], myprobe_sights[sight]) == 0)
+			return true;
+	return false;
+}
+
+static int check_may_lack(const struct myprobe_conf *c, struct tend_error *err)
+{
+	for (size_t i = 0; c->may_lack && c->may_lack[i]; i++) {
+		int sight = 0;
+
+		while (myprobe_sights[sight] && strcmp(myprobe_sights[sight], c->may_lack[i]) != 0)
+			sight++;
+		if (!myprobe_sights[sight])
+			return tend_error_set(err, -EINVAL,
+				"may_lack '%s' is neither locks nor replication", c->may_lack[i]);
+	}
+	if (c->role == ROLE_REPLICA && myprobe_may_lack(c, SIGHT_REPLICATION))
+		return tend_error_set(err, -EINVAL,
+			"role = replica must see replication: leave it out of may_lack");
+	return 0;
+}
 
 int myprobe_conf_check(void *conf, struct tend_error *err)
 {
@@ -61,5 +91,5 @@ int myprobe_conf_check(void *conf, struct tend_error *err)
 			"sslmode = verify-full needs host: the name in the certificate");
 	if (!c->host && !c->hostaddr && (!c->socket || c->socket[0] != '/'))
 		return tend_error_set(err, -EINVAL, "socket must be an absolute path");
-	return 0;
+	return check_may_lack(c, err);
 }

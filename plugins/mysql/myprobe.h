@@ -12,15 +12,21 @@
 enum myprobe_role { ROLE_ANY, ROLE_PRIMARY, ROLE_REPLICA };
 enum myprobe_sslmode { SSL_DISABLE, SSL_PREFER, SSL_REQUIRE, SSL_VERIFY_CA, SSL_VERIFY_FULL };
 
+/* What a look at the server's state needs a right for; locks: transactions, too. */
+enum myprobe_sight { SIGHT_LOCKS, SIGHT_REPLICATION, SIGHT_MAX };
+extern const char *const myprobe_sights[];
+
 struct myprobe_conf {
 	char *host, *hostaddr, *socket, *dbname, *user, *password, *ca_file, *query, *expect,
 		*metric;
+	char **may_lack; /* of myprobe_sights */
 	int64_t port;
 	int sslmode, role;
 	usec_t max_lock_wait;
 };
 extern const struct tend_option myprobe_options[];
 int myprobe_conf_check(void *conf, struct tend_error *err);
+bool myprobe_may_lack(const struct myprobe_conf *conf, enum myprobe_sight sight);
 
 /* Why a connection, or a statement, failed: by the error's number and text. */
 enum tend_reason myprobe_connect_reason(unsigned number, const char *text);

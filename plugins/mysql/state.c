@@ -45,11 +45,10 @@ struct state {
 	bool has[STATUS_MAX];
 	double max_connections;
 	bool read_only;
-	bool blind;	     /* no right to see others' transactions */
-	double longest_wait; /* of a lock of either kind, seconds */
+	bool no_process, no_waits, no_replication; /* what the user has no right to see */
+	double longest_wait;			   /* of a lock of either kind, seconds */
 	char blockers[TEXT_BYTES], replication[TEXT_BYTES];
 	int n_channels, n_stopped;
-	bool cannot_see_replication;
 };
 
 static void add(struct state *st, const char *name, double value, const char *unit)
@@ -257,27 +256,28 @@ static void take_table_locks(struct state *st, MYSQL_RES *result, MYSQL_ROW row)
 	"LEFT JOIN information_schema.PROCESSLIST p ON p.ID = b.trx_mysql_thread_id "              \
 	"GROUP BY b.trx_mysql_thread_id ORDER BY 2 DESC LIMIT 5"
 
+#define TABLE_WAITS                                                                                \
+	"SELECT COUNT(*), COALESCE(MAX(TIME), 0) FROM information_schema.PROCESSLIST "             \
+	"WHERE STATE LIKE 'Waiting for%lock%' AND STATE NOT LIKE '%binlog%'"
+
 static bool read_locks(struct state *st)
 {
 	bool mariadb = st->session->mariadb;
 
+	/* The list of processes is of the user's own without the privilege: no lock waits there. */
 	return ask_if_allowed(st,
 		       "SELECT COALESCE(MAX(TIMESTAMPDIFF(SECOND, trx_started, NOW())), 0) "
 		       "FROM information_schema.INNODB_TRX",
-		       take_transactions, &st->blind) &&
-	       (st->blind ||
-		       ask_if_allowed(st,
-			       mariadb ? LOCK_TOTALS(WAITERS_MARIADB) : LOCK_TOTALS(WAITERS_MYSQL),
-			       take_lock_totals, &st->blind)) &&
-	       (st->blind || ask_if_allowed(st,
-				     mariadb ? LOCK_BLOCKERS(WAITERS_MARIADB)
-					     : LOCK_BLOCKERS(WAITERS_MYSQL),
-				     take_lock, &st->blind)) &&
-	       ask(st,
-		       "SELECT COUNT(*), COALESCE(MAX(TIME), 0) FROM "
-		       "information_schema.PROCESSLIST WHERE STATE LIKE 'Waiting for%lock%' "
-		       "AND STATE NOT LIKE '%binlog%'",
-		       take_table_locks);
+		       take_transactions, &st->no_process) &&
+	       (st->no_process ||
+		       (ask_if_allowed(st,
+				mariadb ? LOCK_TOTALS(WAITERS_MARIADB) : LOCK_TOTALS(WAITERS_MYSQL),
+				take_lock_totals, &st->no_waits) &&
+			       (st->no_waits || ask_if_allowed(st,
+							mariadb ? LOCK_BLOCKERS(WAITERS_MARIADB)
+								: LOCK_BLOCKERS(WAITERS_MYSQL),
+							take_lock, &st->no_waits)) &&
+			       ask(st, TABLE_WAITS, take_table_locks)));
 }
 
 /* ---- replication ----------------------------------------------------------------------------- */
@@ -325,7 +325,7 @@ static bool read_replication(struct state *st)
 {
 	return ask_if_allowed(st,
 		st->session->mariadb ? "SHOW ALL SLAVES STATUS" : "SHOW REPLICA STATUS",
-		take_channel, &st->cannot_see_replication);
+		take_channel, &st->no_replication);
 }
 
 /* ---- the verdict ----------------------------------------------------------------------------- */
@@ -336,11 +336,7 @@ static bool judge_replication(struct state *st)
 
 	if (st->n_stopped > 0)
 		session_end(st->session, TEND_REASON_REPLICATION_BROKEN, "%s", st->replication);
-	else if (role == ROLE_REPLICA && st->cannot_see_replication)
-		session_end(st->session, TEND_REASON_ACCESS_DENIED,
-			"the user may not see replication: it needs SLAVE MONITOR (MariaDB) or "
-			"REPLICATION CLIENT (MySQL)");
-	else if (role == ROLE_REPLICA && st->n_channels == 0)
+	else if (role == ROLE_REPLICA && st->n_channels == 0 && !st->no_replication)
 		session_end(st->session, TEND_REASON_REPLICATION_BROKEN,
 			"expected a replica, no replication is set up");
 	else if (role == ROLE_PRIMARY && st->read_only)
@@ -351,23 +347,57 @@ static bool judge_replication(struct state *st)
 	return false;
 }
 
+/* The rights that are missing and for what; those that may be go to `ret_unseen`. */
+static bool lacks(const struct state *st, char ret_lacks[TEXT_BYTES], char ret_unseen[TEXT_BYTES])
+{
+	const struct {
+		bool missing;
+		enum myprobe_sight sight;
+		const char *right, *what;
+	} rows[] = {
+		{st->no_process, SIGHT_LOCKS, "PROCESS", "transactions and locks"},
+		{st->no_waits, SIGHT_LOCKS, "SELECT on performance_schema.data_lock_waits",
+			"locks of rows"},
+		{st->no_replication, SIGHT_REPLICATION,
+			st->session->mariadb ? "SLAVE MONITOR (MySQL: REPLICATION CLIENT)"
+					     : "REPLICATION CLIENT (MariaDB: SLAVE MONITOR)",
+			"replication"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		bool may = myprobe_may_lack(st->session->conf, rows[i].sight);
+		char *text = may ? ret_unseen : ret_lacks;
+
+		if (!rows[i].missing)
+			continue;
+		append(text, text[0] ? (may ? ", " : "; ") : (may ? "; not seen: " : ""));
+		if (!may) {
+			append(text, rows[i].right);
+			append(text, " for: ");
+		}
+		append(text, rows[i].what);
+	}
+	return ret_lacks[0] != '\0';
+}
+
 static void judge(struct state *st)
 {
 	struct session *s = st->session;
 	usec_t wait = (usec_t)(st->longest_wait * (double)USEC_PER_SEC);
+	char lack[TEXT_BYTES] = "", unseen[TEXT_BYTES] = "";
 
 	if (!judge_replication(st))
 		return;
 	if (s->conf->max_lock_wait && wait > s->conf->max_lock_wait)
 		session_end(s, TEND_REASON_LOCKED, "waiting for a lock since %.0f s, held by %s",
 			st->longest_wait, st->blockers);
+	else if (lacks(st, lack, unseen))
+		session_end(
+			s, TEND_REASON_ACCESS_DENIED, "the user %s lacks %s", s->conf->user, lack);
 	else
 		session_end(s, TEND_REASON_OK, "%.0f of %.0f connections, %.0f running%s%s%s",
 			st->values[GAUGE_CONNECTED], st->max_connections, st->values[GAUGE_RUNNING],
-			st->blockers[0] ? "; locks: " : "", st->blockers,
-			st->blind ? "; without the privilege PROCESS transactions and locks are "
-				    "not seen"
-				  : "");
+			st->blockers[0] ? "; locks: " : "", st->blockers, unseen);
 }
 
 void myprobe_state(struct session *s)

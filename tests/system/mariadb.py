@@ -2,7 +2,7 @@
 """A MariaDB of the test's own on loopback, IPv4 and IPv6, and on a socket where root is trusted.
 
 `tend` logs in with the password `s3cret`, may read crm and see what others do; `poor` may log in and no
-more; `nobody_in` is locked; `full` may have one connection."""
+more; `half` may see locks and not replication; `nobody_in` is locked; `full` may have one connection."""
 
 import contextlib
 import os
@@ -25,6 +25,8 @@ create user tend@'%' identified by '{PASSWORD}';
 grant select on crm.* to tend@'%';
 grant process, slave monitor on *.* to tend@'%';
 create user poor@'%' identified by '{PASSWORD}';
+create user half@'%' identified by '{PASSWORD}';
+grant process, binlog monitor on *.* to half@'%';
 create user nobody_in@'%' identified by '{PASSWORD}' account lock;
 create user full@'%' identified by '{PASSWORD}' with max_user_connections 1;
 create user admin@'%' identified by '{PASSWORD}';

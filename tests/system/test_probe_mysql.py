@@ -73,6 +73,11 @@ def checks_of(cls, server, copy, ca):
         "no-table": {**tcp, "query": "select 1 from crm.nothing"},
         "full": {**tcp, "user": "full"},
         "poor": {**tcp, "user": "poor"},
+        "poor-primary": {**tcp, "user": "poor", "role": "primary", "may_lack": "locks"},
+        "poor-replica": {**tcp, "user": "half", "role": "replica", "may_lack": "locks"},
+        "poor-may": {**tcp, "user": "poor", "may_lack": "locks, replication"},
+        "half": {**tcp, "user": "half"},
+        "half-may": {**tcp, "user": "half", "may_lack": "replication"},
         "replica": {**tcp, "role": "replica"},
         "primary": {**tcp, "role": "primary"},
         "waits": {**tcp, "max_lock_wait": "1s"},
@@ -173,8 +178,27 @@ dbname = crm
         self.assertGreater(got.metrics["queries_rate"], 0)
         self.check("socket", "ok")
         self.check("primary", "ok")
-        got = self.check("poor", "ok", "without the privilege PROCESS")
-        self.assertNotIn("lock_waits", got.metrics)
+
+    # What cannot be seen is not taken for well, unless the configuration says so.
+    def test_rights(self):
+        got = self.check("poor", "access-denied", "lacks PROCESS for: transactions and locks; SLAVE "
+                                                  "MONITOR", connections=None, read_only=0)
+        self.assertFalse([name for name in got.metrics if "lock_wait" in name.replace(
+            "table_locks_waited", "") or "transaction" in name], got)
+        for name in ("half", "poor-primary", "poor-replica"):
+            got = self.check(name, "access-denied", "lacks SLAVE MONITOR (MySQL: REPLICATION CLIENT) "
+                                                    "for: replication")
+            self.assertNotIn("PROCESS for", got.text)
+        self.check("poor-may", "ok", "not seen: transactions and locks, replication")
+        self.check("half-may", "ok", "not seen: replication", lock_waits=0, table_lock_waits=0)
+        # All the same one that is broken is told to who may see it.
+        self.server.sql("change master to master_host = '127.0.0.1', master_port = 1, "
+                        "master_user = 'copy'; start slave")
+        try:
+            self.check("half", "access-denied", "SLAVE MONITOR")
+            self.check("v4", "replication-broken")
+        finally:
+            self.server.sql("stop slave; reset slave all")
 
     def test_queries(self):
         self.check("query", "ok", "the query gives 3", n=3, m=2.25, query_seconds=None)
@@ -371,7 +395,7 @@ class Verbs(unittest.TestCase):
         return {"host": None, "hostaddr": "127.0.0.1", "port": self.server.port, "socket": None,
                 "dbname": "crm", "user": "admin", "password": worker.secret(PASSWORD),
                 "sslmode": 1, "ca_file": None, "query": None, "expect": None, "metric": None,
-                "role": 0, "max_lock_wait": 0, **more}
+                "role": 0, "may_lack": [], "max_lock_wait": 0, **more}
 
     def ask(self, method, args, timeout=5, **more):
         return self.worker.ask("mysql", self.conf(**more), method, args, timeout,

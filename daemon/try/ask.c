@@ -34,18 +34,33 @@ static bool is_row(const struct tend_option *rows, const char *name, size_t len)
 	return false;
 }
 
-/* `expect-status' is `expect_status', unless there is such a name; NAME of a map is as it is. */
+static bool is_known(const struct tend_probe *probe, const char *name, size_t len)
+{
+	return is_row(probe->options, name, len) || is_row(conf_check_rows, name, len);
+}
+
+static void undash(char *name, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (name[i] == '-')
+			name[i] = '_';
+}
+
+/* `expect-status' is `expect_status', and `oauth.client-id' `oauth.client_id', unless there is such
+ * a name; NAME of a map is as it is. */
 static int put_key(const struct tend_probe *probe, const char *key, size_t len, struct str *text)
 {
 	size_t head = strcspn(key, ".");
-	char name[CONF_MAX_KEY_BYTES + 1];
+	char name[CONF_MAX_KEY_BYTES + 1], plain[CONF_MAX_KEY_BYTES + 1];
 
 	head = head < len ? head : len;
 	(void)snprintf(name, sizeof(name), "%.*s", (int)len, key);
-	if (!is_row(probe->options, name, head) && !is_row(conf_check_rows, name, head))
-		for (size_t i = 0; i < head; i++)
-			if (name[i] == '-')
-				name[i] = '_';
+	(void)snprintf(plain, sizeof(plain), "%s", name);
+	undash(plain, strlen(plain));
+	if (!is_known(probe, name, strlen(name)) && is_known(probe, plain, strlen(plain)))
+		return str_appendf(text, "%s = ", plain);
+	if (!is_known(probe, name, head))
+		undash(name, head);
 	return str_appendf(text, "%s = ", name);
 }
 

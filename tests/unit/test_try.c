@@ -16,6 +16,7 @@ struct toy {
 	int64_t port;
 	usec_t wait;
 	char **header;
+	char *realm, *dashed;
 };
 
 static const struct tend_option rows[] = {
@@ -25,6 +26,8 @@ static const struct tend_option rows[] = {
 	TEND_OPT(USEC, struct toy, wait, "wait", "2s", "How long - at most.", .min = 1000,
 		.max = -1, .unit = "s"),
 	TEND_OPT(MAP, struct toy, header, "header", NULL, "A header."),
+	TEND_OPT(STRING, struct toy, realm, "log_in.its_realm", NULL, "Its realm."),
+	TEND_OPT(STRING, struct toy, dashed, "log_in.a-b", NULL, "A name with a dash."),
 	TEND_OPTION_END,
 };
 static const struct tend_metric_doc metrics[] = {
@@ -75,7 +78,7 @@ static void test_words_are_keys(void **state)
 {
 	static const char *const words[] = {"url=http://a/?b=c", "the-port=8080",
 		"header.X-A=one\ntwo", "warning.total_seconds=1", "retry-interval=2s",
-		"database.hostaddr=127.0.0.1"};
+		"log-in.its-realm=r", "log_in.a-b=d", "database.hostaddr=127.0.0.1"};
 	struct conf_sections sections = {0};
 	struct conf_errors errors = {0};
 	struct tend_error err = {0};
@@ -89,6 +92,8 @@ static void test_words_are_keys(void **state)
 	assert_string_equal(value_of(&sections, "check", "header.X-A"), "one\ntwo");
 	assert_string_equal(value_of(&sections, "check", "warning.total_seconds"), "1");
 	assert_string_equal(value_of(&sections, "check", "retry_interval"), "2s");
+	assert_string_equal(value_of(&sections, "check", "log_in.its_realm"), "r");
+	assert_string_equal(value_of(&sections, "check", "log_in.a-b"), "d");
 	assert_string_equal(value_of(&sections, "check", "interval"), "1h");
 	assert_null(value_of(&sections, "check", "hostaddr"));
 	assert_string_equal(value_of(&sections, "database", "hostaddr"), "127.0.0.1");

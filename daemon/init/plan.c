@@ -324,10 +324,14 @@ static void plan_redis(struct plan *plan)
 	component = plan_component(plan, "redis", "cache", unit, "Redis.");
 	check_unit(component, unit);
 	check = plan_check(component, "state", "redis", "30s",
-		"Memory, persistence, clients. With a password: password = "
-		"file:/etc/tend/secrets/redis.");
+		"Refused writes (memory, persistence, replicas), clients, how long it takes to "
+		"answer. Where maxmemory is set and nothing is evicted: warning.memory_pct = 90. "
+		"With a password: password = file:/etc/tend/secrets/redis.");
 	plan_option(check, "host", "%s", reach(listener));
 	plan_option(check, "port", "%d", port_of(listener, 6379));
+	plan_option(check, "warning.clients_pct", "80");
+	plan_option(check, "critical.clients_pct", "95");
+	plan_option(check, "warning.answer_seconds", "0.5");
 }
 
 /* ---- web and mail --------------------------------------------------------------------------- */

@@ -69,7 +69,9 @@ class Init(unittest.TestCase):
                          "http://127.0.0.1:8000/")
         self.assertEqual(section(self.text, "check tryton/nginx/crm-example")["url"],
                          "http://127.0.0.1:8088/")
-        self.assertEqual(section(self.text, "check tryton/redis/state")["probe"], "redis")
+        redis = section(self.text, "check tryton/redis/state")
+        self.assertEqual((redis["probe"], redis["warning.clients_pct"], redis["critical.clients_pct"]),
+                         ("redis", "80", "95"))
         self.assertEqual(section(self.text, "check tryton/jobs/nightly-timer"),
                          {"probe": "timer", "interval": "5m", "timer": "nightly.timer"})
         # What needs a secret is a comment, and says so.

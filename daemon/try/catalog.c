@@ -68,8 +68,9 @@ static json_t *metrics_json(const struct tend_metric_doc *docs)
 
 	for (const struct tend_metric_doc *m = docs; m && m->name; m++)
 		(void)json_array_append_new(
-			list, json_pack("{s:s, s:s, s:b, s:s}", "name", m->name, "unit", m->unit,
-				      "instances", (int)m->instances, "help", m->help));
+			list, json_pack("{s:s, s:s, s:b, s:b, s:s}", "name", m->name, "unit",
+				      m->unit, "instances", m->comes == TEND_COMES_IN_INSTANCES,
+				      "always", m->comes == TEND_COMES_ALWAYS, "help", m->help));
 	return list;
 }
 

@@ -103,7 +103,9 @@ static void page_metrics(FILE *out, const json_t *metrics)
 		(void)fprintf(out, "  %s%s%s%s%s\n", get(metric, "name"),
 			*get(metric, "unit") ? " (" : "", get(metric, "unit"),
 			*get(metric, "unit") ? ")" : "",
-			is(metric, "instances") ? ", one for each instance" : "");
+			is(metric, "instances") ? ", one for each instance"
+			: is(metric, "always")	? ", always"
+						: "");
 		wrap(out, get(metric, "help"), INDENT);
 	}
 }
@@ -215,7 +217,10 @@ static void roff_metrics(FILE *out, const json_t *metrics)
 			roff_text(out, get(metric, "unit"));
 			(void)fputc(')', out);
 		}
-		(void)fprintf(out, "%s\n", is(metric, "instances") ? ", of each instance" : "");
+		(void)fprintf(out, "%s\n",
+			is(metric, "instances") ? ", of each instance"
+			: is(metric, "always")	? ", always"
+						: "");
 		roff_text(out, get(metric, "help"));
 		(void)fputc('\n', out);
 	}

@@ -9,7 +9,7 @@
 /* How long a confirmed failure waits for its parents' answers at most. */
 #define LOCATE_MAX_USEC (5 * USEC_PER_SEC)
 /* Room for at most so many times the metrics there are is kept for the next result. */
-enum { KEEP_ROOM = 4 };
+enum { KEEP_ROOM = 4, NAME_BYTES = 64 };
 
 struct locate {
 	struct watch *watch;
@@ -427,11 +427,13 @@ static bool has_metric(const struct result *result, const char *threshold)
 }
 
 /* Where the configuration makes the metrics (a column, a program's figure), what it names must
- * come. A row of the probe's own table may have nothing to say just now (a rate the first time,
- * archiving that is off), and instances come and go. */
-static bool must_come(const struct tend_probe *probe, const char *threshold)
+ * come. A row of the probe's own table says itself whether it always does (a rate does not the
+ * first time), and instances come and go. */
+static bool must_come(const struct conf_check *conf, const char *threshold)
 {
+	const struct tend_probe *probe = conf->probe;
 	size_t n = strcspn(threshold, "=");
+	char name[NAME_BYTES];
 	bool by_conf = false;
 
 	for (const struct tend_metric_doc *doc = probe->metric_docs; doc && doc->name; doc++) {
@@ -439,13 +441,14 @@ static bool must_come(const struct tend_probe *probe, const char *threshold)
 		size_t end = strlen(doc->name + capitals);
 
 		if (capitals == 0 && end == n && strncmp(doc->name, threshold, n) == 0)
-			return false;
+			return doc->comes == TEND_COMES_ALWAYS;
 		if (capitals && end && n > end &&
 			strncmp(threshold + n - end, doc->name + capitals, end) == 0)
 			return false;
-		by_conf |= capitals && !end && !doc->instances;
+		by_conf |= capitals && !end && doc->comes != TEND_COMES_IN_INSTANCES;
 	}
-	return by_conf;
+	(void)snprintf(name, sizeof(name), "%.*s", (int)n, threshold);
+	return by_conf || (probe->always_comes && probe->always_comes(conf->probe_conf, name));
 }
 
 /* One that must come before one that need not. */
@@ -460,7 +463,7 @@ static const char *missing_metric(
 		for (char *const *row = rows[i]; row && *row; row++) {
 			if (has_metric(result, *row))
 				continue;
-			*ret_must_come = must_come(check->conf->probe, *row);
+			*ret_must_come = must_come(check->conf, *row);
 			if (*ret_must_come)
 				return *row;
 			missing = missing ? missing : *row;

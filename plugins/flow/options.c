@@ -28,8 +28,8 @@ const struct tend_option flow_options[] = {
 
 const struct tend_metric_doc flow_metrics[] = {
 	{"step_seconds", "s", "How long each step took, waits of its own counted.", true},
-	{"total_seconds", "s", "How long the flow took, the clean-up counted.", false},
-	{"requests", "", "HTTP requests that were made, redirects counted.", false},
+	{"total_seconds", "s", "How long the flow took, the clean-up counted.", TEND_COMES_ALWAYS},
+	{"requests", "", "HTTP requests that were made, redirects counted.", TEND_COMES_ALWAYS},
 	{"METRIC", "", "Whatever the file measures by flow.metric().", true},
 	{0},
 };

@@ -3,7 +3,7 @@
 #include "run.h"
 
 const struct tend_metric_doc http_metric_docs[] = {
-	{"total_seconds", "s", "from the start of the attempt to its end", false},
+	{"total_seconds", "s", "from the start of the attempt to its end", TEND_COMES_ALWAYS},
 	{"total_seconds_p50", "s", "of the last answers, the half is not slower", false},
 	{"total_seconds_p95", "s", "of the last answers, 95 % are not slower", false},
 	{"total_seconds_p99", "s", "of the last answers, 99 % are not slower", false},
@@ -13,7 +13,7 @@ const struct tend_metric_doc http_metric_docs[] = {
 	{"first_byte_seconds", "s", "from the request to the first byte of the answer", false},
 	{"token_seconds", "s", "to get a token; none when one was at hand", false},
 	{"login_seconds", "s", "to log in by the form", false},
-	{"status", "", "of the answer", false},
+	{"status", "", "of the answer", TEND_COMES_ALWAYS},
 	{"body_bytes", "B", "of the answer", false},
 	{"certificate_days", "", "until the server's certificate ends", false},
 	{"tls_resumed", "", "1: the TLS session was resumed (tls_resume)", false},

@@ -54,14 +54,15 @@ static size_t myprobe_metrics(const void *conf, const char *ret_names[TEND_METRI
 }
 
 static const struct tend_metric_doc metric_docs[] = {
-	{"total_seconds", "s", "the whole attempt, with the wait for a free tend-work", false},
-	{"connect_seconds", "s", "connection, TLS and log-in", false},
-	{"query_seconds", "s", "the query, or all that is asked of the state", false},
+	{"total_seconds", "s", "the whole attempt, with the wait for a free tend-work",
+		TEND_COMES_ALWAYS},
+	{"connect_seconds", "s", "connection, TLS and log-in", TEND_COMES_ALWAYS},
+	{"query_seconds", "s", "the query, or all that is asked of the state", TEND_COMES_ALWAYS},
 	{"METRIC", "", "with query: what the option metric names, or each numeric column", false},
-	{"connections", "", "threads connected", false},
-	{"connections_max", "", "max_connections", false},
-	{"connections_percent", "%", "of these, in use", false},
-	{"threads_running", "", "threads that do something", false},
+	{"connections", "", "threads connected", TEND_COMES_ALWAYS},
+	{"connections_max", "", "max_connections", TEND_COMES_ALWAYS},
+	{"connections_percent", "%", "of these, in use", TEND_COMES_ALWAYS},
+	{"threads_running", "", "threads that do something", TEND_COMES_ALWAYS},
 	{"longest_transaction_seconds", "s", "age of the oldest open InnoDB transaction", false},
 	{"lock_waits", "", "transactions that wait for a row's lock", false},
 	{"longest_lock_wait_seconds", "s", "how long the first of them has waited", false},
@@ -76,8 +77,8 @@ static const struct tend_metric_doc metric_docs[] = {
 	{"aborted_clients_rate", "", "clients a second that went without a word", false},
 	{"table_locks_waited_rate", "", "table locks a second that were not free", false},
 	{"buffer_pool_hit_percent", "%", "reads of InnoDB pages without the disk", false},
-	{"read_only", "", "1: the server takes no writes", false},
-	{"uptime_seconds", "s", "since the server's start", false},
+	{"read_only", "", "1: the server takes no writes", TEND_COMES_ALWAYS},
+	{"uptime_seconds", "s", "since the server's start", TEND_COMES_ALWAYS},
 	{0},
 };
 

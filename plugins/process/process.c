@@ -62,7 +62,7 @@ static int process_start(struct tend_attempt *a, const void *conf)
 
 static const struct tend_metric_doc process_metric_docs[] = {
 	TEND_METRIC("blocked", "", "those that wait for a disk"),
-	TEND_METRIC("count", "", "that fit; zombies left out"),
+	TEND_METRIC_ALWAYS("count", "", "that fit; zombies left out"),
 	TEND_METRIC("cpu_pct", "%", "of one core, since the attempt before, of all together"),
 	TEND_METRIC("fds", "", "descriptors of all together, where the kernel tells"),
 	TEND_METRIC("oldest", "s", "since the start of the oldest"),

@@ -94,12 +94,21 @@ static int sql_start(struct tend_attempt *a, const void *data)
 	return 0;
 }
 
+/* Of one row a column is a figure by itself; rows that are told apart come and go. */
+static bool sql_always_comes(const void *conf, const char *name)
+{
+	const struct sql_conf *c = conf;
+
+	(void)name;
+	return !c->label;
+}
+
 static const struct tend_metric_doc metric_docs[] = {
 	{"COLUMN", "", "each column with numbers, by its own name, in the unit of unit.COLUMN",
 		true},
 	{"COLUMN_per_hour", "", "of each column of counter: how fast it rises", true},
-	{"rows", "", "rows of the answer", false},
-	{"total_seconds", "s", "all questions together", false},
+	{"rows", "", "rows of the answer", TEND_COMES_ALWAYS},
+	{"total_seconds", "s", "all questions together", TEND_COMES_ALWAYS},
 	{NULL, NULL, NULL, false},
 };
 
@@ -122,6 +131,7 @@ static const struct tend_probe sql_probe = {
 	.start = sql_start,
 	.cancel = sqlkit_cancel,
 	.metric_docs = metric_docs,
+	.always_comes = sql_always_comes,
 	.reason_docs = reason_docs,
 	.example = "query = select region, count(*) as orders from sale_order where created > "
 		   "now() - interval '1 hour' group by region\n"

@@ -34,7 +34,12 @@ class Sql(Case):
             ("noname", "sql", "query = select count(*) as \"no name\" from orders\n"),
             ("quoted", "sql", "query = select 'a \"b\" \\c' as region, 7 as n\n"
              "instance = region\n"),
-            ("null", "sql", "query = select null::int as n\nwarning.n = 1\n"))
+            ("null", "sql", "query = select null::int as n\nwarning.n = 1\n"),
+            ("norows", "sql", "query = select total from orders where false\ncritical.total = 1:\n"),
+            ("nobody", "sql", "query = select region, 1 as best from orders where false\n"
+             "instance = region\ncritical.best = 1:\n"),
+            ("rate", "sql", "query = select 1 as best\ncounter = best\n"
+             "critical.best_per_hour = 1:\n"))
         check = self.expect("one", "threshold", "orders is 10, warning outside the range 9")
         self.assertEqual(check["now"], "warning")
         metrics = self.metrics(check)
@@ -50,8 +55,12 @@ class Sql(Case):
         self.expect("nothing", "content-unexpected", "0 rows, at least 1")
         self.expect("many", "content-unexpected", "more than 9 rows")
         self.expect("noname", "content-unexpected", "cannot be a metric")
-        # What is not there is not judged, and that is said.
-        self.expect("null", "ok", "no such metric")
+        # What is not there is not judged: that is no evidence of a figure, and is said of one that may
+        # be missing.
+        self.expect("null", "no-evidence", "threshold of 'n': the check has no such metric")
+        self.expect("norows", "no-evidence", "threshold of 'total': the check has no such metric")
+        self.expect("nobody", "ok", "no such metric")
+        self.expect("rate", "ok", "no such metric")
         self.expect("quoted", "ok")
         with urllib.request.urlopen(urllib.request.Request(
                 f"http://127.0.0.1:{self.tend.port}/metrics",

@@ -173,6 +173,7 @@ static int told_start(struct tend_attempt *a, const void *conf)
 
 static const struct tend_metric_doc told_metrics[] = {
 	TEND_METRIC("sometimes", "", "what may have nothing to say"),
+	TEND_METRIC_ALWAYS("ever", "", "what comes with each good result"),
 	TEND_METRIC("NAME_rate", "", "what is known the second time"),
 	TEND_METRIC("NAME", "", "what the file says"),
 	{0},

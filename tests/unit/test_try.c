@@ -31,7 +31,7 @@ static const struct tend_option rows[] = {
 	TEND_OPTION_END,
 };
 static const struct tend_metric_doc metrics[] = {
-	TEND_METRIC("total_seconds", "s", "from the start to the end"),
+	TEND_METRIC_ALWAYS("total_seconds", "s", "from the start to the end"),
 	TEND_METRIC_OF("COLUMN", "", "each number"),
 	{0},
 };
@@ -166,6 +166,7 @@ static void test_tables_as_json(void **state)
 	assert_true(json_is_true(json_object_get(row_of(options, "header"), "map")));
 	row = row_of(json_object_get(doc, "metrics"), "COLUMN");
 	assert_true(json_is_true(json_object_get(row, "instances")));
+	assert_false(json_is_true(json_object_get(row, "always")));
 	row = row_of(json_object_get(doc, "reasons"), "too-slow");
 	assert_string_equal(get(row, "when"), "it is silent");
 	assert_false(json_is_true(json_object_get(row, "common")));

@@ -33,13 +33,22 @@ enum { TEND_SAMPLES_MAX = 256 }; /* an attempt: metrics, those of all instances 
 struct tend_attempt;
 struct json_t;
 
+/* Whether a metric comes with each good result of a check that is configured to give it. A
+ * threshold that is then not judged is no evidence; of the others the result only says so. */
+enum tend_metric_comes {
+	TEND_COMES_SOMETIMES =
+		false, /* a rate not the first time, a share only of what has a limit */
+	TEND_COMES_IN_INSTANCES = true, /* by tend_attempt_metric_of(): they come and go */
+	TEND_COMES_ALWAYS,
+};
+
 /* What `tendctl probe show`, tend-probes(7) and the tests know of a metric. A name in capitals
  * stands for those that are known only when it runs (the columns of a query). */
 struct tend_metric_doc {
 	const char *name; /* NULL ends the table */
 	const char *unit; /* as tend_attempt_metric() has it */
 	const char *help;
-	bool instances; /* by tend_attempt_metric_of() */
+	enum tend_metric_comes comes;
 };
 #define TEND_METRIC(metric, of_unit, text)                                                         \
 	{                                                                                          \
@@ -47,7 +56,13 @@ struct tend_metric_doc {
 	}
 #define TEND_METRIC_OF(metric, of_unit, text)                                                      \
 	{                                                                                          \
-		.name = (metric), .unit = (of_unit), .help = "" text "", .instances = true         \
+		.name = (metric), .unit = (of_unit), .help = "" text "",                           \
+		.comes = TEND_COMES_IN_INSTANCES                                                   \
+	}
+#define TEND_METRIC_ALWAYS(metric, of_unit, text)                                                  \
+	{                                                                                          \
+		.name = (metric), .unit = (of_unit), .help = "" text "",                           \
+		.comes = TEND_COMES_ALWAYS                                                         \
 	}
 /* A reason that the probe itself gives, and when. Those that the core gives for any probe (ok,
  * threshold, off-baseline, too-slow, overrun, cancelled, internal) may be left out. */
@@ -96,6 +111,9 @@ struct tend_probe {
 	const struct tend_reason_doc *reason_docs;
 	/* A check for the manual, as lines "key = value" without probe and interval. */
 	const char *example;
+	/* NULL, or of a metric that the table has under no name of its own: whether it comes with
+	 * each good result of this configuration. */
+	bool (*always_comes)(const void *conf, const char *name);
 };
 
 /* One symbol; `tend_plugin_NAME` so that two plugins can be linked into one test. */

@@ -7,7 +7,7 @@
 
 #include "run/sandbox.h"
 
-enum { COUNT = 1000 };
+enum { COUNT = 1000, LATE_PART = 10 };
 
 static const char slow[] = "too-slow", failed[] = "step-failed";
 
@@ -65,6 +65,17 @@ static void end_for_time(lua_State *L, struct bound *bound, usec_t now)
 	lua_pop(L, 1);
 }
 
+void bound_answered(struct bound *bound, usec_t asked)
+{
+	usec_t now = clock_now(), grace = (bound->end - bound->started) / LATE_PART;
+
+	bound->waited += now - asked;
+	if (!bound->under_way || !bound->end || bound->is_late || now + grace < bound->end)
+		return;
+	bound->end = now + grace;
+	bound->is_late = true;
+}
+
 static void look_at(lua_State *L, lua_Debug *ar)
 {
 	struct bound *bound = *bound_of(L);
@@ -115,6 +126,7 @@ static void begin(struct bound *bound, double seconds)
 			     : 0;
 	bound->cpu_due = bound->started + cpu_left(bound);
 	bound->waited = 0;
+	bound->is_late = false;
 	bound->reason = NULL;
 	memory->max_bytes = MAX((size_t)BOUND_STEP_BYTES, memory->used_bytes);
 	bound->under_way = true;

@@ -22,6 +22,7 @@ struct bound {
 	usec_t cpu_max;	     /* of the process, that all steps may use; 0: as much as it likes */
 	usec_t started, end; /* of the step under way; end 0: it has none by the clock */
 	usec_t cpu_due;	     /* not before that can the CPU's be used up */
+	bool is_late;	     /* an answer came at the end: a little was added */
 	usec_t waited;	     /* of that time, for answers */
 	bool under_way;	     /* a step */
 	const char *reason;  /* why it is over; NULL: it is not */
@@ -33,6 +34,9 @@ void bound_open(lua_State *L, struct bound *bound);
 /* The Lua function bounded(fn, seconds) -> true; or false and what it raised; or false, why it was
  * ended, and the reason. Without `seconds` it has all the time. Its upvalue is the bound. */
 int bound_call(lua_State *L);
+/* An answer came that was asked for at `asked`. What it says of the time, at the end of that, it
+ * may still say. */
+void bound_answered(struct bound *bound, usec_t asked);
 /* From within the allocator: memory is at an end. True: the step ends, and there is some for that.
  */
 bool bound_take_reserve(struct bound *bound);

@@ -120,7 +120,7 @@ static int ask(lua_State *L)
 		_exit(EXIT_PROTOCOL);
 	asked = clock_now();
 	wait_for_reply(s, s->last_id);
-	s->bound.waited += clock_now() - asked;
+	bound_answered(&s->bound, asked);
 	error = json_object_get(s->reply, "error");
 	if (error) {
 		const char *why = json_string_value(json_object_get(error, "message"));

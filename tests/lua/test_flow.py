@@ -158,6 +158,13 @@ class FlowTest(unittest.TestCase):
         self.assertEqual(flow.args["reason"], "too-slow")
         self.assertIn("the time for steps is over", flow.args["text"])
 
+        def late(args):
+            time.sleep(0.35)
+            return {"failed": "too-slow", "message": "no answer in time"}
+        flow = self.step("for i = 1, 2000 do math.abs(i) end flow.session('http://h/'):get('/')", answers={
+            "step": lambda args: {"left": 0.3}, "http": late})
+        self.assertEqual(flow.args, {"reason": "too-slow", "text": "step 's': no answer in time"})
+
     # What a step has made in an earlier one, or as the file was read, is bound as well.
     def test_nothing_escapes(self):
         for body in ("while true do coroutine.resume(early) end", "early2()",

@@ -9,6 +9,7 @@ enum { MIN_BURST = 10, FEEDBACK_BURST = 20 };
 const char *const api_inbound_names[API_INBOUND_MAX] = {
 	[API_INBOUND_EVENTS] = "events",
 	[API_INBOUND_HEARTBEATS] = "heartbeats",
+	[API_INBOUND_REPORTS] = "reports",
 	[API_INBOUND_FEEDBACK] = "feedback",
 };
 

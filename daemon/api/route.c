@@ -12,6 +12,7 @@ const struct route routes[] = {
 	{ "GET",  "/v1/checks",                    api_get_checks,        ROLE_VIEWER,   false, false },
 	{ "GET",  "/v1/checks/*",                  api_get_check,         ROLE_VIEWER,   false, false },
 	{ "POST", "/v1/checks/*/run",              api_post_check_run,    ROLE_OPERATOR, false, false },
+	{ "POST", "/v1/checks/*/report",           api_post_check_report, ROLE_NONE,     ROUTE_OWN, true },
 	{ "GET",  "/v1/heartbeats",                api_get_heartbeats,    ROLE_VIEWER,   false, false },
 	{ "GET",  "/v1/heartbeats/*",              api_take_heartbeat,    ROLE_NONE,     ROUTE_OWN, true },
 	{ "POST", "/v1/heartbeats/*",              api_take_heartbeat,    ROLE_NONE,     ROUTE_OWN, true },

@@ -30,8 +30,9 @@ extern const size_t n_routes;
 int route_find(const struct route *table, size_t n, const char *method, const char *path,
 	char subject[REQUEST_PATH_BYTES], const struct route **ret_route, const char **ret_allow);
 
-/* in_heartbeat.c, in_events.c, in_feedback.c */
+/* in_heartbeat.c, in_report.c, in_events.c, in_feedback.c */
 void api_take_heartbeat(struct request *request);
+void api_post_check_report(struct request *request);
 void api_get_heartbeats(struct request *request);
 void api_post_events(struct request *request);
 void api_post_feedback(struct request *request);

@@ -169,6 +169,7 @@ struct conf_check {
 	int64_t flap_high, flap_low;   /* percent; flap_high 0 = it is not looked for */
 	/* of outside jobs, that report by themselves */
 	char *heartbeat_token; /* SECRET; NULL: it is none */
+	char *report_token;    /* SECRET; NULL: only operators report */
 	usec_t every, grace, max_runtime;
 	char *cron_text, *timezone;
 	struct conf_heartbeat *heartbeat; /* made of these; NULL */

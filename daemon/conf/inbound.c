@@ -44,6 +44,29 @@ static void check_token_is_ours(
 				"heartbeat_token: %s has the same token", other->name);
 }
 
+/* What is said is said once: nobody reports a failure twice to have it believed. */
+static void believe_at_once(const struct conf_section *section, struct conf_check *check)
+{
+	if (!conf_section_key(section, "confirm"))
+		check->confirm_failures = check->confirm_window = 1;
+}
+
+static void check_report_token(
+	struct builder *b, const struct conf_section *section, struct conf_check *check)
+{
+	if (!check->report_token)
+		return;
+	check_token(b, section, "report_token", check->report_token, TOKEN_LETTERS "/");
+	if (!str_eq(check->probe_name, "passive"))
+		conf_section_error(section, "report_token", b->errors,
+			"report_token: only a check with probe = passive is told from outside");
+	if (check->heartbeat_token)
+		conf_section_error(section, "report_token", b->errors,
+			"report_token: a heartbeat says start, ok and fail, by its "
+			"heartbeat_token; make it two checks");
+	believe_at_once(section, check);
+}
+
 static void refuse_heartbeat_keys(struct builder *b, const struct conf_section *section)
 {
 	static const char *const keys[] = {"every", "cron", "timezone", "grace", "max_runtime"};
@@ -78,6 +101,7 @@ void check_heartbeat(
 	if (check->flap_high && check->flap_low < 1)
 		conf_section_error(section, "flap_low", b->errors,
 			"flap_low: it must be 1 or more: flapping would never end");
+	check_report_token(b, section, check);
 	if (!check->heartbeat_token) {
 		if (!conf_section_key(section, "heartbeat_token"))
 			refuse_heartbeat_keys(b, section);
@@ -98,9 +122,7 @@ void check_heartbeat(
 		conf_section_error(section, "cron", b->errors, "cron: %s", err.text);
 	if (!conf_section_key(section, "grace"))
 		check->grace = GRACE_USEC;
-	/* What is said is said once: nobody reports a failure twice to have it believed. */
-	if (!conf_section_key(section, "confirm"))
-		check->confirm_failures = check->confirm_window = 1;
+	believe_at_once(section, check);
 }
 
 /* ---- sources -------------------------------------------------------------------------------- */

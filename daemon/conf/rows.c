@@ -208,8 +208,9 @@ const struct tend_option conf_daemon_rows[] = {
 		"report has come for so long.",
 		.min = SECONDS(1), .max = 30 * DAY),
 	DAEMON(INT, inbound_rate_per_minute, "inbound_rate_per_minute", "600",
-		"So often a minute /v1/events of one source and heartbeats with one token are "
-		"taken, a tenth of it (10 at least) at once; more is answered 429 with "
+		"So often a minute /v1/events of one source, heartbeats with one token and reports "
+		"for one check are taken, a tenth of it (10 at least) at once; more is answered "
+		"429 with "
 		"Retry-After.",
 		.min = 1, .max = 60000),
 	DAEMON(USEC, keep_notices, "keep_notices", "30d",
@@ -348,6 +349,12 @@ const struct tend_option conf_check_rows[] = {
 	CHECK(INT, flap_low, "flap_low", "25",
 		"Below so many percent flapping has ended, and the state is told as it is then.",
 		.min = 0, .max = 100),
+	CHECK(SECRET, report_token, "report_token", NULL,
+		"probe = passive: whoever has it as a bearer token can give the check its result "
+		"by "
+		"POST /v1/checks/NAME/report; without one only operators can. Several checks may "
+		"have the same. At least 16 letters, digits and -_=.~+/. With it `confirm' is 1 of "
+		"1 by default."),
 	CHECK(SECRET, heartbeat_token, "heartbeat_token", NULL,
 		"probe = passive: makes it the heartbeat of an outside job, that says start, ok "
 		"or fail by POST (or GET) /v1/heartbeats/TOKEN[/start|/ok|/fail]. At least 16 "

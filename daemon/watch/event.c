@@ -8,6 +8,7 @@
 #include "conf/options.h"
 #include "conf/rows.h"
 #include "watch/private.h"
+#include "watch/report_read.h"
 
 /* One that is over is shown for a while, and comes back as the same if it does soon. */
 #define LINGER_USEC (10 * 60 * USEC_PER_SEC)

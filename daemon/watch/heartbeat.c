@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "watch/private.h"
+#include "watch/report_read.h"
 
 /* A job whose clock is a little ahead of ours is not the one before, that came a day late. */
 #define EARLY_USEC (60 * USEC_PER_SEC)

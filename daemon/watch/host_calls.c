@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "exec/spawn/client.h"
 #include "watch/host_private.h"
-#include "watch/private.h"
+#include "watch/report_read.h"
 
 struct tend_io {
 	struct held held;
@@ -295,6 +295,7 @@ void tend_report_get(struct tend_attempt *a, struct tend_report *ret_report)
 		.reason = report->reason,
 		.text = report->text,
 		.age = report->at_wall ? report_age(report, clock_now()) : 0,
+		.ttl = report->ttl,
 		.judged = report->judged,
 	};
 }

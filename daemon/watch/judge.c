@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "watch/private.h"
+#include "watch/report_read.h"
 
 /* How long a confirmed failure waits for its parents' answers at most. */
 #define LOCATE_MAX_USEC (5 * USEC_PER_SEC)
@@ -674,7 +675,8 @@ void watch_restore_state(struct watch *w, const char *name, struct check *check)
 	if (json_object_get(doc, "report")) {
 		check->report = calloc(1, sizeof(*check->report));
 		if (check->report)
-			report_from_json(json_object_get(doc, "report"), check->report);
+			report_from_json(json_object_get(doc, "report"), clock_wall(), clock_now(),
+				check->report);
 	}
 	if (state < 0)
 		return;

@@ -81,10 +81,6 @@ void late_note(struct watch_stats *stats, usec_t late);
 int watch_put_state(const struct check *check, struct store_batch *batch);
 
 /* report.c */
-json_t *report_to_json(const struct report *report); /* NULL: no report is wanted */
-void report_from_json(const json_t *doc, struct report *report);
-/* By the monotonic clock: a clock that is set makes nothing older or younger. */
-usec_t report_age(const struct report *report, usec_t now);
 /* What the next attempt of the check reads; NULL: it takes no reports. *into holds what is judged
  * just now. */
 const struct report *report_of(const struct check *check, struct report *into);

@@ -15,7 +15,7 @@
 #include "watch/state.h"
 #include "work/pool.h"
 
-enum { RESULT_TEXT_BYTES = 513 };
+enum { RESULT_TEXT_BYTES = 513, REPORT_MAX_METRICS = 16 };
 
 struct metric {
 	char name[32];
@@ -39,7 +39,8 @@ struct result {
 	uint64_t number; /* of this check, counts up */
 };
 
-/* What was told of a check by the verb check.report; kept over restarts. */
+/* What was told of a check by POST /v1/checks/NAME/report or the verb check.report; kept over
+ * restarts. */
 struct report {
 	enum tend_state state; /* pending: nothing yet, waited for since at_wall; at_wall 0: no
 				  report is wanted */
@@ -47,6 +48,7 @@ struct report {
 	char text[RESULT_TEXT_BYTES];
 	usec_t at_wall;
 	usec_t at, aged; /* clock_now() of it, and its age then: more than 0 only after a restart */
+	usec_t ttl;	 /* it is believed for so long; 0: as the check says */
 	usec_t signalled; /* of heartbeats: clock_now() of the last start, ok or fail */
 	/* of heartbeats */
 	usec_t started_wall; /* of a run that goes on; 0 */
@@ -58,7 +60,7 @@ struct report {
 	struct report_metric {
 		char name[32], unit[8];
 		double value;
-	} metrics[8];
+	} metrics[REPORT_MAX_METRICS];
 };
 
 struct tend_attempt;
@@ -155,6 +157,15 @@ void watch_run_forget(struct watch *watch, void *data); /* no callback with this
 int watch_report(struct watch *watch, const char *check_name, const char *state, const char *reason,
 	const char *text, const json_t *metrics, watch_run_fn fn, void *data,
 	struct tend_error *err);
+
+/* How long a report for the check is believed at most (its option `ttl`); 0: it is a heartbeat, or
+ * takes none. */
+usec_t watch_report_ttl(const struct check *check);
+/* Takes what report_read() has read, hands it to the store and has the check look at it, unless a
+ * window has paused that. `observed`: it says itself when it was found out, so -EEXIST when a later
+ * one is there. -EINVAL: not passive. */
+int watch_take_report(
+	struct check *check, const struct report *report, bool observed, struct tend_error *err);
 
 /* A verb served by a plugin's call(): outcome is borrowed, NULL on failure. */
 typedef void (*watch_call_fn)(

@@ -41,17 +41,19 @@ static int passive_start(struct tend_attempt *a, const void *conf)
 	const struct passive_conf *c = conf;
 	struct tend_report report;
 	char age[32], ttl[32];
+	usec_t believed;
 
 	tend_report_get(a, &report);
+	believed = report.ttl && report.ttl < c->ttl ? report.ttl : c->ttl;
 	(void)tend_attempt_metric(a, "age_seconds", (double)report.age / 1e6, "s");
 	(void)span_text(report.age, age);
-	(void)span_text(c->ttl, ttl);
-	if (!report.judged && report.age > c->ttl && report.state == TEND_STATE_PENDING)
+	(void)span_text(believed, ttl);
+	if (!report.judged && report.age > believed && report.state == TEND_STATE_PENDING)
 		tend_attempt_finish(a, TEND_REASON_REPORT_MISSING,
 			"nothing was ever reported, waited for %s", age);
-	else if (!report.judged && report.age > c->ttl)
+	else if (!report.judged && report.age > believed)
 		tend_attempt_finish(a, TEND_REASON_REPORT_MISSING,
-			"the last report is %s old, one is wanted every %s; it said %s: %s", age,
+			"the last report is %s old and was believed for %s; it said %s: %s", age,
 			ttl, tend_state_name(report.state), report.text);
 	else if (report.state == TEND_STATE_PENDING)
 		tend_attempt_finish(a, TEND_REASON_REPORT_AWAITED, "waiting for the first report");

@@ -291,6 +291,7 @@ secret = file:@secret
             "\n") if line.startswith("tend_api_limited_total"))
         self.assertEqual(counted, {'tend_api_limited_total{path="events"}': "3",
                                    'tend_api_limited_total{path="heartbeats"}': "2",
+                                   'tend_api_limited_total{path="reports"}': "0",
                                    'tend_api_limited_total{path="feedback"}': "0"})
 
     def test_not_said_again_it_is_over(self):

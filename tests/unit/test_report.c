@@ -119,8 +119,10 @@ static void what_does_not_fit_is_refused(void **state)
 		{NAME, "ok", NULL, "{\"Bad name\":1}", "metric 'Bad name'", -EINVAL},
 		{NAME, "ok", NULL, "{\"x\":\"1\"}", "metric 'x'", -EINVAL},
 		{NAME, "ok", NULL,
-			"{\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1,\"i\":1}",
-			"more than 8", -EINVAL},
+			"{\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1,"
+			"\"i\":1,\"j\":1,\"k\":1,\"l\":1,\"m\":1,\"n\":1,\"o\":1,\"p\":1,"
+			"\"q\":1}",
+			"more than 16", -EINVAL},
 	};
 	struct core *c = *state;
 

@@ -335,6 +335,7 @@ struct tend_report {
 	enum tend_reason reason; /* of the same verdict as `state` */
 	const char *text;	 /* lives until the attempt ends */
 	usec_t age;		 /* of pending: how long it has been waited for */
+	usec_t ttl;		 /* it is believed for so long; 0: as long as the check says */
 	bool judged; /* the core has looked at its age (a heartbeat): it holds as it is */
 };
 /* Also adds the report's metrics to the attempt. */

@@ -38,7 +38,7 @@ _tendctl()
 		word=${COMP_WORDS[i]}
 		case $word in
 		-s | --socket) _tendctl_socket=${COMP_WORDS[++i]} ;;
-		-o | --output | -m | --comment | -n | --limit | --next | --incident | --receiver | --component | --policy | --target | --state | --junit | -c | --config | --since | -f | --file | --for | --until | --from | --at | --language | --sample) ((i++)) ;;
+		-o | --output | -m | --comment | -n | --limit | --next | --incident | --receiver | --component | --policy | --target | --state | --junit | -c | --config | --since | -f | --file | --for | --until | --from | --at | --language | --sample | --ttl | --reason) ((i++)) ;;
 		-*) ;;
 		*)
 			if [[ -z $command ]]; then command=$word
@@ -54,12 +54,13 @@ _tendctl()
 		if [[ $command == init ]]; then mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return; fi
 		words='text json names' ;;
 	-s | --socket | --junit | -c | --config | -f | --file) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
-	-m | --comment | -n | --limit | --next | --since | --for | --until | --from | --at) return ;;
+	-m | --comment | -n | --limit | --next | --since | --for | --until | --from | --at | --ttl) return ;;
 	--incident) words=$(_tendctl_names incident list) ;;
 	--receiver) words=$(_tendctl_names receiver list) ;;
 	--component | --target) words=$(_tendctl_names component list) ;;
 	--policy) words=$(_tendctl_names policy list) ;;
 	--language) words='en zh' ;;
+	--reason) words='reported-warning reported-critical reported-unknown stale not-run data-quality rows-lost' ;;
 	--sample) words='raised changed cleared raised-cleared reminder acknowledged late group storm long policy message heartbeat test' ;;
 	--state) words='queued live done refused failed unknown cancelled' ;;
 	*)
@@ -69,6 +70,7 @@ _tendctl()
 			status-*) words+=' --watch' ;;
 			check-list) words+=' --component' ;;
 			check-try) words+=' --nagios --verbose' ;;
+			check-report) words+=' --ttl --reason' ;;
 			incident-list) words+=' --open' ;;
 			action-pause | incident-unacknowledge) words+=' --comment' ;;
 			incident-acknowledge) words+=' --comment --sticky --for --until' ;;
@@ -105,7 +107,7 @@ _tendctl()
 			delivery) words='list show' ;;
 			system | component) words='list show' ;;
 			receiver) words='list show test' ;;
-			check) words='list show run try' ;;
+			check) words='list show run report try' ;;
 			probe) words='list show' ;;
 			incident) words='list show acknowledge unacknowledge' ;;
 			silence) words='list add show expire' ;;
@@ -142,6 +144,10 @@ _tendctl()
 					words=$(_tendctl_probe_keys "$argument")
 				fi ;;
 			check-show | check-run) words=$(_tendctl_names check list) ;;
+			check-report)
+				if [[ -z $argument ]]; then words=$(_tendctl_names check list)
+				else words='ok warning critical unknown'
+				fi ;;
 			incident-show | incident-acknowledge | incident-unacknowledge) words=$(_tendctl_names incident list) ;;
 			notice-preview | explain) words=$(_tendctl_names check list; _tendctl_names incident list --open) ;;
 			run-show | run-follow) words=$(_tendctl_names run list) ;;

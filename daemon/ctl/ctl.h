@@ -62,6 +62,8 @@ enum ctl_exit { /* 0..3 as Nagios has them: ok, warning, critical, unknown */
 		"the made-up notice: raised (default), cleared, group, ...")                       \
 	X(SEND, 0, "send", NULL, "post it, once, to the receiver")                                 \
 	X(ALL, 0, "all", NULL, "also those that have ended")                                       \
+	X(TTL, 0, "ttl", "SPAN", "believed for so long: 90s, 26h (at most the check's own ttl)")   \
+	X(REASON, 0, "reason", "REASON", "the reason, by its name: see tend-probes(7)")            \
 	X(NAGIOS, 0, "nagios", NULL,                                                               \
 		"one line with figures and exit as a Nagios plugin does, whatever happens")
 enum ctl_option_id {

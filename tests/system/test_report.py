@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Results that others give a passive check: POST /v1/checks/NAME/report,
+"""Results that others give a passive check: POST /v1/checks/NAME/report and `tendctl check report`,
 with the check's own token, over loopback HTTP and the unix socket, against a real tendd."""
 
 import json
@@ -11,6 +11,7 @@ import time
 import unittest
 
 from inbox import JOB, PROM, TOKEN, Tendd
+from snmpbox import BUILD
 
 SYSTEM = """
 [system crm]
@@ -141,8 +142,9 @@ class Reports(unittest.TestCase):
         os.chmod(tend.path, 0o755)
         os.chmod(f"{tend.path}/run", 0o755)
         self.assertTrue(os.stat(f"{tend.path}/run/tend.sock").st_mode & stat.S_IWOTH)
-        curl = ["curl", "-sS", "-w", "\n%{http_code}", "--unix-socket", f"{tend.path}/run/tend.sock",
-                "-d", '{"state":"ok"}', f"http://tend{PATH}"]
+        curl = ["curl", "-sS", "-w", "\n%{http_code}",
+                "--unix-socket", f"{tend.path}/run/tend.sock", "-d",
+                '{"state":"ok"}', f"http://tend{PATH}"]
 
         def as_nobody(*more):
             return subprocess.run([*curl, *more], capture_output=True, text=True, check=True,
@@ -248,7 +250,8 @@ class Reports(unittest.TestCase):
         self.assertEqual(sent, [401] * 10 + [429])
         self.assertEqual(
             self.post(tend, {"state": "ok"}, token=TOKEN, name="crm/jobs/plain")[0], 200)
-        self.assertIn('tend_api_limited_total{path="reports"} 3', tend.request("GET", "/metrics")[1])
+        self.assertIn('tend_api_limited_total{path="reports"} 3',
+                      tend.request("GET", "/metrics")[1])
 
     def test_window(self):
         """While a window pauses the check a report is kept; it is looked at when that ends."""
@@ -265,6 +268,84 @@ checks = pause
         tend.wait_state(NAME, "critical", 15)
         self.assertGreaterEqual(time.time(), int(end))
         tend.wait_told(NAME, ["raised"])
+
+
+class Command(unittest.TestCase):
+    """tendctl check report, as who used NSCA sends results."""
+
+    def setUp(self):
+        self.tend = Tendd(self, SYSTEM + CHECKS.format(ttl="1h"))
+
+    def report(self, *words, stdin=None):
+        return subprocess.run(
+            [os.path.join(BUILD, "daemon/ctl/tendctl"), "-s", f"{self.tend.path}/run/tend.sock",
+             "check", "report", *words], input=stdin, capture_output=True, text=True, check=False)
+
+    def taken(self, *words, stdin=None, name=NAME):
+        done = self.report(name, *words, stdin=stdin)
+        self.assertEqual((done.returncode, done.stderr), (0, ""), done)
+        show = json.loads(self.tend.ctl("-o", "json", "check", "show", name))
+        self.tend.wait(lambda: show["state"] != "pending", 5, "the report")
+        return done.stdout
+
+    def metrics(self):
+        self.tend.json("check", "run", NAME)
+        show = json.loads(self.tend.ctl("-o", "json", "check", "show", NAME))
+        return show["text"], {m["name"]: (m["value"], m["unit"]) for m in show["metrics"]
+                              if m["name"] != "age_seconds"}
+
+    def test_words(self):
+        self.report(NAME, "ok")
+        self.tend.wait_state(NAME, "ok")
+        self.assertEqual(self.taken("warning", "slow today", "rows=500", "took_seconds=2.5"),
+                         "taken as warning: slow today\n")
+        self.assertEqual(self.metrics(),
+                         ("slow today", {"rows": (500, ""), "took_seconds": (2.5, "")}))
+        # As a plugin writes it, and its exit status.
+        self.taken("0", "DISK OK - free | /=2643MB;5948;5958;0;5968 'a b'=50%;80;90")
+        self.assertEqual(self.metrics(), ("DISK OK - free", {
+            "root": (2643 * 1024 * 1024, "B"), "a_b": (50, "%")}))
+        self.taken("2", "-", stdin="BAD\nmore of it | load1=0.5;5;10 rows=200\n")
+        self.tend.wait_state(NAME, "critical")
+        self.assertEqual(self.metrics(),
+                         ("BAD; more of it", {"load1": (0.5, ""), "rows": (200, "")}))
+        self.taken("critical", "x", "--reason", "stale", "--ttl", "10m")
+        self.metrics()
+        self.assertEqual(self.tend.check(NAME)["reason"], "stale")
+        self.taken("127", "no such program", stdin="")
+        self.tend.wait_state(NAME, "unknown")
+        # More than a report has is left out, and told.
+        done = self.report(NAME, "ok", "-", "rows=500", stdin="x | " + " ".join(
+            f"m{i}={i}" for i in range(20)))
+        self.assertEqual(done.returncode, 0, done)
+        self.assertIn("5 of the figures are left out", done.stderr)
+        self.assertEqual(len(self.metrics()[1]), 16)
+        self.assertEqual(self.metrics()[1]["rows"], (500, ""))
+
+    def test_a_plugin_of_debian(self):
+        plugin = "/usr/lib/nagios/plugins/check_load"
+        if not os.path.exists(plugin):
+            self.skipTest("monitoring-plugins are not installed")
+        done = subprocess.run([plugin, "-w", "900,900,900", "-c", "999,999,999"],
+                              capture_output=True, text=True, check=False)
+        self.taken(str(done.returncode), "-", stdin=done.stdout)
+        text, metrics = self.metrics()
+        self.assertIn("load average", text)
+        self.assertEqual(set(metrics), {"load1", "load5", "load15"})
+
+    def test_what_is_refused(self):
+        for words, status, said in (
+                ((NAME,), 64, "too few arguments"),
+                ((NAME, "good"), 64, "no state"),
+                ((NAME, "ok", "two", "texts"), 64, "quotes"),
+                ((NAME, "ok", "--ttl", "2h"), 1, "ttl"),
+                ((NAME, "ok", "--reason", "stale"), 1, "reason"),
+                (("crm/jobs/none", "ok"), 1, "no check"),
+                (("crm/jobs/unit", "ok"), 1, "passive")):
+            done = self.report(*words)
+            self.assertEqual(done.returncode, status, (words, done))
+            self.assertIn(said, done.stderr, words)
+        self.assertEqual(self.tend.state(NAME), "pending")
 
 
 if __name__ == "__main__":

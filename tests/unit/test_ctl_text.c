@@ -192,6 +192,68 @@ static void test_nagios(void **state)
 	}
 }
 
+/* Two words, the input or NULL, and what is sent, in the order of its keys. */
+static void test_report_body(void **state)
+{
+#define LONG_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define LONG   LONG_A LONG_A LONG_A LONG_A LONG_A LONG_A LONG_A LONG_A
+	static const struct {
+		const char *words[4], *input, *body;
+		size_t n_left_out;
+	} rows[] = {
+		{{"ok"}, NULL, "{\"metrics\":[],\"state\":\"ok\",\"text\":\"\"}", 0},
+		{{"3", "a b"}, NULL, "{\"metrics\":[],\"state\":\"unknown\",\"text\":\"a b\"}", 0},
+		{{"255"}, NULL, "{\"metrics\":[],\"state\":\"unknown\",\"text\":\"\"}", 0},
+		{{"1", "rows=4", "t | x=1KB;2;3 rows=9", "y=5ms"}, NULL,
+			"{\"metrics\":[{\"name\":\"rows\",\"unit\":\"\",\"value\":4.0},"
+			"{\"name\":\"y\",\"unit\":\"s\",\"value\":0.0050000000000000001},"
+			"{\"name\":\"x\",\"unit\":\"B\",\"value\":1024.0}],"
+			"\"state\":\"warning\",\"text\":\"t\"}",
+			0},
+		{{"critical", "-"}, "BAD | x=1kg*m y=one\nmore\n",
+			"{\"metrics\":[{\"name\":\"x\",\"unit\":\"\",\"value\":1.0}],"
+			"\"state\":\"critical\",\"text\":\"BAD; more\"}",
+			1},
+		/* cut, between two characters */
+		{{"ok", LONG "\xc3\xa4"}, NULL,
+			"{\"metrics\":[],\"state\":\"ok\",\"text\":\"" LONG "\"}", 0},
+		{{"ok", "a" LONG_A LONG_A LONG_A LONG_A LONG_A LONG_A LONG_A LONG_A "\xc3\xa4"},
+			NULL,
+			"{\"metrics\":[],\"state\":\"ok\",\"text\":\"a" LONG_A LONG_A LONG_A LONG_A
+				LONG_A LONG_A LONG_A
+			"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}",
+			0},
+		{{"ok", "latin \xe4"}, NULL,
+			"{\"metrics\":[],\"state\":\"ok\",\"text\":\"latin ?\"}", 0},
+		{{"good"}, NULL, NULL, 0},
+		{{""}, NULL, NULL, 0},
+		{{"-1"}, NULL, NULL, 0},
+		{{"1000"}, NULL, NULL, 0},
+		{{"ok", "a", "b"}, NULL, NULL, 0},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		size_t n = 0, n_left_out = 0;
+		struct tend_error err = {0};
+		auto_json json_t *body = NULL;
+		auto_free char *text = NULL;
+
+		while (n < ARRAY_SIZE(rows[i].words) && rows[i].words[n])
+			n++;
+		body = check_report_body((char *const *)(uintptr_t)rows[i].words, n, rows[i].input,
+			rows[i].input ? strlen(rows[i].input) : 0, &n_left_out, &err);
+		if (!rows[i].body) {
+			assert_null(body);
+			assert_true(err.text[0]);
+			continue;
+		}
+		text = json_dumps(body, JSON_COMPACT | JSON_SORT_KEYS);
+		if (!text || strcmp(text, rows[i].body) != 0)
+			fail_msg("row %zu: %s", i, text ? text : err.text);
+		assert_int_equal(n_left_out, rows[i].n_left_out);
+	}
+}
+
 static void test_exit_of_state(void **state)
 {
 	assert_int_equal(ctl_exit_of_state("ok"), 0);
@@ -211,6 +273,7 @@ int main(void)
 		cmocka_unit_test(test_tables),
 		cmocka_unit_test(test_objects),
 		cmocka_unit_test(test_nagios),
+		cmocka_unit_test(test_report_body),
 		cmocka_unit_test(test_exit_of_state),
 	};
 

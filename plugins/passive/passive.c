@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The passive probe: the state is reported by somebody else (the verb check.report), and only
- * silence is found out here: no report within the time to live is a failure of its own.
+ * The passive probe: the state is reported by somebody else (POST /v1/checks/NAME/report, the verb
+ * check.report, heartbeats), and only silence is found out here: no report within the time to live
+ * is a failure of its own.
  */
 #include <stdio.h>
 #include <tend/plugin.h>
@@ -14,8 +15,9 @@ struct passive_conf {
 
 static const struct tend_option passive_options[] = {
 	TEND_OPT(USEC, struct passive_conf, ttl, "ttl", "26h",
-		"A report is believed for this long; after that the check is critical with the "
-		"reason report-missing, as it is when none has ever come.",
+		"A report is believed for this long, or for less, if it says so; after that the "
+		"check is critical with the reason report-missing, as it is when none has ever "
+		"come. Found out when the check looks, each interval.",
 		.min = SECONDS(1), .max = SECONDS(400 * 86400)),
 	TEND_OPTION_END,
 };

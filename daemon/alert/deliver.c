@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/str.h"
 
-enum { RATE_DEFAULT = 600, EXPIRE_AT_ONCE = 1000 };
+enum { RATE_DEFAULT = 600, END_AT_ONCE = 100 };
 #define BREAKER_PROBE_MAX (30 * USEC_PER_SEC)
 #define RETRY_AFTER_MAX	  (3600 * USEC_PER_SEC)
 
@@ -88,34 +88,28 @@ void delivery_settle(struct delivery *d, enum delivery_state state, const char *
 			d->n_tries, deps->data);
 }
 
-static size_t fall_back_one(struct receiver *receiver, struct delivery *d)
-{
-	void *item = d;
-	const struct vec one = {.items = &item, .len = 1, .cap = 1};
-
-	return queue_fall_back(receiver, &one);
-}
-
-size_t delivery_end(struct delivery *d, enum delivery_state state, const char *why, bool fall_back)
+void delivery_end(struct delivery *d, enum delivery_state state, const char *why, enum leaving how)
 {
 	auto(delivery_unref) struct delivery *held = delivery_ref(d);
 
 	outbox_remove(&d->receiver->outbox, d, clock_now());
 	delivery_settle(held, state, why);
-	return fall_back ? fall_back_one(held->receiver, held) : 0;
+	fallback_push(held, how);
 }
 
-/* All of it ends alike. Returns how many nobody gets. */
-static size_t shipment_end(
-	struct shipment *s, enum delivery_state state, const char *why, bool fall_back)
+/* All of it ends alike. */
+static void shipment_end(
+	struct shipment *s, enum delivery_state state, const char *why, enum leaving how)
 {
 	auto(shipment_unref) struct shipment *held = shipment_ref(s);
 	struct receiver *receiver = s->receiver;
 	size_t n = s->deliveries.len;
 
 	outbox_end(&receiver->outbox, s, clock_now());
-	VEC_FOREACH (&held->deliveries, struct delivery *, d)
+	VEC_FOREACH (&held->deliveries, struct delivery *, d) {
 		delivery_settle(d, state, why);
+		fallback_push(d, how);
+	}
 	if (n > 1) {
 		log_at(state == DELIVERY_DELIVERED ? LOG_INFO : LOG_WARNING, NULL,
 			"receiver '%s': %zu notices in one (%s) %s after %u tries%s%s",
@@ -123,7 +117,6 @@ static size_t shipment_end(
 			why ? ": " : "", why ? why : "");
 		ledger_put_shipment(held, false);
 	}
-	return fall_back ? queue_fall_back(receiver, &held->deliveries) : 0;
 }
 
 /* ---- what is lost --------------------------------------------------------------------------- */
@@ -132,15 +125,18 @@ static size_t shipment_end(
 
 static void tell_lost(struct receiver *receiver)
 {
-	auto_json json_t *details = json_pack("{s:s, s:I, s:I, s:I, s:I}", "receiver",
-		receiver->name, "shed", (json_int_t)receiver->n_untold_shed, "expired",
-		(json_int_t)receiver->n_untold_expired, "refused",
+	const char *worst =
+		receiver->n_untold_shed ? conf_severity_names[receiver->worst_shed] : NULL;
+	auto_json json_t *details = json_pack("{s:s, s:I, s:s*, s:I, s:I, s:I}", "receiver",
+		receiver->name, "shed", (json_int_t)receiver->n_untold_shed, "worst_shed", worst,
+		"expired", (json_int_t)receiver->n_untold_expired, "refused",
 		(json_int_t)receiver->n_untold_refused, "waiting",
 		(json_int_t)receiver->outbox.n_waiting);
 	auto_free char *text = str_printf(
-		"receiver '%s' does not get its notices: %llu given up for want of room, %llu "
-		"because they waited too long, %llu refused, %zu wait; last error: %s",
+		"receiver '%s' does not get its notices: %llu given up for want of room%s%s%s, "
+		"%llu because they waited too long, %llu refused, %zu wait; last error: %s",
 		receiver->name, (unsigned long long)receiver->n_untold_shed,
+		worst ? " (the most severe: " : "", worst ? worst : "", worst ? ")" : "",
 		(unsigned long long)receiver->n_untold_expired,
 		(unsigned long long)receiver->n_untold_refused, receiver->outbox.n_waiting,
 		receiver->last_error[0] ? receiver->last_error : "none");
@@ -157,6 +153,7 @@ static void tell_lost(struct receiver *receiver)
 		log_error("receiver '%s': cannot tell that it loses notices: %s", receiver->name,
 			strerror(-r));
 	receiver->n_untold_shed = receiver->n_untold_expired = receiver->n_untold_refused = 0;
+	receiver->worst_shed = 0;
 }
 
 void receiver_tell_lost(void *data)
@@ -334,31 +331,23 @@ static void count_try(struct shipment *s, struct judgement *j)
 	shipment_forget_conf(s);
 }
 
-/* It has said no: so have all of them ended, and what waits behind a raise among them. Returns how
- * many nobody gets. */
-static size_t shipment_refused(struct shipment *s, const char *why)
+/* It has said no: so have all of them ended, and what waits behind a raise among them. */
+static void shipment_refused(struct shipment *s, const char *why, enum leaving how)
 {
 	auto(shipment_unref) struct shipment *held = shipment_ref(s);
 	struct receiver *receiver = s->receiver;
-	size_t n_lost = shipment_end(s, DELIVERY_FAILED, why, true);
 
+	shipment_end(s, DELIVERY_FAILED, why, how);
 	VEC_FOREACH (&held->deliveries, const struct delivery *, d) {
 		struct delivery *orphan;
 
 		while (d->refused && (orphan = outbox_orphan(&receiver->outbox, d)))
-			n_lost += delivery_end(
-				orphan, DELIVERY_FAILED, "the raise before it was refused", true);
+			delivery_end(
+				orphan, DELIVERY_FAILED, "the raise before it was refused", how);
 	}
-	return n_lost;
 }
 
 static const char unconfigured[] = "the receiver is no longer configured";
-
-static void note_refused(struct receiver *receiver, size_t n_lost)
-{
-	if (n_lost > 0)
-		receiver_note_lost(receiver, 0, 0, n_lost);
-}
 
 static void take_judgement(struct shipment *s, const struct judgement *judgement)
 {
@@ -368,13 +357,13 @@ static void take_judgement(struct shipment *s, const struct judgement *judgement
 	land(receiver, s);
 	count_try(s, &j);
 	if (!receiver->conf && j.verdict != VERDICT_DELIVERED) {
-		note_refused(receiver, shipment_end(s, DELIVERY_FAILED, unconfigured, true));
+		shipment_end(s, DELIVERY_FAILED, unconfigured, LEAVE_COUNTED);
 		return;
 	}
 	switch (j.verdict) {
 	case VERDICT_DELIVERED:
 		close_breaker(receiver);
-		shipment_end(s, DELIVERY_DELIVERED, j.error[0] ? j.error : NULL, false);
+		shipment_end(s, DELIVERY_DELIVERED, j.error[0] ? j.error : NULL, LEAVE_NOT);
 		break;
 	case VERDICT_RETRY:
 		note_failure(receiver, &j);
@@ -382,13 +371,13 @@ static void take_judgement(struct shipment *s, const struct judgement *judgement
 		break;
 	case VERDICT_FAILED:
 		close_breaker(receiver);
-		note_refused(receiver, shipment_refused(s, j.error));
+		shipment_refused(s, j.error, LEAVE_COUNTED);
 		break;
 	case VERDICT_MAX:
 	case VERDICT_GONE:
 		if (!receiver->disabled_wall)
 			disable(receiver);
-		(void)shipment_refused(s, j.error);
+		shipment_refused(s, j.error, LEAVE_QUIETLY);
 		break;
 	}
 	receiver_pump(receiver);
@@ -450,7 +439,7 @@ static void start_try(struct shipment *s)
 		j.verdict = VERDICT_FAILED;
 	count_try(s, &j);
 	if (r == -EOPNOTSUPP) {
-		note_refused(receiver, shipment_refused(s, j.error));
+		shipment_refused(s, j.error, LEAVE_COUNTED);
 		return;
 	}
 	note_failure(receiver, &j);
@@ -545,111 +534,102 @@ static const char *expired_why(const struct delivery *d, char why[DELIVERY_ERROR
 	return why;
 }
 
-/* Those that a fallback may get go to `lost`. How many count. */
-static uint64_t expire_one(struct delivery *d, const char *why, struct vec *lost)
+/* How many count. */
+static uint64_t expire_one(struct delivery *d, const char *why)
 {
 	bool counts = !d->memory_only;
 
-	delivery_ref(d);
-	delivery_end(d, DELIVERY_EXPIRED, why, false);
-	if (!counts || vec_push(lost, d) < 0)
-		delivery_unref(d);
+	delivery_end(d, DELIVERY_EXPIRED, why, LEAVE_QUIETLY);
 	return counts;
 }
 
-static uint64_t expire_orphans(
-	const struct receiver *receiver, const struct delivery *ended, struct vec *lost)
+static uint64_t expire_orphans(const struct receiver *receiver, const struct delivery *ended)
 {
 	struct delivery *orphan;
 	uint64_t n = 0;
 
 	while ((orphan = outbox_orphan(&receiver->outbox, ended)))
-		n += expire_one(orphan, "the raise before it waited too long", lost);
+		n += expire_one(orphan, "the raise before it waited too long");
 	return n;
 }
 
 /* Some at once: thousands that expire together must not hold up the loop. */
-static bool expire(struct receiver *receiver)
+static void expire(struct receiver *receiver)
 {
 	struct outbox *outbox = &receiver->outbox;
 	char why[DELIVERY_ERROR_BYTES];
-	struct vec lost = {0};
 	struct shipment *s;
 	struct delivery *d;
 	uint64_t n = 0;
 
-	while (n < EXPIRE_AT_ONCE && (d = outbox_expired(outbox, clock_now()))) {
+	while (n < END_AT_ONCE && (d = outbox_expired(outbox, clock_now()))) {
 		auto(delivery_unref) struct delivery *held = delivery_ref(d);
 
-		n += expire_one(d, expired_why(d, why), &lost);
-		n += expire_orphans(receiver, held, &lost);
+		n += expire_one(d, expired_why(d, why));
+		n += expire_orphans(receiver, held);
 	}
-	while ((s = outbox_expired_shipment(outbox, clock_now()))) {
+	while (n < END_AT_ONCE && (s = outbox_expired_shipment(outbox, clock_now()))) {
 		auto(shipment_unref) struct shipment *held = shipment_ref(s);
 
 		n += s->deliveries.len;
-		shipment_end(s, DELIVERY_EXPIRED, expired_why(shipment_first(s), why), true);
+		shipment_end(
+			s, DELIVERY_EXPIRED, expired_why(shipment_first(s), why), LEAVE_QUIETLY);
 		VEC_FOREACH (&held->deliveries, const struct delivery *, ended)
-			n += expire_orphans(receiver, ended, &lost);
+			n += expire_orphans(receiver, ended);
 	}
-	if (lost.len > 0)
-		queue_fall_back(receiver, &lost);
 	if (n > 0)
 		receiver_note_lost(receiver, 0, n, 0);
-	VEC_FOREACH (&lost, struct delivery *, one)
-		delivery_unref(one);
-	vec_clear(&lost);
-	return n >= EXPIRE_AT_ONCE;
 }
 
-/* The next that is not in flight, in order. */
-static struct delivery *find_idle(const struct receiver *receiver)
+/* The first of them are looked at: in flight, or on their way to the disk, are few. */
+static size_t list_idle(const struct receiver *receiver, struct delivery *ret_list[END_AT_ONCE])
 {
-	for (struct delivery *d = receiver->outbox.oldest; d; d = d->newer)
+	size_t n = 0;
+
+	for (struct delivery *d = receiver->outbox.oldest; d && n < END_AT_ONCE; d = d->newer)
 		if (d->released && !d->in_flight)
-			return d;
-	return NULL;
+			ret_list[n++] = delivery_ref(d);
+	return n;
 }
 
-/* Returns how many nobody gets. */
-static size_t fail_released(struct receiver *receiver, const char *why)
+/* Some at once, in order. Are there more? */
+static bool fail_released(struct receiver *receiver)
 {
-	struct vec lost = {0};
-	struct delivery *d;
-	size_t n_lost = 0;
+	const char *why = receiver->conf ? receiver->disabled_why : unconfigured;
+	enum leaving how = receiver->conf ? LEAVE_QUIETLY : LEAVE_COUNTED;
+	struct delivery *list[END_AT_ONCE];
+	size_t n = list_idle(receiver, list), n_ended = 0;
 
-	while ((d = find_idle(receiver))) {
+	for (size_t i = 0; i < n; i++) {
+		auto(delivery_unref) struct delivery *d = list[i];
+
+		if (d->state != DELIVERY_WAITING || n_ended >= END_AT_ONCE)
+			continue;
 		if (d->shipment && d->shipment->deliveries.len > 1) {
-			n_lost += shipment_end(d->shipment, DELIVERY_FAILED, why, true);
+			n_ended += d->shipment->deliveries.len;
+			shipment_end(d->shipment, DELIVERY_FAILED, why, how);
 			continue;
 		}
-		if (vec_push(&lost, d) < 0) {
-			n_lost += delivery_end(d, DELIVERY_FAILED, why, true);
-			continue;
-		}
-		delivery_ref(d);
-		delivery_end(d, DELIVERY_FAILED, why, false);
+		n_ended++;
+		delivery_end(d, DELIVERY_FAILED, why, how);
 	}
-	if (lost.len > 0)
-		n_lost += queue_fall_back(receiver, &lost);
-	VEC_FOREACH (&lost, struct delivery *, one)
-		delivery_unref(one);
-	vec_clear(&lost);
-	return n_lost;
+	return n == END_AT_ONCE;
 }
 
+/* What has ended leaves before more ends. */
 static usec_t pump(struct receiver *receiver)
 {
-	if (!receiver->conf) {
-		note_refused(receiver, fail_released(receiver, unconfigured));
-	} else if (receiver->disabled_wall) {
-		(void)fail_released(receiver, receiver->disabled_why);
-	} else {
-		if (expire(receiver))
-			return clock_now();
-		return MIN(pump_tries(receiver), outbox_wake_expiry(&receiver->outbox));
+	bool more = receiver->leaving.len > 0;
+	usec_t at = USEC_INFINITY;
+
+	if (is_open(receiver)) {
+		if (!more)
+			expire(receiver);
+		at = MIN(pump_tries(receiver), outbox_wake_expiry(&receiver->outbox));
+	} else if (!more) {
+		more = fail_released(receiver);
 	}
-	return USEC_INFINITY;
+	return fallback_pump(receiver) || more ? clock_now() : at;
 }
 
 void receiver_pump(struct receiver *receiver)

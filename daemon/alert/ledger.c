@@ -47,8 +47,9 @@ int ledger_write(struct store_batch *batch, struct delivery *d)
 	if (r == 0)
 		r = store_batch_add(batch, STORE_DELIVERY_PUT, "ssisiiissjisssjiii",
 			d->record->notice.id, d->receiver->name, (int64_t)d->sequence,
-			delivery_state_names[d->state], (int64_t)d->n_tries, (int64_t)d->next_wall,
-			(int64_t)d->delivered_wall, d->error[0] ? d->error : NULL,
+			delivery_state_names[d->leaving ? DELIVERY_WAITING : d->state],
+			(int64_t)d->n_tries, (int64_t)d->next_wall, (int64_t)d->delivered_wall,
+			d->error[0] ? d->error : NULL,
 			d->superseded_by[0] ? d->superseded_by : NULL, d->merged,
 			(int64_t)d->added_wall, d->via, d->group, d->batch[0] ? d->batch : NULL,
 			d->group_labels, (int64_t)d->due_wall, (int64_t)d->wait,
@@ -253,9 +254,18 @@ void token_end(struct token *token, int r)
 	/* Late or failed: the set is not fixed in the store, but the notices go. */
 	if (token->shipment)
 		shipment_committed(token->shipment);
-	/* The receivers may call back and add tokens: nothing of this one is touched afterwards. */
-	for (size_t i = 0; i < token->writes.len; i++)
-		receiver_pump(((struct write *)token->writes.items[i])->delivery->receiver);
+	/* The receivers may call back and add tokens: nothing of this one is touched afterwards.
+	 * Each once, as what one does at a time is bounded. */
+	VEC_FOREACH (&token->writes, struct write *, write)
+		write->delivery->receiver->pump_due = true;
+	VEC_FOREACH (&token->writes, struct write *, write) {
+		struct receiver *receiver = write->delivery->receiver;
+
+		if (!receiver->pump_due)
+			continue;
+		receiver->pump_due = false;
+		receiver_pump(receiver);
+	}
 }
 
 /* ---- what is not written yet ---------------------------------------------------------------- */

@@ -134,19 +134,27 @@ int record_new(const struct notice *notice, struct record **ret_record)
 	return r < 0 ? r : record_from_json(doc, ret_record);
 }
 
-int record_note_receiver(struct record *record, const char *name)
+bool record_has_receiver(const struct record *record, const char *name)
 {
-	json_t *names = json_object_get(record->doc, "receivers"), *one;
+	json_t *one;
 	size_t i;
 
+	json_array_foreach (json_object_get(record->doc, "receivers"), i, one)
+		if (json_is_string(one) && strcmp(json_string_value(one), name) == 0)
+			return true;
+	return false;
+}
+
+int record_note_receiver(struct record *record, const char *name)
+{
+	json_t *names = json_object_get(record->doc, "receivers");
+
+	if (record_has_receiver(record, name))
+		return 0;
 	if (!names) {
 		names = json_array();
 		if (json_object_set_new(record->doc, "receivers", names) < 0)
 			return -ENOMEM;
-	}
-	json_array_foreach (names, i, one) {
-		if (json_is_string(one) && strcmp(json_string_value(one), name) == 0)
-			return 0;
 	}
 	if (json_array_append_new(names, json_string(name)) < 0)
 		return -ENOMEM;

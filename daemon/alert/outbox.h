@@ -24,6 +24,14 @@ enum delivery_state {
 };
 extern const char *const delivery_state_names[DELIVERY_STATE_MAX];
 
+/* It has ended undelivered, and is on its way to the fallback: fallback.c. */
+enum leaving {
+	LEAVE_NOT,
+	LEAVE_QUIETLY,
+	LEAVE_COUNTED, /* if nobody gets it, it is told as lost */
+	LEAVE_IF_ROOM, /* it was shed */
+};
+
 struct record;
 struct receiver;
 struct lane;
@@ -40,7 +48,8 @@ struct delivery {
 	bool undurable;	  /* was sent, or will be, before the store had it */
 	bool memory_only; /* it never has a row, nor a sequence of its own (a heartbeat) */
 	bool in_flight;
-	bool backlog;	   /* waited through an outage */
+	bool backlog; /* waited through an outage */
+	enum leaving leaving;
 	usec_t next_at;	   /* of clock_now(): is held until then */
 	usec_t expires_at; /* of clock_now() */
 	usec_t added_wall, next_wall, delivered_wall;

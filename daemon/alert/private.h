@@ -38,6 +38,7 @@ int record_from_json(
 /* Notes (also in `doc`, under "receivers") that this receiver gets it; 0: it had been noted before.
  */
 int record_note_receiver(struct record *record, const char *name);
+bool record_has_receiver(const struct record *record, const char *name);
 /* Notes, under "gates", what said no (char *). */
 int record_note_gates(struct record *record, const struct vec *gates);
 struct record *record_ref(struct record *record);
@@ -193,7 +194,7 @@ struct receiver {
 	struct bucket bucket, drain;
 	struct loop_source *timer;
 	usec_t wake_at; /* 0 = off */
-	bool pumping;
+	bool pumping, pump_due;
 	/* the breaker */
 	unsigned n_failures; /* tries in a row */
 	bool breaker_open;
@@ -210,6 +211,10 @@ struct receiver {
 	struct loop_source *tell_timer;
 	usec_t told_failing_at;
 	uint64_t n_untold_shed, n_untold_expired, n_untold_refused;
+	enum conf_severity worst_shed; /* of the untold */
+	/* fallback.c's */
+	struct vec leaving;	   /* struct delivery * that have ended, in order */
+	struct map leaving_clears; /* of them, by incident */
 	/* heartbeats */
 	struct loop_source *heartbeat;
 };
@@ -227,9 +232,8 @@ void receiver_retry_soon(struct receiver *receiver);
 void receiver_pump(struct receiver *receiver); /* tries what is due, arms the timer */
 /* A delivery that has left its outbox is over: ledger, log, the caller's on_delivery. */
 void delivery_settle(struct delivery *d, enum delivery_state state, const char *why);
-/* Takes a waiting one out of its outbox and settles it; `fall_back`: its fallback gets the notice,
- * else it is 1 that nobody gets. */
-size_t delivery_end(struct delivery *d, enum delivery_state state, const char *why, bool fall_back);
+/* Takes a waiting one out of its outbox and settles it; it leaves for the fallback like `how`. */
+void delivery_end(struct delivery *d, enum delivery_state state, const char *why, enum leaving how);
 void receiver_enable(struct receiver *receiver); /* an operator reloaded: 410 is forgotten */
 void shipment_forget_conf(struct shipment *s);	 /* its try is over */
 /* The set of a shipment is in the store, or is not going to be in time: it may be tried. */
@@ -238,6 +242,15 @@ void shipment_committed(struct shipment *s);
 void receiver_note_lost(
 	struct receiver *receiver, uint64_t n_shed, uint64_t n_expired, uint64_t n_refused);
 void receiver_tell_lost(void *data); /* struct receiver *; of its tell_timer */
+
+/* ---- fallback.c ----------------------------------------------------------------------------- */
+
+/* It was settled, undelivered: the pump hands it over, if there is anybody. Never at once. */
+void fallback_push(struct delivery *d, enum leaving how);
+/* Some of them; true: more are left. Of what is of a receiver's trouble none counts as lost, or two
+ * that fail would tell of each other for ever. */
+bool fallback_pump(struct receiver *receiver);
+void fallback_clear(struct receiver *receiver);
 
 /* ---- test_notice.c -------------------------------------------------------------------------- */
 
@@ -332,10 +345,7 @@ int alert_queue(struct alert *alert, struct record *record, struct receiver *rec
 	struct token *token);
 /* The same in a batch of its own, at once. */
 int alert_queue_now(struct alert *alert, struct record *record, struct receiver *receiver);
-/* All of them, which `receiver` could not deliver, to its fallback. Returns how many nobody gets;
- * of what is of a receiver's trouble none counts, or two that fail would tell of each other for
- * ever. */
-size_t queue_fall_back(struct receiver *receiver, const struct vec *deliveries);
+bool notice_is_of_receiver(const struct notice *notice);
 /* What is of a receiver's own trouble is not for itself. */
 bool notice_is_for(const struct notice *notice, const char *receiver);
 

@@ -10,8 +10,6 @@
 #include "base/log.h"
 #include "base/str.h"
 
-enum { FALL_BACK_ROWS = 500 };
-
 /* Into the batch, and if that has no room, at least into memory. */
 static void write_or_keep(struct store_batch *batch, struct token *token, struct delivery *d)
 {
@@ -54,9 +52,10 @@ static uint64_t shed_one(struct receiver *receiver, struct delivery *victim)
 	struct delivery *orphan;
 	uint64_t n = 1;
 
-	delivery_end(victim, DELIVERY_FAILED, why, false);
+	receiver->worst_shed = MAX(receiver->worst_shed, held->record->notice.severity);
+	delivery_end(victim, DELIVERY_FAILED, why, LEAVE_IF_ROOM);
 	for (; (orphan = outbox_orphan(&receiver->outbox, held)); n++)
-		delivery_end(orphan, DELIVERY_FAILED, why, false);
+		delivery_end(orphan, DELIVERY_FAILED, why, LEAVE_IF_ROOM);
 	return n;
 }
 
@@ -210,133 +209,13 @@ int alert_queue_now(struct alert *alert, struct record *record, struct receiver 
 	return r == 0 ? alert_commit_own(alert, TAKE(batch), TAKE(token)) : r;
 }
 
-static bool is_of_receiver(const struct notice *notice)
+bool notice_is_of_receiver(const struct notice *notice)
 {
 	return notice->kind == NOTICE_RECEIVER_FAILING || notice->kind == NOTICE_RECEIVER_DISABLED;
 }
 
 bool notice_is_for(const struct notice *notice, const char *receiver)
 {
-	return !is_of_receiver(notice) ||
+	return !notice_is_of_receiver(notice) ||
 	       !str_eq(json_string_value(json_object_get(notice->details, "receiver")), receiver);
-}
-
-/* ---- the fallback --------------------------------------------------------------------------- */
-
-struct hand_over {
-	struct alert *alert;
-	const char *via;
-	struct receiver *to;
-	struct plan_target target;
-	struct store_batch *batch;
-	struct token *token;
-};
-
-static int hand_over_begin(struct hand_over *h)
-{
-	int r = store_batch_new(&h->batch);
-
-	if (r == 0)
-		r = token_new(h->alert, &h->token);
-	if (r < 0)
-		h->batch = store_batch_free(h->batch);
-	return r;
-}
-
-static void hand_over_end(struct hand_over *h)
-{
-	if (h->token && h->token->writes.len > 0)
-		(void)alert_commit_own(h->alert, TAKE(h->batch), TAKE(h->token));
-	h->batch = store_batch_free(h->batch);
-	h->token = token_free(h->token);
-}
-
-static void hand_over(struct hand_over *h, const struct delivery *d)
-{
-	int r = record_note_receiver(d->record, h->to->name);
-
-	if (r > 0)
-		r = h->token ? 0 : hand_over_begin(h);
-	else if (r == 0)
-		return; /* it got the notice by its own route */
-	if (r == 0)
-		r = alert_queue(h->alert, d->record, h->to, &h->target, d, h->batch, h->token);
-	if (r < 0)
-		log_error("receiver '%s': cannot hand notice %s to '%s': %s", h->via,
-			d->record->notice.id, h->to->name, strerror(-r));
-	if (h->token && h->token->writes.len >= FALL_BACK_ROWS)
-		hand_over_end(h);
-}
-
-static void hand_over_clear(struct hand_over *h, struct receiver *from, const struct notice *n)
-{
-	struct delivery *clear;
-
-	if (n->kind != NOTICE_INCIDENT_RAISED && n->kind != NOTICE_INCIDENT_CHANGED &&
-		n->kind != NOTICE_INCIDENT_REMINDER)
-		return;
-	/* Now it knows of the incident, so the end is for it as well. */
-	clear = outbox_find(&from->outbox, n, NOTICE_INCIDENT_CLEARED);
-	if (clear)
-		hand_over(h, clear);
-	else if (n->incident_id && told_open(from->alert, n->incident_id))
-		told_add(from->alert, n->incident_id, h->to->name, n->wall);
-}
-
-static bool was_raised_and_cleared(const struct delivery *d)
-{
-	const char *raised = notice_kind_name(NOTICE_INCIDENT_RAISED);
-	json_t *one;
-	size_t i;
-
-	json_array_foreach (d->merged, i, one)
-		if (str_eq(json_string_value(json_object_get(one, "kind")), raised))
-			return true;
-	return false;
-}
-
-/* That somebody has it, or that it is over, is for those only who know of it. Who was told by then
- * has it already: what is left is one that got the beginning just now, with this. */
-static bool comes_out_of_the_blue(const struct hand_over *h, const struct delivery *d)
-{
-	static const enum notice_kind beginnings[] = {
-		NOTICE_INCIDENT_RAISED, NOTICE_INCIDENT_CHANGED, NOTICE_INCIDENT_REMINDER};
-	const struct notice *n = &d->record->notice;
-
-	if (n->kind == NOTICE_INCIDENT_ACKNOWLEDGED)
-		return !n->incident_id || !told_has(h->alert, n->incident_id, h->to->name);
-	if (n->kind != NOTICE_INCIDENT_CLEARED || was_raised_and_cleared(d))
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(beginnings); i++)
-		if (outbox_find(&h->to->outbox, n, beginnings[i]))
-			return false;
-	return true;
-}
-
-/* One hop only: what a fallback cannot deliver either is shown as undelivered. */
-size_t queue_fall_back(struct receiver *receiver, const struct vec *deliveries)
-{
-	static char no_group[] = "";
-	const char *fallback = receiver->conf ? receiver->conf->fallback : receiver->fallback;
-	struct hand_over h = {.alert = receiver->alert, .via = receiver->name};
-	size_t n_lost = 0;
-
-	h.to = fallback ? alert_find_receiver(receiver->alert, fallback) : NULL;
-	if (h.to == receiver || (h.to && !h.to->conf))
-		h.to = NULL;
-	if (h.to)
-		h.target = (struct plan_target){
-			.receiver = h.to->conf, .group = no_group, .storm = true};
-	VEC_FOREACH (deliveries, const struct delivery *, d) {
-		if (d->memory_only || d->record->notice.kind == NOTICE_TEST)
-			continue;
-		if (d->via || !h.to || comes_out_of_the_blue(&h, d)) {
-			n_lost += !is_of_receiver(&d->record->notice);
-			continue;
-		}
-		hand_over(&h, d);
-		hand_over_clear(&h, receiver, &d->record->notice);
-	}
-	hand_over_end(&h);
-	return n_lost;
 }

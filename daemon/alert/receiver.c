@@ -54,6 +54,7 @@ struct receiver *receiver_free(struct receiver *receiver)
 	loop_source_free(receiver->timer);
 	loop_source_free(receiver->tell_timer);
 	loop_source_free(receiver->heartbeat);
+	fallback_clear(receiver);
 	outbox_clear(&receiver->outbox);
 	free(receiver->fallback);
 	free(receiver->name);

@@ -97,10 +97,18 @@ static int queue_raise(struct alert *alert, struct record *record, const struct 
 	return queue_all(alert, record, plan, batch, token);
 }
 
-/* Whoever stands in for it, or else all others: of those who are told of the daemon's troubles
- * nobody is left. */
-static int add_others(
-	const struct alert *alert, const struct notice *n, const char *subject, struct plan *plan)
+static bool has_target(const struct plan *plan, const struct conf_receiver *receiver)
+{
+	VEC_FOREACH (&plan->targets, const struct plan_target *, target)
+		if (target->receiver == receiver)
+			return true;
+	return false;
+}
+
+/* Whoever stands in for it, and so gets what it does not, is to know why; or all others: of those
+ * who are told of the daemon's troubles nobody is left. */
+static int add_others(const struct alert *alert, const struct notice *n, const char *subject,
+	bool any_before, struct plan *plan)
 {
 	const struct plan_question question = question_of(alert, n);
 	const struct conf_receiver *conf = map_get(&alert->conf->receivers, subject);
@@ -108,8 +116,10 @@ static int add_others(
 		conf && conf->fallback ? map_get(&alert->conf->receivers, conf->fallback) : NULL;
 	int r = 0;
 
-	if (fallback && fallback != conf)
+	if (fallback && fallback != conf && !has_target(plan, fallback))
 		return plan_add_told(&question, fallback, plan);
+	if (plan->targets.len > 0 || !any_before)
+		return 0;
 	MAP_FOREACH (&alert->conf->receivers, const struct conf_receiver *, other)
 		if (r == 0 && other != conf)
 			r = plan_add_told(&question, other, plan);
@@ -132,7 +142,7 @@ static int leave_out_subject(const struct alert *alert, const struct notice *n, 
 		plan_target_free(target);
 		vec_remove(&plan->targets, i);
 	}
-	return plan->targets.len == 0 && n_before > 0 ? add_others(alert, n, name, plan) : 0;
+	return add_others(alert, n, name, n_before > 0, plan);
 }
 
 static bool is_of_policy(const struct notice *n)
@@ -347,7 +357,7 @@ static bool any_waits(const struct alert *alert, const struct vec *told)
 	VEC_FOREACH (told, const struct told_one *, one) {
 		const struct receiver *receiver = map_get(&alert->receivers, one->name);
 
-		if (receiver && receiver->outbox.n_waiting > 0)
+		if (receiver && receiver->outbox.n_waiting + receiver->leaving.len > 0)
 			return true;
 	}
 	return false;

@@ -271,6 +271,6 @@ uint64_t alert_outbox_depth(const struct alert *alert)
 	uint64_t n = 0;
 
 	MAP_FOREACH (&alert->receivers, struct receiver *, receiver)
-		n += receiver->outbox.n_waiting;
+		n += receiver->outbox.n_waiting + receiver->leaving.len;
 	return n;
 }

@@ -7,7 +7,8 @@ tend_unit_test(test_alert SOURCES test_alert.c LIBS tend_alert PkgConfig::SQLITE
 tend_unit_test(test_alert_told SOURCES test_alert_told.c LIBS tend_alert PkgConfig::SQLITE)
 tend_unit_test(test_alert_group SOURCES test_alert_group.c LIBS tend_alert PkgConfig::SQLITE)
 tend_unit_test(test_alert_change SOURCES test_alert_change.c LIBS tend_alert PkgConfig::SQLITE)
-foreach(test test_alert test_alert_change test_alert_group test_alert_told)
+tend_unit_test(test_alert_hand_over SOURCES test_alert_hand_over.c LIBS tend_alert PkgConfig::SQLITE)
+foreach(test test_alert test_alert_change test_alert_group test_alert_hand_over test_alert_told)
 	if(TARGET ${test})
 		target_compile_definitions(${test} PRIVATE
 			ALERT_SINK="${CMAKE_CURRENT_SOURCE_DIR}/alert_sink.py"

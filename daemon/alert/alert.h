@@ -124,6 +124,8 @@ bool alert_any_abandoned(const struct alert *alert);
 void alert_committed(struct alert *alert, uint64_t token, int r);
 
 json_t *alert_receivers_to_json(const struct alert *alert);
+/* Appends a text for each receiver that does not get its notices at present. */
+void alert_add_problems(const struct alert *alert, json_t *problems);
 /* Rows for `tendctl delivery list`: waiting first (from memory, also undurable ones), then the
  * ledger; filters may be NULL. */
 typedef void (*alert_deliveries_fn)(int r, json_t *rows, void *data);

@@ -362,6 +362,7 @@ static void take_judgement(struct shipment *s, const struct judgement *judgement
 	}
 	switch (j.verdict) {
 	case VERDICT_DELIVERED:
+		receiver->n_refusals = 0;
 		close_breaker(receiver);
 		shipment_end(s, DELIVERY_DELIVERED, j.error[0] ? j.error : NULL, LEAVE_NOT);
 		break;
@@ -370,6 +371,7 @@ static void take_judgement(struct shipment *s, const struct judgement *judgement
 		plan_retry(s, &j);
 		break;
 	case VERDICT_FAILED:
+		receiver->n_refusals++;
 		close_breaker(receiver);
 		shipment_refused(s, j.error, LEAVE_COUNTED);
 		break;

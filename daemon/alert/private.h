@@ -197,6 +197,7 @@ struct receiver {
 	bool pumping, pump_due;
 	/* the breaker */
 	unsigned n_failures; /* tries in a row */
+	unsigned n_refusals; /* answers in a row that said no for good */
 	bool breaker_open;
 	usec_t breaker_until;
 	/* 410 */

@@ -116,6 +116,7 @@ void receiver_set_conf(struct receiver *receiver, const struct conf_receiver *co
 	if (!reload && conf->drain_rate_per_minute > 0)
 		outbox_mark_backlog(&receiver->outbox, clock_now());
 	receiver->breaker_until = 0;
+	receiver->n_refusals = 0;
 	if (!receiver->disabled_wall)
 		return;
 	signature_digest(conf->url ? conf->url : "", digest);

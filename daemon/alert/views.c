@@ -94,6 +94,37 @@ json_t *alert_receivers_to_json(const struct alert *alert)
 	return list;
 }
 
+/* One answer that says no may be of the notice; several in a row are of the receiver. */
+enum { REFUSALS_TOLD = 3 };
+
+static json_t *problem_json(const struct receiver *r)
+{
+	if (!r->conf)
+		return NULL;
+	if (r->disabled_wall)
+		return json_sprintf(
+			"receiver '%s' answered 410 Gone, it gets no notices until a reload",
+			r->name);
+	if (r->breaker_open)
+		return json_sprintf("receiver '%s' is failing, %zu notices wait: %s", r->name,
+			r->outbox.n_waiting, r->last_error);
+	if (r->n_refusals >= REFUSALS_TOLD)
+		return json_sprintf(
+			"receiver '%s' is failing, it has refused the last %u tries: %s", r->name,
+			r->n_refusals, r->last_error);
+	return NULL;
+}
+
+void alert_add_problems(const struct alert *alert, json_t *problems)
+{
+	MAP_FOREACH (&alert->receivers, const struct receiver *, receiver) {
+		json_t *problem = problem_json(receiver);
+
+		if (problem)
+			(void)json_array_append_new(problems, problem);
+	}
+}
+
 /* The gate it stands at, as `tendctl explain` says it; NULL: it does not wait. */
 static json_t *waits_json(const struct delivery *d)
 {

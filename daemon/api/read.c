@@ -124,6 +124,7 @@ static json_t *problems_json(const struct api *api, const json_t *actions)
 	const struct manager *m = api->manager;
 	json_t *problems = api_health(api);
 
+	alert_add_problems(m->alert, problems);
 	add_held(m, actions, problems);
 	if (!m->reload_ok && m->reload_wall)
 		(void)json_array_append_new(problems,

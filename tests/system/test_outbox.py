@@ -135,6 +135,28 @@ class Outbox(unittest.TestCase):
         self.assertIn("Delivered a minute", page)
         self.assertNotIn(TOKEN, page)
 
+    def test_status_names_it(self):
+        """One that refuses everything, and one that does not answer, until they are well."""
+        def problem():
+            lines = [line for line in self.tendctl("status")[1].splitlines()
+                     if line.startswith("problem:") and "receiver 'ops'" in line]
+            return lines[0] if lines else None
+        self.sink("ops")
+        self.start()
+        self.behave("ops", status=404)
+        for _ in range(3):
+            self.assertIsNone(problem())
+            self.assertEqual(self.json("receiver", "test", "ops")[1]["state"], "failed")
+        self.assertIn("404", problem())
+        self.behave("ops")
+        self.assertEqual(self.json("receiver", "test", "ops")[1]["state"], "delivered")
+        self.assertIsNone(problem())
+        self.behave("ops", status=503)
+        self.assertEqual(self.json("receiver", "test", "ops")[1]["state"], "waiting")
+        self.assertIn("1 notices wait", problem())
+        self.behave("ops")
+        wait_for(lambda: problem() is None, 40, "the problem to go")
+
     def test_crash(self):
         """kill -9 while notices wait for a receiver that is away: each arrives, once its id."""
         self.start("heartbeat = 1h")

@@ -257,6 +257,26 @@ static void test_lost_by_refusal(void **state)
 	assert_int_equal(sink_n(w, 1), 1);
 }
 
+/* One that refuses everything is a problem for people to see, until it takes something. */
+static void test_refuses_everything(void **state)
+{
+	struct world *w = *state;
+	const size_t want[] = {0, 0, 1, 1, 0};
+
+	world_open(w, RECEIVER("a", ""), sink_start(w, 0, "404 401 403 404"), w->f->dir);
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
+		auto_json json_t *problems = json_array();
+
+		add(w, NOTICE_POLICY_MESSAGE, NULL, NULL);
+		WAIT_FOR(w->f->loop, sink_n(w, 0) > i && alert_outbox_depth(w->alert) == 0);
+		alert_add_problems(w->alert, problems);
+		assert_int_equal(json_array_size(problems), want[i]);
+		if (want[i])
+			assert_non_null(strstr(json_string_value(json_array_get(problems, 0)),
+				"receiver 'a' is failing"));
+	}
+}
+
 /* The route of all names only the receiver whose trouble it is: then the others hear of it. */
 static void test_lost_by_the_only(void **state)
 {
@@ -487,6 +507,7 @@ int main(void)
 		cmocka_unit_test(test_redact),
 		TEST(test_lost),
 		TEST(test_lost_by_refusal),
+		TEST(test_refuses_everything),
 		TEST(test_lost_by_the_only),
 		TEST(test_gone_of_the_only),
 		TEST(test_shed_change),

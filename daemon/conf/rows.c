@@ -413,7 +413,8 @@ const struct tend_option conf_receiver_rows[] = {
 		.min = 0, .max = 1000000),
 	RECEIVER(INT, outbox_rows, "outbox_rows", "20000",
 		"At most so many notices wait; beyond that the least severe, of these the oldest, "
-		"are given up, which the other receivers are told.",
+		"are given up: to the fallback, while that is not half full. The other receivers "
+		"are told.",
 		.min = 100, .max = 1000000),
 	RECEIVER(BYTES, outbox_bytes, "outbox_bytes", "64M", "The same by the size of what waits.",
 		.min = 1 << 20, .max = 4.0 * (1u << 30)),

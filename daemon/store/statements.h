@@ -72,8 +72,8 @@ enum store_statement {
 	X(TIMELINE_OF, "s")	 /* incident: seq, at, kind, text; in order, the last 1,000 */     \
 	X(DELIVERIES_WAITING, "sisi") /* receiver, sequence and notice after which, limit: for     \
 					 alert: notice and delivery joined, in order */            \
-	X(RECEIVERS_TOLD, "")	  /* incident, receiver, at, refused, untold (it was to be, but    \
-				     nothing went): of open incidents */                           \
+	X(RECEIVERS_TOLD, "") /* incident, receiver, at, refused, untold (it was to be, but        \
+				 nothing went): of open incidents */                               \
 	X(LABELS_TOLD, "") /* incident, labels_json: of open ones; the last told last, of all */   \
 	X(RECEIVERS_REMINDED, "") /* incident, receiver, at (the last), n: of open incidents */    \
 	X(DELIVERIES, "ssi")	  /* incident or NULL, receiver or NULL, limit; newest first */    \

@@ -496,8 +496,8 @@ local function failure_of(caught, step, is_cleanup)
 	}
 end
 
--- Calls it with what a step may take of time and memory: the rest is the clean-up's. `ended` is true
--- of what was ended because it took more.
+-- Calls it with what a step may take of time and memory: the rest is the clean-up's. `ended` is
+-- true of what was ended because it took more.
 local function bounded(seconds, run)
 	local fine, caught, reason = tend.bounded(run, seconds)
 	if reason then

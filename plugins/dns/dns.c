@@ -268,7 +268,7 @@ static struct run *run_new(struct tend_attempt *a, const struct dns_conf *c)
 		return NULL;
 	run->attempt = a;
 	run->conf = c;
-	run->answers = calloc(n, sizeof(*run->answers));
+	run->answers = calloc(n ? n : 1, sizeof(*run->answers));
 	if (run->answers)
 		return run;
 	free(run);

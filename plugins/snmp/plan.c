@@ -199,7 +199,8 @@ static int set_all(const struct plan *plan, const char *option, char *const *pai
 		const char *value = NULL;
 		int r = find_named(plan, option, *pairs, &item, &value, err);
 
-		r = r < 0 ? r : set(item, value, err);
+		if (r == 0 && item && value)
+			r = set(item, value, err);
 		if (r < 0)
 			return r;
 	}

@@ -165,7 +165,7 @@ static void read_module(struct session *s, const char *folder, const char *name)
 {
 	auto_free char *path = str_printf("%s/%s", folder, name), *text = NULL;
 	char key[CHUNK_BYTES + sizeof("tend/")];
-	size_t len;
+	size_t len = 0;
 
 	if (!path || read_text(path, &text, &len) < 0)
 		return; /* require() tells that it is not there */
@@ -227,7 +227,7 @@ static void read_files(struct session *s)
 	(void)snprintf(s->chunk, sizeof(s->chunk), "@%.200s",
 		strrchr(path, '/') ? strrchr(path, '/') + 1 : path);
 	r = read_text(path, &text, &len);
-	if (r == 0 && (strlen(text) != len || !str_utf8_valid(text, len)))
+	if (r == 0 && (!text || strlen(text) != len || !str_utf8_valid(text, len)))
 		r = -EILSEQ;
 	if (r == 0)
 		r = mark_placeholders(text, mark ? mark : "", &s->source);

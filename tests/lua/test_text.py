@@ -48,7 +48,6 @@ class Text(Case):
             ("slack", "<!channel> & a>b", "&lt;!channel&gt; &amp; a&gt;b"),
             ("markdown", "<@all> [a](b) [a] (b) [x][y] `c` **d**", "＜@\u200ball＞ [a] (b) [a]  (b) [x] [y] 'c' ∗∗d∗∗"),
             ("feishu", "<at id=all></AT> a < b < at>", "＜at id=all>＜/AT> a < b ＜ at>"),
-            ("url", "https://a/b?c=(d) e|<f>%20#g", "https://a/b?c=%28d%29%20e%7C%3Cf%3E%20#g"),
             ("percent", "a b&c=字", "a%20b%26c%3D%E5%AD%97"),
             ("json", 'a"b\\c\nd', 'a\\"b\\\\c\\nd'),
         ]
@@ -152,11 +151,13 @@ class Judge(Case):
             ({"c": 0}, 200, ["delivered", 0, 0]),
             ({"c": 0}, 400, ["failed", "V 0: refused", 0]),
             ({"c": 7, "m": "slow\ndown"}, 200, ["retry", 30, "V 7: busy (slow down)"]),
-            ({"c": 8, "m": {"x": 1}}, 200, ["failed", "V 8: refused", 0]),
-            ({"c": "0"}, 200, ["failed", "this is no answer of V's: body", 0]),
-            ({}, 200, ["failed", "this is no answer of V's: body", 0]),
-            ("text", 200, ["failed", "this is no answer of V's: body", 0]),
-            (True, 200, ["failed", "this is no answer of V's: body", 0]),
+            ({"c": 8, "m": {"x": 1}}, 200, ["unclear", "V 8: a code that is not known here", 0]),
+            ({"c": 8}, 400, ["failed", "V 8: refused", 0]),
+            ({"c": "0"}, 200, ["unclear", "this is no answer of V's: body", 0]),
+            ({"c": "0"}, 400, ["failed", "this is no answer of V's: body", 0]),
+            ({}, 200, ["unclear", "this is no answer of V's: body", 0]),
+            ("text", 200, ["unclear", "this is no answer of V's: body", 0]),
+            (True, 200, ["unclear", "this is no answer of V's: body", 0]),
         ]
         for value, status, want in rows:
             self.assertEqual(self.value(code, answer={"status": status, "body": "body", "json": value}), want)

@@ -62,7 +62,8 @@ class Backup(unittest.TestCase):
         cls.box.run("systemctl", "start", seed.PG_UNIT)
         maintenance.create_stanza(cls.box)
         tend.start(cls.box)
-        wait_for(lambda: cls.check() and cls.check()["state"] == "ok", 20, "the first result")
+        wait_for(lambda: cls.check() and cls.check()["reason"] == "report-awaited", 20,
+                 "the first result")
 
     @classmethod
     def ctl(cls, *words, **options):

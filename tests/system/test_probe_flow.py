@@ -11,6 +11,7 @@ import time
 import unittest
 import urllib.parse
 
+from execbox import sanitized
 from probes import Odd, Probes, hanging_up, saying, silent, tcp_port
 from snmpbox import BUILD, Scratch
 from tryton import DATABASE, PASSWORDS, Tryton
@@ -411,7 +412,9 @@ class WebTest(FlowTest):
             "listed": "local t, s = {}, ('x'):rep(1 << 19) for i = 1, 200 do t[i] = s end "
                       "while true do pcall(table.concat, t) end",
         }
-        p = self.probes({name: {"timeout": "20s" if name in eats else "2s", "file": self.flow(
+        # The clean-up's share is of this: instrumented builds are slow.
+        spun = "6s" if sanitized() else "2s"
+        p = self.probes({name: {"timeout": "20s" if name in eats else spun, "file": self.flow(
             name + ".lua", 'return flow.new { steps = { { "make", run = function(v) v.early = '
             'coroutine.create(function() while true do end end) end }, '
             f'{{ "break", run = function(v) {body} end }} }}, cleanup = {{ {{ "tidy", run = '
@@ -438,7 +441,7 @@ class WebTest(FlowTest):
                              "tidy": f'cleanup = {{ {tidy}, {{ "spin", run = {spin} }} }} }}',
                              "eat": f'cleanup = {{ {tidy}, {{ "eat", run = function() local t = {{}} '
                                     'while true do t[#t + 1] = ("x"):rep(1 << 16) .. #t end end } } }',
-                         }.items()}, "2s")
+                         }.items()}, "10s" if sanitized() else "2s")
         for name, text in {"look": "and the closer look", "tidy": "and the clean-up spin was not over",
                            "eat": "and the clean-up eat: not enough memory"}.items():
             with self.subTest(name):

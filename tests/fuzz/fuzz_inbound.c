@@ -39,9 +39,13 @@ static void look(const struct inbound_event *event)
 	size_t n_bytes = 0;
 
 	assert(advice);
+	assert(strlen(event->text) < RESULT_TEXT_BYTES && event->text[0]);
+	for (const char *p = event->text; *p; p++)
+		assert((unsigned char)*p >= ' ' && *p != 0x7f);
+	if (event->refused)
+		return;
 	assert(strlen(event->fingerprint) == EVENT_FINGERPRINT_BYTES - 1);
 	assert(strspn(event->fingerprint, "0123456789abcdef") == EVENT_FINGERPRINT_BYTES - 1);
-	assert(strlen(event->text) < RESULT_TEXT_BYTES && event->text[0]);
 	assert(event->state == TEND_STATE_OK || event->state == TEND_STATE_WARNING ||
 		event->state == TEND_STATE_CRITICAL);
 	assert(!event->component || event->component == &web || event->component == &rest);
@@ -57,8 +61,6 @@ static void look(const struct inbound_event *event)
 		n_bytes += strlen(name) + strlen(json_string_value(value));
 	}
 	assert(n_bytes <= EVENT_LABELS_BYTES);
-	for (const char *p = event->text; *p; p++)
-		assert((unsigned char)*p >= ' ' && *p != 0x7f);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

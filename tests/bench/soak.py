@@ -333,11 +333,11 @@ def sizes(folder):
 
 
 def machine_seconds():
-    """(CPU time that was used, and idle) of the whole machine."""
+    """(CPU time that was used, idle, and taken by the host) of the whole machine."""
     with open("/proc/stat", encoding="ascii") as file:
         ticks = [int(part) for part in file.readline().split()[1:9]]
     idle = ticks[3] + ticks[4]
-    return (sum(ticks) - idle) / TICKS, idle / TICKS
+    return (sum(ticks[:7]) - idle) / TICKS, idle / TICKS, ticks[7] / TICKS
 
 
 # ---- the verdict --------------------------------------------------------------------------------
@@ -453,11 +453,14 @@ def store_rows(start, samples, minutes):
 def machine_rows(samples):
     """Where nothing was idle, it is the machine that was judged."""
     first, last = samples[0], samples[-1]
-    used, idle = (last["machine"][i] - first["machine"][i] for i in (0, 1))
+    used, idle, stolen = (b - a for a, b in zip(first["machine"], last["machine"]))
     cpu, n = last["cpu"] - first["cpu"], sum(last["kinds"].values()) - sum(first["kinds"].values())
     yield ("CPU of tendd and its children, a result", f"{cpu / max(n, 1) * 1e6:.0f} us", "", True)
     yield ("of one core", f"{cpu / (last['at'] - first['at']):.0%}", "", True)
-    yield ("the whole machine was idle", f"{idle / max(used + idle, 0.01):.0%}", "", True)
+    yield ("the whole machine was idle", f"{idle / max(used + idle + stolen, 0.01):.0%}", "", True)
+    worst = max((b["machine"][2] - a["machine"][2]) / max(b["at"] - a["at"], 0.01)
+                for a, b in zip(samples, samples[1:]))
+    yield ("its host took at most, between two samples", f"{worst:.2f} of a core", "", True)
 
 
 def verdict(start, samples, mix, minutes):

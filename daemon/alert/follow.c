@@ -44,8 +44,7 @@ static int add_raise(const struct follow_question *q, const struct conf_receiver
 	return plan_add_told(&q->plan, receiver, &follow->raise);
 }
 
-/* ---- by the time of day, or in place of those who are gone
- * --------------------------------------------------------------------- */
+/* ---- by the time of day, or in place of those who are gone ---------------------------------- */
 
 /* The next edge of a rota among the names. */
 static void watch_rotas(const struct follow_question *q, char *const *names, struct follow *follow)

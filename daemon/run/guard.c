@@ -58,23 +58,14 @@ static int guard_isyieldable(lua_State *L)
 	return call_original(L);
 }
 
-/* The function `name` of the table on top. */
-static void put(lua_State *L, struct door *door, const char *name, lua_CFunction fn)
-{
-	lua_pushlightuserdata(L, door);
-	lua_getfield(L, -2, name);
-	lua_pushcclosure(L, fn, 2);
-	lua_setfield(L, -2, name);
-}
-
 void guard_open(lua_State *L, struct door *door)
 {
 	door->shield = (struct shield){is_doomed, door};
 	shield_open(L, &door->shield);
 	lua_getglobal(L, "coroutine");
-	put(L, door, "resume", guard_resume);
-	put(L, door, "close", guard_resume);
-	put(L, door, "yield", guard_yield);
-	put(L, door, "isyieldable", guard_isyieldable);
+	shield_put(L, door, "resume", guard_resume);
+	shield_put(L, door, "close", guard_resume);
+	shield_put(L, door, "yield", guard_yield);
+	shield_put(L, door, "isyieldable", guard_isyieldable);
 	lua_pop(L, 1);
 }

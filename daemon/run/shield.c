@@ -75,10 +75,9 @@ static int shield_coroutine(lua_State *L)
 	return lua_gettop(L);
 }
 
-/* The function `name` of the table on top. */
-static void put(lua_State *L, struct shield *shield, const char *name, lua_CFunction fn)
+void shield_put(lua_State *L, void *data, const char *name, lua_CFunction fn)
 {
-	lua_pushlightuserdata(L, shield);
+	lua_pushlightuserdata(L, data);
 	lua_getfield(L, -2, name);
 	lua_pushcclosure(L, fn, 2);
 	lua_setfield(L, -2, name);
@@ -87,10 +86,10 @@ static void put(lua_State *L, struct shield *shield, const char *name, lua_CFunc
 void shield_open(lua_State *L, struct shield *shield)
 {
 	lua_pushglobaltable(L);
-	put(L, shield, "pcall", shield_pcall);
-	put(L, shield, "xpcall", shield_xpcall);
+	shield_put(L, shield, "pcall", shield_pcall);
+	shield_put(L, shield, "xpcall", shield_xpcall);
 	lua_getfield(L, -1, "coroutine");
-	put(L, shield, "resume", shield_coroutine);
-	put(L, shield, "close", shield_coroutine);
+	shield_put(L, shield, "resume", shield_coroutine);
+	shield_put(L, shield, "close", shield_coroutine);
 	lua_pop(L, 2);
 }

@@ -16,5 +16,8 @@ struct shield {
 };
 
 void shield_open(lua_State *L, struct shield *shield);
+/* Puts `fn` in place of the function `name` of the table on top; its upvalues are `data` and the
+ * one that was there. May raise. */
+void shield_put(lua_State *L, void *data, const char *name, lua_CFunction fn);
 
 #endif

@@ -230,6 +230,12 @@ void loop_timer_set(struct loop_source *timer, usec_t at)
 	(void)sd_event_source_set_enabled(timer->source, SD_EVENT_ONESHOT);
 }
 
+void loop_timer_set_patient(struct loop_source *timer)
+{
+	if (timer->source)
+		(void)sd_event_source_set_priority(timer->source, SD_EVENT_PRIORITY_IDLE);
+}
+
 int loop_io_new(struct loop *loop, int fd, uint32_t events, loop_io_fn fn, void *data,
 	struct loop_source **ret_s)
 {

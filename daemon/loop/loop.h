@@ -37,6 +37,9 @@ typedef void (*loop_signal_fn)(int signo, void *data);
  * It fires once a set. Accuracy 1 ms. */
 int loop_timer_new(struct loop *loop, loop_fn fn, void *data, struct loop_source **ret_s);
 void loop_timer_set(struct loop_source *timer, usec_t at);
+/* From now on it fires only in a turn in which nothing else is ready. A simulated one does anyway.
+ */
+void loop_timer_set_patient(struct loop_source *timer);
 
 /* events: EPOLLIN | EPOLLOUT (level-triggered); 0 = off. The fd stays the caller's: free the source
  * before closing it. */

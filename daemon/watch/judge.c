@@ -251,10 +251,8 @@ static void recheck_children(struct watch *w, const struct conf_component *conf)
 			state_forget_history(&check->state);
 			check->counted = 0;
 			check->run_again = check->attempt != NULL;
-			if (!check->attempt) {
-				heap_put(&w->due, &check->due, clock_now());
-				loop_timer_set(w->timer, heap_top(&w->due)->at);
-			}
+			if (!check->attempt)
+				schedule_put(w, check, clock_now());
 		}
 		recheck_children(w, child_conf);
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watch/private.h: what the files of this folder share. watch.c has the tables and the schedule,
- * judge.c takes results (thresholds, state, locating the cause), views.c makes JSON, host.c runs
- * attempts.
+ * watch/private.h: what the files of this folder share. watch.c has the tables, schedule.c
+ * says what is due, judge.c takes results (thresholds, state, locating the cause), views.c makes
+ * JSON, host.c runs attempts.
  */
 #ifndef WATCH_PRIVATE_H
 #define WATCH_PRIVATE_H
@@ -20,8 +20,10 @@ struct watch {
 	struct spawns *spawns;
 	struct work_pool *work;
 	struct host *host;
-	struct loop_source *timer;
+	/* schedule.c */
+	struct loop_source *timer, *overdue;
 	struct heap due;
+	usec_t last_batch;
 	struct map checks, components;
 	watch_result_fn on_result;
 	void *on_result_data;
@@ -47,6 +49,8 @@ struct run_waiter {
 	struct run_waiter *next;
 };
 
+/* watch.c: it is due. late: so late that it was Tend that stood still. */
+void watch_take_turn(struct watch *w, struct check *check, bool late);
 /* judge.c */
 void watch_take_result(struct watch *w, struct check *check, struct attempt_end *end);
 void watch_take_located(struct watch *w, struct check *check, struct attempt_end *end);
@@ -74,8 +78,15 @@ void memory_put_done(struct check *check);			      /* that batch is on its way *
 bool memory_is_due(const struct check *check);		/* it must not wait for a new state */
 void memory_save(struct watch *w, struct check *check); /* alone, unless it is saved */
 
-/* late.c */
-void late_note(struct watch_stats *stats, usec_t late);
+/* schedule.c */
+int schedule_begin(struct watch *w);
+void schedule_end(struct watch *w);
+void schedule_put(struct watch *w, struct check *check, usec_t at);
+void schedule_first(struct watch *w, struct check *check); /* somewhere within its interval */
+void schedule_soon(struct watch *w, struct check *check);
+/* The time after `due`, when now is `now`: whole intervals later, so that a check keeps its place
+ * among the others; those that were missed are left out, and at least half of one is between. */
+usec_t schedule_following(usec_t due, usec_t interval, usec_t now);
 
 /* Adds the row of what is kept of a check. */
 int watch_put_state(const struct check *check, struct store_batch *batch);

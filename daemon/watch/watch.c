@@ -5,59 +5,9 @@
 #include <string.h>
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/uuid.h"
 #include "calendar/window.h"
 #include "watch/private.h"
 #include "watch/spawns.h"
-
-/* Checks due in the same slot start together: one wake-up serves many. */
-#define SLOT_USEC (10 * USEC_PER_MSEC)
-/* Of those, at most so many before the loop looks at those that run: after the machine stood still
- * thousands may be due, and what each takes while it runs would be there for all at once. */
-enum { START_BATCH = 64 };
-/* First starts are spread over this at most, so that a start is not a thundering herd. */
-#define SPREAD_MAX_USEC (10 * USEC_PER_SEC)
-/* Later than this, it was Tend that stood still: nothing is judged by it. */
-#define LATE_USEC USEC_PER_SEC
-/* What a systemd unit does makes its checks run at once, but no faster than this: a restart of a
- * moment must not count as a failure confirmed twice. */
-#define SOON_USEC USEC_PER_SEC
-
-static usec_t slot_after(usec_t at)
-{
-	return (at + SLOT_USEC - 1) / SLOT_USEC * SLOT_USEC;
-}
-
-static void arm_timer(struct watch *w)
-{
-	struct heap_node *top = heap_top(&w->due);
-
-	loop_timer_set(w->timer, top ? top->at : 0);
-}
-
-static void schedule(struct watch *w, struct check *check, usec_t at)
-{
-	if (heap_put(&w->due, &check->due, slot_after(at)) < 0)
-		log_error("check '%s': out of memory, it is not scheduled", check->conf->name);
-}
-
-static usec_t next_interval(const struct check *check)
-{
-	const struct conf_check *conf = check->conf;
-
-	return state_is_soft(&check->state) && conf->retry_interval ? conf->retry_interval
-								    : conf->interval;
-}
-
-/* Keeps the phase (no drift); ticks that were missed collapse into one. */
-static void schedule_next(struct watch *w, struct check *check, usec_t now)
-{
-	usec_t interval = next_interval(check), at = check->due.at + interval;
-
-	if (at <= now)
-		at = now + interval;
-	schedule(w, check, at);
-}
 
 static void on_attempt_done(struct attempt_end *end, void *data);
 
@@ -123,30 +73,16 @@ void watch_remove_event(struct watch *w, struct check *check)
 	watch_update_component(w, component);
 }
 
-static void on_due(void *data)
+void watch_take_turn(struct watch *w, struct check *check, bool late)
 {
-	struct watch *w = data;
-	usec_t now = clock_now();
-	struct heap_node *top;
-
-	for (int n = 0; n < START_BATCH && (top = heap_top(&w->due)) && top->at <= now; n++) {
-		struct check *check = container_of(top, struct check, due);
-		bool late = now - top->at > LATE_USEC;
-
-		late_note(&w->stats, clock_now() - top->at);
-		if (event_is_over(check)) {
-			watch_remove_event(w, check);
-			continue;
-		}
-		schedule_next(w, check, now);
-		if (check->paused)
-			continue;
-		if (!check->attempt)
-			(void)start_attempt(w, check);
-		else if (!late)
-			note_overrun(w, check);
-	}
-	arm_timer(w);
+	if (event_is_over(check))
+		watch_remove_event(w, check);
+	else if (check->paused)
+		return;
+	else if (!check->attempt)
+		(void)start_attempt(w, check);
+	else if (!late)
+		note_overrun(w, check);
 }
 
 /* ---- asking for a result
@@ -226,18 +162,6 @@ void watch_run_forget(struct watch *watch, void *data)
 		}
 }
 
-static void run_soon(struct watch *w, struct check *check)
-{
-	usec_t now = clock_now(), at = now;
-
-	if (check->last.number)
-		at = MAX(now, check->last.started + MIN(check->conf->interval / 2, SOON_USEC));
-	if (check->due.index != HEAP_NOWHERE && check->due.at <= at)
-		return;
-	schedule(w, check, at);
-	arm_timer(w);
-}
-
 static void on_attempt_done(struct attempt_end *end, void *data)
 {
 	struct check *check = data;
@@ -249,8 +173,7 @@ static void on_attempt_done(struct attempt_end *end, void *data)
 		return;
 	if (end->reason == TEND_REASON_CANCELLED) {
 		/* Tend was held up: what it would say is about Tend. A fresh round instead. */
-		schedule(w, check, clock_now());
-		arm_timer(w);
+		schedule_put(w, check, clock_now());
 		return;
 	}
 	watch_take_result(w, check, end);
@@ -260,7 +183,7 @@ static void on_attempt_done(struct attempt_end *end, void *data)
 	if (check->waiters && !check->attempt)
 		(void)start_attempt(w, check);
 	else if (again)
-		run_soon(w, check);
+		schedule_soon(w, check);
 }
 
 /* A systemd unit that the check asked for has changed: what is known of it is old. */
@@ -274,7 +197,7 @@ static void on_unit_changed(const char *name, void *data)
 	if (check->attempt)
 		check->run_again = true;
 	else
-		run_soon(w, check);
+		schedule_soon(w, check);
 }
 
 /* ---- verbs served by plugins
@@ -409,7 +332,7 @@ static struct check *check_adopt(struct watch *w, struct conf *conf, const struc
 	if (watch_await_report(check) < 0)
 		log_error("check '%s': out of memory, its reports are lost", cc->name);
 	if (!same)
-		schedule(w, check, clock_now() + random_below(MIN(cc->interval, SPREAD_MAX_USEC)));
+		schedule_first(w, check);
 	return check;
 }
 
@@ -504,7 +427,6 @@ int watch_add_event(struct watch *w, struct event *event, struct check **ret_che
 		&(struct map){0});
 	if (r < 0)
 		return r;
-	arm_timer(w);
 	*ret_check = check;
 	return 0;
 }
@@ -550,7 +472,7 @@ static void look_at_windows(struct watch *w, struct check *check, const struct v
 	if (!paused)
 		report_resumed(check);
 	if (!paused)
-		run_soon(w, check);
+		schedule_soon(w, check);
 }
 
 void watch_look_at_windows(struct watch *watch)
@@ -648,7 +570,6 @@ int watch_apply(struct watch *watch, struct conf *conf)
 	host_set_spawn(watch->host, spawns_of(watch->spawns, NULL));
 	if (r == 0)
 		r = apply_work(watch, conf);
-	arm_timer(watch);
 	return r;
 }
 
@@ -683,11 +604,10 @@ int watch_new(struct loop *loop, struct store *store, struct net *net, struct wa
 	if (r == 0)
 		r = work_pool_new(loop, &w->work);
 	if (r == 0)
-		r = loop_timer_new(loop, on_due, w, &w->timer);
+		r = schedule_begin(w);
 	if (r < 0)
 		return r;
 	host_set_work(w->host, w->work);
-	loop_source_name(w->timer, "schedule");
 	watch_load_states(w);
 	memory_load(w);
 	*ret_watch = TAKE(w);
@@ -712,8 +632,7 @@ struct watch *watch_free(struct watch *watch)
 	while (watch->events.len > 0)
 		event_drop(watch, watch->events.items[0]);
 	vec_clear(&watch->events);
-	heap_clear(&watch->due);
-	loop_source_free(watch->timer);
+	schedule_end(watch);
 	json_decref(watch->restored);
 	json_decref(watch->restored_memory);
 	conf_unref(watch->conf);
@@ -781,11 +700,4 @@ void watch_get_stats(struct watch *watch, struct watch_stats *ret_stats)
 	work_pool_stats(watch->work, &stats.work);
 	watch->stats.max_late_usec = 0;
 	*ret_stats = stats;
-}
-
-bool watch_healthy(const struct watch *watch)
-{
-	struct heap_node *top = heap_top(&watch->due);
-
-	return !top || top->at + 10 * USEC_PER_SEC > clock_now();
 }

@@ -321,6 +321,52 @@ static void test_busy_with_many(void **unused)
 	loop_free(loop);
 }
 
+static void on_one(int fd, uint32_t events, void *data)
+{
+	uint64_t n;
+
+	assert_int_equal(read(fd, &n, sizeof(n)), sizeof(n));
+	++*(int *)data;
+}
+
+struct look {
+	const int *n;
+	int seen;
+	int n_fired;
+};
+
+static void on_patient(void *data)
+{
+	struct look *look = data;
+
+	look->seen = *look->n;
+	look->n_fired++;
+}
+
+/* It is due from the start, and still comes after all that is ready. */
+static void test_patient_timer(void **unused)
+{
+	enum { MANY = 500 };
+	int n = 0, fd = eventfd(MANY, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
+	struct look look = {.n = &n};
+	struct loop_source *io, *timer;
+	struct loop *loop;
+
+	assert_true(fd >= 0);
+	assert_int_equal(loop_new(&loop), 0);
+	assert_int_equal(loop_timer_new(loop, on_patient, &look, &timer), 0);
+	loop_timer_set_patient(timer);
+	loop_timer_set(timer, clock_now());
+	assert_int_equal(loop_io_new(loop, fd, EPOLLIN, on_one, &n, &io), 0);
+	turn_until(loop, &look.n_fired, 1);
+	assert_int_equal(look.n_fired, 1);
+	assert_int_equal(look.seen, MANY);
+	loop_source_free(io);
+	loop_source_free(timer);
+	assert_int_equal(close(fd), 0);
+	loop_free(loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -332,6 +378,7 @@ int main(void)
 		cmocka_unit_test(test_take_fd),
 		cmocka_unit_test(test_child_comes_back),
 		cmocka_unit_test(test_busy_with_many),
+		cmocka_unit_test(test_patient_timer),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Many checks due at once, how late they begin, and where their results lie. */
 #include "core_fixture.h"
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 enum { MANY = 300, AT_ONCE = 64 };
 
@@ -52,10 +55,7 @@ static void test_a_crowd(void **state)
 	serve(core, MANY);
 	core_tell(core, "s/db/all", "ok used=1");
 	MAP_FOREACH (&core->watch->checks, struct check *, check)
-		assert_int_equal(
-			heap_put(&core->watch->due, &check->due, clock_now() - 30 * USEC_PER_MSEC),
-			0);
-	loop_timer_set(core->watch->timer, clock_now());
+		schedule_put(core->watch, check, clock_now() - 40 * USEC_PER_MSEC);
 	while (before < MANY) {
 		uint64_t now;
 
@@ -77,6 +77,68 @@ static void test_a_crowd(void **state)
 	}
 	assert_int_equal(n_late, MANY);
 	assert_true(stats.sum_late_usec >= MANY * 30 * USEC_PER_MSEC);
+}
+
+/* The machine stood still for hours: each begins once, and has its own place among the others. */
+static void test_places_are_kept(void **state)
+{
+	struct core *core = *state;
+	const usec_t hour = 3600 * USEC_PER_SEC;
+	usec_t place = 0;
+
+	serve(core, MANY);
+	core_tell(core, "s/db/all", "ok used=1");
+	/* Time does not go back below 0, which a machine that has just been started is near to. */
+	MAP_FOREACH (&core->watch->checks, struct check *, check)
+		schedule_put(core->watch, check, 10 * USEC_PER_MSEC * ++place);
+	WAIT_FOR(core->loop, core->watch->stats.n_attempts == MANY && !core_locating(core));
+	place = 0;
+	MAP_FOREACH (&core->watch->checks, const struct check *, check) {
+		assert_int_equal(check->n_attempts, 1);
+		assert_int_equal(check->due.at % hour, 10 * USEC_PER_MSEC * ++place);
+		assert_in_range(check->due.at, clock_now() + hour / 3, clock_now() + 2 * hour);
+	}
+}
+
+static void on_always(int fd, uint32_t events, void *data)
+{
+	++*(uint64_t *)data;
+}
+
+/* However much is ready all the time, what is due begins. */
+static void test_a_flood(void **state)
+{
+	struct core *core = *state;
+	int fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+	struct loop_source *io;
+	uint64_t n_events = 0;
+
+	assert_true(fd >= 0);
+	serve(core, MANY);
+	core_tell(core, "s/db/all", "ok used=1");
+	assert_int_equal(loop_io_new(core->loop, fd, EPOLLIN, on_always, &n_events, &io), 0);
+	MAP_FOREACH (&core->watch->checks, struct check *, check)
+		schedule_put(core->watch, check, clock_now());
+	WAIT_FOR(core->loop, core->watch->stats.n_attempts == MANY && !core_locating(core));
+	assert_true(n_events > 0);
+	loop_source_free(io);
+	assert_int_equal(close(fd), 0);
+}
+
+/* Pure. An interval of 1,000 ms. */
+static void test_following(void **unused)
+{
+	static const struct {
+		usec_t now_msec, next_msec;
+	} rows[] = {{5000, 6000}, {5010, 6000}, {5500, 6000}, {5501, 7000}, {5999, 7000},
+		{6000, 7000}, {6500, 7000}, {6501, 8000}, {86405000, 86406000},
+		{86405400, 86406000}, {86405600, 86407000}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_int_equal(schedule_following(5 * USEC_PER_SEC, USEC_PER_SEC,
+					 rows[i].now_msec * USEC_PER_MSEC),
+			rows[i].next_msec * USEC_PER_MSEC);
+	assert_int_equal(schedule_following(5, 0, 7), 7);
 }
 
 static void tell_metrics(struct core *core, size_t n)
@@ -121,6 +183,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_a_crowd, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_places_are_kept, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_flood, setup, teardown),
+		cmocka_unit_test(test_following),
 		cmocka_unit_test_setup_teardown(test_metrics_stay, setup, teardown),
 	};
 

@@ -158,14 +158,20 @@ def runners(box):
     return {pid for pid in found if in_box(pid)}
 
 
+def stolen():
+    """Seconds of CPU time that the machine's own host took, all processors (proc(5), /proc/stat)."""
+    with open("/proc/stat", encoding="ascii") as file:
+        return int(file.readline().split()[8]) / os.sysconf("SC_CLK_TCK")
+
+
 class Waiting(threading.Thread):
-    """How long the newest runner was ready to run and was not let: the load of the machine, which
-    counts for nobody's limit."""
+    """How long the newest runner was ready to run and was not let, by the machine or by its host:
+    their load counts for nobody's limit."""
 
     def __init__(self, box):
         super().__init__(daemon=True)
         self.box, self.before = box, runners(box)
-        self.seconds, self.over = 0.0, threading.Event()
+        self.seconds, self.over, self.stolen = 0.0, threading.Event(), stolen()
 
     def run(self):
         pid = None
@@ -182,7 +188,7 @@ class Waiting(threading.Thread):
     def end(self):
         self.over.set()
         self.join()
-        return self.seconds
+        return self.seconds + stolen() - self.stolen
 
 
 class Hostile:

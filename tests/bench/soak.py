@@ -45,8 +45,9 @@ RSS_LIMIT, SCHEDULE_LIMIT, STORE_LIMIT = 0.02, 0.005, 0.10
 # Half and all but a hundredth of the checks begin no later than that after they were due.
 LATE_LIMITS = {50: 0.02, 99: 0.2}
 # So many incidents it takes until all that is kept of them in memory is full: the last 500 times
-# that a policy said no (POLICY_MAX_GATES), and the last 200 that are closed.
-WARM_INCIDENTS = 500
+# that a policy said no (POLICY_MAX_GATES), and the last 200 that are closed. Those lie in fresh
+# memory; the next as many lie between what the first left behind, and so do all after them.
+WARM_INCIDENTS = 2 * 500
 # PRAGMA journal_size_limit, and a little.
 STORES, WAL_LIMIT_MIB = ("tend.db", "history.db"), 4.1
 TOO_SHORT = "(too short)"
@@ -517,7 +518,8 @@ def say(at, one):
     print(f"{at:6.0f} s: RSS {one['rss'].get('tendd', 0)} KiB, sockets {one['fds'].get('socket', 0)},"
           f" latest start {one['late']:.3f} s, overruns {one['overruns']:.0f}, not well {one['unwell']},"
           f" tend.db {one['sizes']['tend.db'] // 1024} KiB, history.db"
-          f" {one['sizes']['history.db'] // 1024} KiB", file=sys.stderr, flush=True)
+          f" {one['sizes']['history.db'] // 1024} KiB, taken by the host {one['machine'][2]:.1f} s",
+          file=sys.stderr, flush=True)
 
 
 def main():

@@ -77,11 +77,9 @@ void watch_take_turn(struct watch *w, struct check *check, bool late)
 {
 	if (event_is_over(check))
 		watch_remove_event(w, check);
-	else if (check->paused)
-		return;
-	else if (!check->attempt)
+	else if (!check->paused && !check->attempt)
 		(void)start_attempt(w, check);
-	else if (!late)
+	else if (!check->paused && !late)
 		note_overrun(w, check);
 }
 

@@ -299,13 +299,13 @@ static void test_restart_after_grant(void **state)
 	assert_int_equal(requests(w, "command"), 1);
 }
 
-/* It ran out while Tend was away. */
+/* It ran out while Tend was away. Without a cool-down people would be asked anew at once. */
 static void test_expired_while_away(void **state)
 {
 	struct world *w = *state;
 	usec_t until;
 
-	wait_for_people(w, APPROVE "approval_expires = 1s\n");
+	wait_for_people(w, "mode.production = approve\ncooldown = 1h\napproval_expires = 1s\n");
 	end(w);
 	until = clock_now() + 1100 * USEC_PER_MSEC;
 	while (clock_now() < until)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* When checks are due: a heap of them over a timer, a batch at a time, and how late they begin. */
+/* When checks are due: a heap of them over two timers, one that waits until nothing else is ready
+ * and one that does not wait for long; and how late they begin. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/uuid.h"

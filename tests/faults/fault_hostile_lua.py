@@ -158,20 +158,33 @@ def runners(box):
     return {pid for pid in found if in_box(pid)}
 
 
-def stolen():
-    """Seconds of CPU time that the machine's own host took, all processors (proc(5), /proc/stat)."""
+def stolen(cpu):
+    """Seconds of this processor that the machine's own host took (proc(5), /proc/stat)."""
     with open("/proc/stat", encoding="ascii") as file:
-        return int(file.readline().split()[8]) / os.sysconf("SC_CLK_TCK")
+        row = next(line for line in file if line.startswith(f"cpu{cpu} "))
+    return int(row.split()[8]) / os.sysconf("SC_CLK_TCK")
 
 
 class Waiting(threading.Thread):
-    """How long the newest runner was ready to run and was not let, by the machine or by its host:
-    their load counts for nobody's limit."""
+    """How long the newest runner was ready to run and was not let, by the machine or by its host
+    where it ran: their load counts for nobody's limit."""
 
     def __init__(self, box):
         super().__init__(daemon=True)
         self.box, self.before = box, runners(box)
-        self.seconds, self.over, self.stolen = 0.0, threading.Event(), stolen()
+        self.queued = self.taken = 0.0
+        self.over = threading.Event()
+        self.at = None  # (processor, what its host had taken) when last seen
+
+    def look(self, pid):
+        with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
+            self.queued = int(file.read().split()[1]) / 1e9
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            cpu = int(file.read().rpartition(")")[2].split()[36])
+        now = stolen(cpu)
+        if self.at and self.at[0] == cpu:
+            self.taken += now - self.at[1]
+        self.at = (cpu, now)
 
     def run(self):
         pid = None
@@ -180,15 +193,14 @@ class Waiting(threading.Thread):
                 if pid is None:
                     pid = next(iter(runners(self.box) - self.before), None)
                 else:
-                    with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
-                        self.seconds = int(file.read().split()[1]) / 1e9
+                    self.look(pid)
             except (OSError, IndexError):
                 return
 
     def end(self):
         self.over.set()
         self.join()
-        return self.seconds + stolen() - self.stolen
+        return self.queued + self.taken
 
 
 class Hostile:
